@@ -1,0 +1,143 @@
+/** Consuming: batches for a handler, with Cloudflare's rules. Returns: acked. Throws: retried, except what was settled. */
+
+import { disposable } from "./dispose";
+import * as effect from "./effects";
+import { notSupported, show } from "./errors";
+import type { ReceivedMessage } from "./message";
+import { object, refuseLater, seconds, signalOption, whole } from "./options";
+import type { LocalQueue } from "./queue";
+import type { BacklogMetrics, Consumer, ConsumerOptions, MessageBatch, QueueHandler } from "./types";
+
+class Batch<Body> implements MessageBatch<Body> {
+  /** What the batch as a whole is to become; a word on a message itself beats it. */
+  all: { kind: typeof effect.ACK | typeof effect.RETRY; delayMs: number } | undefined;
+
+  constructor(readonly queue: string, readonly messages: readonly ReceivedMessage<Body>[], readonly metadata: { metrics: BacklogMetrics }) {}
+
+  ackAll(): void {
+    this.all ??= { kind: effect.ACK, delayMs: -1 };
+  }
+
+  retryAll(options?: { delaySeconds?: number }): void {
+    const delay = options?.delaySeconds;
+    this.all ??= { kind: effect.RETRY, delayMs: delay === undefined ? -1 : seconds("delaySeconds", delay) };
+  }
+}
+
+interface Settings {
+  size: number;
+  fillMs: number;
+  concurrency: number;
+  extend: boolean;
+}
+
+function settings(options: ConsumerOptions): Settings {
+  object("options", options);
+  refuseLater(options, ["rateLimit"]);
+  if (options.borrow) throw notSupported("the option borrow");
+  return {
+    size: whole("maxBatchSize", options.maxBatchSize ?? 10, 1, 10_000),
+    fillMs: seconds("maxBatchTimeout", options.maxBatchTimeout ?? 0, 0, 3600),
+    concurrency: whole("maxConcurrency", options.maxConcurrency ?? 1, 1, 1000),
+    extend: options.autoExtend ?? true,
+  };
+}
+
+export class LocalConsumer<Body> implements Consumer {
+  readonly done: Promise<void>;
+  private readonly stopping = new AbortController();
+  private readonly settings: Settings;
+
+  constructor(private readonly queue: LocalQueue<Body>, private readonly handler: QueueHandler<Body>, options: ConsumerOptions = {}) {
+    if (typeof handler !== "function") throw new TypeError(`a handler must be a function, not ${show(handler)}`);
+    this.settings = settings(options);
+    const signal = signalOption(options.signal);
+    const abort = (): void => void this.stop();
+    if (signal?.aborted) this.stopping.abort();
+    signal?.addEventListener("abort", abort);
+    const lanes = Array.from({ length: this.settings.concurrency }, () => this.lane());
+    this.done = Promise.all(lanes).then(() => signal?.removeEventListener("abort", abort));
+    this.done.catch(() => undefined);
+  }
+
+  stop(): Promise<void> {
+    this.stopping.abort();
+    return this.done.catch(() => undefined);
+  }
+
+  declare [Symbol.asyncDispose]: () => Promise<void>;
+
+  private async lane(): Promise<void> {
+    while (!this.stopping.signal.aborted) {
+      let messages: ReceivedMessage<Body>[];
+      try {
+        messages = await this.gather();
+      } catch (error) {
+        if (this.stopping.signal.aborted) return;
+        throw error;
+      }
+      if (messages.length) await this.handle(messages);
+    }
+  }
+
+  private async gather(): Promise<ReceivedMessage<Body>[]> {
+    const { size, fillMs } = this.settings;
+    const { signal } = this.stopping;
+    const { clock } = this.queue.journal;
+    const messages = await this.queue.take({ max: size, leaseMs: 0, waitMs: Infinity, signal }, true);
+    const until = clock.now() + fillMs;
+    while (fillMs > 0 && messages.length > 0 && messages.length < size) {
+      const left = until - clock.now();
+      if (left <= 0) break;
+      try {
+        messages.push(...(await this.queue.take({ max: size - messages.length, leaseMs: 0, waitMs: left, signal }, true)));
+      } catch {
+        // Stopped, or the queue is closed: what is here goes back, unhandled.
+        messages.forEach((message) => void message.release());
+        return [];
+      }
+    }
+    return messages;
+  }
+
+  private async handle(messages: ReceivedMessage<Body>[]): Promise<void> {
+    const { queue } = this;
+    const batch = new Batch(queue.name, messages, queue.backlog());
+    const extending = this.settings.extend ? this.extend(messages) : undefined;
+    let failed: { error: unknown } | undefined;
+    try {
+      await this.handler(batch);
+    } catch (error) {
+      failed = { error };
+    }
+    extending?.();
+    const all = batch.all;
+    const last: Promise<void>[] = [];
+    for (const message of messages) {
+      if (message.said !== undefined) continue;
+      if (all?.kind === effect.RETRY) last.push(message.retry(all.delayMs < 0 ? undefined : { delaySeconds: all.delayMs / 1000 }));
+      else if (failed && !all) last.push(message.fail(failed.error));
+      else last.push(message.ack());
+    }
+    if (failed) queue.report(failed.error);
+    // The next batch may be asked for at once: what is said goes with the same step.
+    await last.at(-1)?.catch(() => undefined);
+  }
+
+  /** Extends the leases of what is not settled, well before they end, until it is called off. */
+  private extend(messages: ReceivedMessage<Body>[]): () => void {
+    const { clock } = this.queue.journal;
+    const leaseMs = this.queue.visibilityMs;
+    let timer: unknown;
+    const next = (): void => {
+      timer = clock.setTimeout(() => {
+        for (const message of messages) if (message.said === undefined) message.extend(leaseMs / 1000).catch(() => undefined);
+        next();
+      }, Math.min(Math.max(1, leaseMs / 3), 2 ** 31 - 1));
+    };
+    next();
+    return () => clock.clearTimeout(timer);
+  }
+}
+
+disposable(LocalConsumer.prototype, (consumer) => consumer.stop());

@@ -1,0 +1,83 @@
+/** The rows in which the engine tells what took effect. */
+
+/** Numbers of one row. */
+export const WIDTH = 10;
+
+export const SENT = 0;
+export const REFUSED = 1;
+export const DUPLICATE = 2;
+export const DELIVERED = 3;
+export const RECEIVED = 4;
+export const LOST = 5;
+export const DONE = 6;
+export const DEAD = 7;
+export const DROPPED = 8;
+export const DEPTH = 9;
+export const GONE = 10;
+export const LEASE_LOST = 11;
+export const QUEUE_GONE = 12;
+
+/** Why a send was refused. */
+export const FULL = 1;
+export const TOO_LARGE = 2;
+export const NO_QUEUE = 3;
+export const UNKNOWN = 4;
+
+/** Ways to settle. */
+export const ACK = 0;
+export const RETRY = 1;
+export const DEAD_LETTER = 2;
+export const EXTEND = 3;
+export const RELEASE = 4;
+export type Settle = typeof ACK | typeof RETRY | typeof DEAD_LETTER | typeof EXTEND | typeof RELEASE;
+
+/** Messages leased together. */
+export interface Delivery {
+  number: number;
+  index: number;
+  count: number;
+  grant: number;
+  until: number;
+  attempts: number;
+  sent: number;
+  chunk: number;
+}
+
+/** Who asked for something: told what became of it, by token. */
+export interface Asker {
+  sent?(number: number, index: number, count: number): void;
+  refused?(why: number, count: number): void;
+  duplicate?(number: number, index: number): void;
+  delivered?(delivery: Delivery): void;
+  received?(): void;
+  lost?(number: number, index: number, count: number): void;
+  done?(value: number): void;
+  /** The journal can't go on, or is closed. */
+  fail(error: unknown): void;
+}
+
+/** Who looks on at a queue. */
+export interface Onlooker {
+  /** It has received, or waits to. */
+  readonly consuming: boolean;
+  /** Someone listens to its events. */
+  readonly listening: boolean;
+  dead(number: number, index: number, count: number, reason: string): void;
+  dropped(number: number, index: number, count: number, cause: number): void;
+  depth(backlog: number): void;
+  gone(): void;
+  storage(state: "ok" | "degraded" | "lost", error?: unknown): void;
+  error(error: unknown): void;
+}
+
+/** A queue opened in this context; shared by everyone who opened it. */
+export interface Handle {
+  readonly name: string;
+  /** The queue's number in the journal; -1 while it is made anew. */
+  id: number;
+  policy: Float64Array;
+  deadLetterQueue: string | undefined;
+  readonly onlookers: Set<Onlooker>;
+  /** Set while the queue is made anew. */
+  ready: Promise<void> | undefined;
+}

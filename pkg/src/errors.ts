@@ -1,0 +1,90 @@
+/** The errors of posthaste: the platform's names where the platform has one, ours with a stable `code` where not. */
+
+/** An error of posthaste's own. `code` is stable; the message is for people. */
+export class PosthasteError extends Error {
+  readonly code: string;
+  constructor(name: string, code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = name;
+    this.code = code;
+  }
+}
+
+/** The queue is full and its overflow policy is "reject". */
+export class QueueFullError extends PosthasteError {
+  constructor(message: string) {
+    super("QueueFullError", "ERR_QUEUE_FULL", message);
+  }
+}
+
+/** The message is not this receiver's any more: its lease ran out, or was taken away by a purge. */
+export class LeaseLostError extends PosthasteError {
+  constructor(message: string) {
+    super("LeaseLostError", "ERR_LEASE_LOST", message);
+  }
+}
+
+/** The message can never fit. */
+export class MessageTooLargeError extends PosthasteError {
+  constructor(message: string) {
+    super("MessageTooLargeError", "ERR_MESSAGE_TOO_LARGE", message);
+  }
+}
+
+/** The storage under the queue is gone; `outcomeUnknown` is true where the operation may have taken place. */
+export class StorageLostError extends PosthasteError {
+  readonly outcomeUnknown: boolean;
+  constructor(message: string, outcomeUnknown = false, options?: ErrorOptions) {
+    super("StorageLostError", "ERR_STORAGE_LOST", message, options);
+    this.outcomeUnknown = outcomeUnknown;
+  }
+}
+
+/** The queue was made with another policy. */
+export class PolicyMismatchError extends PosthasteError {
+  constructor(message: string) {
+    super("PolicyMismatchError", "ERR_POLICY_MISMATCH", message);
+  }
+}
+
+/** What is in the storage is not what posthaste wrote. */
+export class CorruptionError extends PosthasteError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("CorruptionError", "ERR_CORRUPTION", message, options);
+  }
+}
+
+/** An error by the platform's name for it. */
+export function platformError(name: string, message: string): DOMException {
+  return new DOMException(message, name);
+}
+
+export function closedError(queue: string): DOMException {
+  return platformError("InvalidStateError", `the queue ${show(queue)} is closed`);
+}
+
+export function notSupported(what: string): DOMException {
+  return platformError("NotSupportedError", `${what} is not supported in this version of posthaste`);
+}
+
+/** Gives errors from the engine and the stores their public classes. */
+export function publicError(error: unknown): unknown {
+  const { name, message } = (error ?? {}) as Error;
+  if (error instanceof PosthasteError || error instanceof DOMException) return error;
+  if (name === "CorruptionError") return new CorruptionError(message, { cause: error });
+  if (name === "VersionError") return platformError("VersionError", message);
+  if (name === "StorageLostError") return new StorageLostError(message, false, { cause: error });
+  return error;
+}
+
+/** A value as text for an error message: short, whatever it is. */
+export function show(value: unknown): string {
+  let text: string;
+  try {
+    text = typeof value === "string" ? JSON.stringify(value) : typeof value === "bigint" ? `${value}n`
+      : typeof value === "object" && value !== null ? JSON.stringify(value) ?? String(value) : String(value);
+  } catch {
+    text = Object.prototype.toString.call(value);
+  }
+  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+}

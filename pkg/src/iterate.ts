@@ -1,0 +1,37 @@
+/** One message at a time. Leaving the loop gives back what was taken and not settled. */
+
+import { closedError } from "./errors";
+import type { ReceivedMessage } from "./message";
+import type { LocalQueue } from "./queue";
+import type { Message } from "./types";
+
+export class MessageIterator<Body> implements AsyncIterator<Message<Body>, undefined> {
+  private readonly ended = new AbortController();
+  private last: ReceivedMessage<Body> | undefined;
+
+  constructor(private readonly queue: LocalQueue<Body>) {}
+
+  async next(): Promise<IteratorResult<Message<Body>, undefined>> {
+    const { signal } = this.ended;
+    while (!signal.aborted && !this.queue.isClosed) {
+      let message: ReceivedMessage<Body> | undefined;
+      try {
+        [message] = await this.queue.take({ max: 1, leaseMs: 0, waitMs: Infinity, signal }, false);
+      } catch (error) {
+        if (signal.aborted || this.queue.isClosed) break;
+        throw error;
+      }
+      if (!message) continue;
+      this.last = message;
+      return { done: false, value: message };
+    }
+    return { done: true, value: undefined };
+  }
+
+  async return(): Promise<IteratorResult<Message<Body>, undefined>> {
+    this.ended.abort(closedError(this.queue.name));
+    const { last } = this;
+    if (last && last.said === undefined) await last.release().catch(() => undefined);
+    return { done: true, value: undefined };
+  }
+}

@@ -1,0 +1,214 @@
+/** Opening queues: one journal a storage and context, shared by every queue opened there. */
+
+import type { Handle } from "./effects";
+import { IndexedDb, loadEngine } from "./engine";
+import { PolicyMismatchError, notSupported, platformError, publicError, show } from "./errors";
+import { Journal } from "./journal";
+import { MemoryStore } from "./memory";
+import { POLICY, object, policyOptions, policyValue, queueName, refuseLater, signalOption, storageOption, systemClock, type PolicyOptions } from "./options";
+import { LocalQueue } from "./queue";
+import type { Store } from "./store";
+import type { Queue, QueueInfo, QueueOptions, StorageOption } from "./types";
+
+const DATABASE = "posthaste";
+
+interface Opened {
+  journal: Promise<Journal>;
+  users: number;
+}
+
+const opened = new Map<string, Opened>();
+const clocks = new WeakMap<object, number>();
+let clockCount = 0;
+
+async function openStore(storage: "memory" | "indexeddb"): Promise<Store> {
+  if (storage === "memory") return new MemoryStore();
+  if (typeof indexedDB === "undefined") throw platformError("NotSupportedError", `storage "indexeddb" needs IndexedDB, which this context does not have`);
+  try {
+    return (await IndexedDb.open(DATABASE)) as unknown as Store;
+  } catch (error) {
+    throw publicError(error);
+  }
+}
+
+async function openJournal(storage: "memory" | "indexeddb", clock = systemClock): Promise<Journal> {
+  await loadEngine();
+  const reopen = storage === "memory" ? undefined : () => openStore(storage);
+  const journal = new Journal(await openStore(storage), clock, reopen);
+  await journal.fresh();
+  return journal;
+}
+
+/** The journal of that storage; whoever asks must give it back. */
+async function borrow(storage: "memory" | "indexeddb", clock = systemClock): Promise<{ journal: Journal; release: () => Promise<void> }> {
+  if (clock !== systemClock && !clocks.has(clock)) clocks.set(clock, (clockCount += 1));
+  const name = `${storage}/${clocks.get(clock) ?? 0}`;
+  const entry = opened.get(name) ?? { journal: openJournal(storage, clock), users: 0 };
+  opened.set(name, entry);
+  entry.users += 1;
+  const release = async (): Promise<void> => {
+    entry.users -= 1;
+    if (entry.users > 0 || opened.get(name) !== entry) return;
+    // What is in memory outlives the last one who has it open: it goes with the context.
+    if (storage === "memory") return;
+    opened.delete(name);
+    await (await entry.journal).close();
+  };
+  try {
+    const journal = await entry.journal;
+    if (journal.closed) {
+      if (opened.get(name) === entry) opened.delete(name);
+      return await borrow(storage, clock);
+    }
+    return { journal, release };
+  } catch (error) {
+    if (opened.get(name) === entry) opened.delete(name);
+    throw publicError(error);
+  }
+}
+
+/** Opens the queue `name`, and makes it where it is new. */
+export async function openQueue<Body = unknown>(name: string, options: QueueOptions<Body> = {}): Promise<Queue<Body>> {
+  queueName(name);
+  object("options", options);
+  refuseLater(options, ["port", "encryptionKey"]);
+  const storage = storageOption(options.storage);
+  const policy = policyOptions(name, options);
+  const signal = signalOption(options.signal);
+  if (options.durability !== undefined && options.durability !== "relaxed" && options.durability !== "strict") {
+    throw new TypeError(`durability must be "relaxed" or "strict", not ${show(options.durability)}`);
+  }
+  signal?.throwIfAborted();
+  const { journal, release } = await borrow(storage, options.clock);
+  try {
+    signal?.throwIfAborted();
+    const handle = await handleOf(journal, name, policy);
+    signal?.throwIfAborted();
+    if (options.durability === "strict") journal.strict = true;
+    const consuming = consumingLock(storage, name);
+    const done = async (): Promise<void> => {
+      consuming.release();
+      await release();
+    };
+    return new LocalQueue<Body>(name, journal, handle, options, done, consuming) as Queue<Body>;
+  } catch (error) {
+    await release();
+    throw publicError(error);
+  }
+}
+
+async function handleOf(journal: Journal, name: string, policy: PolicyOptions): Promise<Handle> {
+  await journal.fresh();
+  let id = journal.peer.queue(name);
+  if (id < 0) id = await journal.request((peer, token) => peer.create(token, name, policy.numbers, policy.deadLetterQueue));
+  agree(journal, name, id, policy);
+  const known = journal.handles.get(name);
+  if (known) {
+    known.id = id;
+    return known;
+  }
+  const handle: Handle = {
+    name,
+    id,
+    policy: journal.peer.policy(id),
+    deadLetterQueue: journal.peer.deadLetterQueue(id),
+    onlookers: new Set(),
+    ready: undefined,
+  };
+  journal.handles.set(name, handle);
+  return handle;
+}
+
+/** What the caller named must be what the queue was made with. */
+function agree(journal: Journal, name: string, id: number, policy: PolicyOptions): void {
+  const kept = journal.peer.policy(id);
+  const at = policy.given.findIndex((given, at) => given && Math.abs(policy.numbers[at] - kept[at]) > 1e-9);
+  if (at >= 0) {
+    throw new PolicyMismatchError(
+      `the queue ${show(name)} was made with ${POLICY[at]} ${policyValue(at, kept[at])}, not ${policyValue(at, policy.numbers[at])}: leave it out, or delete the queue first`,
+    );
+  }
+  const letters = journal.peer.deadLetterQueue(id);
+  if (policy.givenDeadLetterQueue && letters !== policy.deadLetterQueue) {
+    throw new PolicyMismatchError(
+      `the queue ${show(name)} was made with deadLetterQueue ${letters === undefined ? "false" : show(letters)}, not ${policy.deadLetterQueue === undefined ? "false" : show(policy.deadLetterQueue)}`,
+    );
+  }
+}
+
+const lockName = (name: string): string => `posthaste:consume:${DATABASE}:${name}`;
+
+/** While a context receives from a durable queue it holds a shared lock, so that others do not delete the queue under it. */
+function consumingLock(storage: string, name: string): { hold: () => void; release: () => void } {
+  const locks = storage === "indexeddb" && typeof navigator !== "undefined" ? navigator.locks : undefined;
+  let end: (() => void) | undefined;
+  return {
+    hold() {
+      if (!locks || end) return;
+      const held = new Promise<void>((resolve) => (end = resolve));
+      locks.request(lockName(name), { mode: "shared" }, () => held).catch(() => undefined);
+    },
+    release() {
+      end?.();
+      end = undefined;
+    },
+  };
+}
+
+/** Names, storage and depth of every queue kept in this storage. */
+export async function listQueues(options: { storage?: StorageOption } = {}): Promise<QueueInfo[]> {
+  object("options", options);
+  const storage = storageOption(options.storage);
+  if (storage === "indexeddb" && !(await databaseExists())) return [];
+  const { journal, release } = await borrow(storage);
+  try {
+    await journal.fresh();
+    return journal.peer.names().map((name) => {
+      const [backlogCount] = journal.peer.backlog(journal.peer.queue(name));
+      return { name, kind: "queue", storage: journal.store.kind, backlogCount };
+    });
+  } finally {
+    await release();
+  }
+}
+
+async function databaseExists(): Promise<boolean> {
+  await loadEngine();
+  if (typeof indexedDB === "undefined") return false;
+  return (await (IndexedDb as unknown as { exists(name: string): Promise<boolean | undefined> }).exists(DATABASE)) ?? true;
+}
+
+/** Deletes a queue and everything in it. Rejects with `InvalidStateError` while a context consumes it, unless `force`. */
+export async function deleteQueue(name: string, options: { storage?: StorageOption; force?: boolean } = {}): Promise<void> {
+  queueName(name);
+  object("options", options);
+  const storage = storageOption(options.storage);
+  const { journal, release } = await borrow(storage);
+  try {
+    await journal.fresh();
+    const id = journal.peer.queue(name);
+    if (id < 0 && options.force) return;
+    if (id < 0) throw platformError("NotFoundError", `there is no queue ${show(name)} in storage ${show(storage)}`);
+    if (!options.force && (await consumed(journal, id, name))) {
+      throw platformError("InvalidStateError", `the queue ${show(name)} is being consumed: stop its consumers first, or pass { force: true }`);
+    }
+    await journal.request((peer, token) => peer.remove(token, id));
+    journal.handles.delete(name);
+  } finally {
+    await release();
+  }
+}
+
+async function consumed(journal: Journal, id: number, name: string): Promise<boolean> {
+  const { leased } = journal.peer.metrics(id, journal.clock.now()) as { leased: number };
+  if (leased > 0) return true;
+  const locks = typeof navigator === "undefined" ? undefined : navigator.locks;
+  if (!locks || journal.store.kind === "memory") return [...(journal.handles.get(name)?.onlookers ?? [])].some((onlooker) => onlooker.consuming);
+  const { held } = await locks.query();
+  return held?.some((lock) => lock.name === lockName(name)) ?? false;
+}
+
+/** Topics come in a later version. */
+export function openTopic(): Promise<never> {
+  return Promise.reject(notSupported("openTopic"));
+}

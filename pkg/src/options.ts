@@ -1,0 +1,177 @@
+/** Checks what callers give. Errors show the bad value and say what would do. */
+
+import { notSupported, show } from "./errors";
+import type { Backoff, Clock, QueueOptions, SendOptions, StorageOption } from "./types";
+
+const NAME_MAX = 512;
+const KEY_MAX = 256;
+const HEADERS_MAX = 64;
+const HEADER_CHARACTERS_MAX = 4096;
+/** A hundred years: what is longer is a mistake in the unit. */
+const SECONDS_MAX = 3_155_760_000;
+const NO_LIMIT = 2 ** 32 - 1;
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  setTimeout: (callback, ms) => setTimeout(callback, ms),
+  clearTimeout: (handle) => clearTimeout(handle as number),
+};
+
+export function object(what: string, value: unknown): void {
+  if (value !== undefined && (typeof value !== "object" || value === null)) {
+    throw new TypeError(`${what} must be an object, not ${show(value)}`);
+  }
+}
+
+/** A duration in seconds, as milliseconds. */
+export function seconds(what: string, value: unknown, min = 0, max = SECONDS_MAX): number {
+  return Math.round(number(what, value, min, max, "seconds") * 1000);
+}
+
+function number(what: string, value: unknown, min: number, max: number, unit = ""): number {
+  if (typeof value !== "number") throw new TypeError(`${what} must be a number${unit && ` of ${unit}`}, not ${show(value)}`);
+  if (!(value >= min && value <= max)) throw new RangeError(`${what} must be between ${min} and ${max}${unit && ` ${unit}`}, not ${value}`);
+  return value;
+}
+
+export function whole(what: string, value: unknown, min: number, max: number): number {
+  const checked = number(what, value, min, max);
+  if (!Number.isInteger(checked)) throw new RangeError(`${what} must be a whole number, not ${checked}`);
+  return checked;
+}
+
+export function text(what: string, value: unknown): string {
+  if (typeof value !== "string") throw new TypeError(`${what} must be a string, not ${show(value)}`);
+  return value;
+}
+
+export function queueName(value: unknown, what = "a queue's name"): string {
+  const name = text(what, value);
+  if (!name || name.length > NAME_MAX) throw new RangeError(`${what} must have 1 to ${NAME_MAX} characters, not ${name.length}: ${show(name)}`);
+  if (/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(name)) {
+    throw new RangeError(`${what} must be well-formed text: ${show(name)} has half a character`);
+  }
+  return name;
+}
+
+export function signalOption(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined || signal === null) return undefined;
+  if (typeof AbortSignal !== "function" || !(signal instanceof AbortSignal)) throw new TypeError(`signal must be an AbortSignal, not ${show(signal)}`);
+  return signal;
+}
+
+export function storageOption(value: StorageOption | undefined): "memory" | "indexeddb" {
+  if (value === undefined || value === "memory") return "memory";
+  if (value === "indexeddb") return value;
+  if (value === "opfs" || (typeof value === "object" && value !== null)) throw notSupported(`storage ${show(value)}`);
+  throw new TypeError(`storage must be "memory" or "indexeddb", not ${show(value)}`);
+}
+
+/** The policy a queue is opened with: its numbers in the engine's order, and which of them the caller named. */
+export interface PolicyOptions {
+  numbers: Float64Array;
+  given: boolean[];
+  deadLetterQueue: string | undefined;
+  givenDeadLetterQueue: boolean;
+}
+
+/** Names of the policy's numbers, for errors. Durations are kept in milliseconds. */
+export const POLICY = [
+  "visibilityTimeout", "maxRetries", "retryDelay.base", "retryDelay.factor", "retryDelay.max", "retryDelay.jitter",
+  "deliveryDelay", "messageRetention", "deduplicationWindow", "capacity.messages", "capacity.bytes", "overflow",
+] as const;
+const DEFAULTS = [30_000, 3, 1000, 2, 300_000, 0.3, 0, Infinity, 300_000, 1_000_000, Infinity, 0];
+const OVERFLOW = ["wait", "reject", "drop-oldest", "drop-newest"];
+const OVERFLOW_AT = 11;
+
+/** As the caller would write it. */
+export function policyValue(at: number, value: number): string {
+  if (at === OVERFLOW_AT) return show(OVERFLOW[value]);
+  if (value === Infinity || (at === 1 && value === NO_LIMIT)) return "none";
+  return String([0, 2, 4, 6, 7, 8].includes(at) ? value / 1000 : value);
+}
+
+export function policyOptions(name: string, options: QueueOptions): PolicyOptions {
+  const given: (number | undefined)[] = new Array(POLICY.length).fill(undefined);
+  const { visibilityTimeout, maxRetries, retryDelay, deliveryDelay, messageRetention, deduplicationWindow, capacity, overflow } = options;
+  if (visibilityTimeout !== undefined) given[0] = seconds("visibilityTimeout", visibilityTimeout, 0.001);
+  if (maxRetries !== undefined) given[1] = maxRetries === Infinity ? NO_LIMIT : whole("maxRetries", maxRetries, 0, 1_000_000);
+  if (retryDelay !== undefined) backoff(retryDelay, given);
+  if (deliveryDelay !== undefined) given[6] = seconds("deliveryDelay", deliveryDelay);
+  if (messageRetention !== undefined) given[7] = messageRetention === Infinity ? Infinity : seconds("messageRetention", messageRetention, 0.001);
+  if (deduplicationWindow !== undefined) given[8] = seconds("deduplicationWindow", deduplicationWindow);
+  object("capacity", capacity);
+  if (capacity?.messages !== undefined) given[9] = capacity.messages === Infinity ? Infinity : whole("capacity.messages", capacity.messages, 1, 2 ** 52);
+  if (capacity?.bytes !== undefined) given[10] = capacity.bytes === Infinity ? Infinity : whole("capacity.bytes", capacity.bytes, 1, 2 ** 52);
+  if (overflow !== undefined) {
+    given[OVERFLOW_AT] = OVERFLOW.indexOf(overflow);
+    if (given[OVERFLOW_AT] < 0) throw new TypeError(`overflow must be one of ${OVERFLOW.map(show).join(", ")}, not ${show(overflow)}`);
+  }
+  const keeper = name.endsWith("-dlq") && options.deadLetterQueue === undefined;
+  const defaults = keeper ? DEFAULTS.with(1, NO_LIMIT) : DEFAULTS;
+  return {
+    numbers: Float64Array.from(given, (value, at) => value ?? defaults[at]),
+    given: given.map((value) => value !== undefined),
+    deadLetterQueue: keeper ? undefined : deadLetterQueue(name, options.deadLetterQueue),
+    givenDeadLetterQueue: options.deadLetterQueue !== undefined,
+  };
+}
+
+function deadLetterQueue(name: string, given: unknown): string | undefined {
+  if (given === false) return undefined;
+  if (given === undefined) return `${name}-dlq`.slice(0, NAME_MAX);
+  const checked = queueName(given, "deadLetterQueue");
+  if (checked === name) throw new RangeError(`deadLetterQueue must be another queue than ${show(name)} itself`);
+  return checked;
+}
+
+function backoff(given: number | Backoff, into: (number | undefined)[]): void {
+  if (typeof given === "number") {
+    const ms = seconds("retryDelay", given);
+    [into[2], into[3], into[4], into[5]] = [ms, 1, ms, 0];
+    return;
+  }
+  object("retryDelay", given);
+  into[2] = seconds("retryDelay.base", given.base);
+  into[3] = given.factor === undefined ? 2 : number("retryDelay.factor", given.factor, 1, 1000);
+  into[4] = given.max === undefined ? 300_000 : seconds("retryDelay.max", given.max);
+  into[5] = given.jitter === undefined ? 0.3 : number("retryDelay.jitter", given.jitter, 0, 1);
+}
+
+/** Options of later versions, refused by name rather than ignored. */
+export function refuseLater(options: object, names: string[]): void {
+  for (const name of names) {
+    if ((options as Record<string, unknown>)[name] !== undefined) throw notSupported(`the option ${name}`);
+  }
+}
+
+export function sendOptions(options: SendOptions): { delayMs: number; expiresMs: number; key: string | undefined; headers: Readonly<Record<string, string>> | undefined } {
+  refuseLater(options, ["groupId", "priority"]);
+  const { delaySeconds, expirationSeconds, idempotencyKey, headers } = options;
+  if (idempotencyKey !== undefined) {
+    const key = text("idempotencyKey", idempotencyKey);
+    if (!key || key.length > KEY_MAX) throw new RangeError(`idempotencyKey must have 1 to ${KEY_MAX} characters, not ${key.length}: ${show(key)}`);
+  }
+  return {
+    delayMs: delaySeconds === undefined ? -1 : seconds("delaySeconds", delaySeconds),
+    expiresMs: expirationSeconds === undefined ? 0 : seconds("expirationSeconds", expirationSeconds, 0.001),
+    key: idempotencyKey,
+    headers: headers === undefined ? undefined : checkedHeaders(headers),
+  };
+}
+
+function checkedHeaders(headers: Record<string, string>): Readonly<Record<string, string>> | undefined {
+  object("headers", headers);
+  const names = Object.keys(headers);
+  if (names.length > HEADERS_MAX) throw new RangeError(`a message may have ${HEADERS_MAX} headers, not ${names.length}`);
+  const checked: Record<string, string> = {};
+  let size = 0;
+  for (const name of names) {
+    const value = text(`header ${show(name)}`, headers[name]);
+    if (name === "__proto__") throw new RangeError(`a header can't have the name ${show(name)}`);
+    size += name.length + value.length;
+    checked[name] = value;
+  }
+  if (size > HEADER_CHARACTERS_MAX) throw new RangeError(`headers may have ${HEADER_CHARACTERS_MAX} characters in all, not ${size}`);
+  return names.length ? Object.freeze(checked) : undefined;
+}

@@ -1,0 +1,219 @@
+/** The public types: options, queues, messages and what is told of them. Durations are seconds; a name ending in `Ms` is milliseconds. */
+
+/* ------------------------------------------------------------------ opening */
+
+
+export interface QueueOptions<Body = unknown> {
+  /** Where messages live. "memory" (default): in this context, gone with it. "indexeddb": survives reload and crash; every context of the origin is a peer. "opfs": as indexeddb for high write rates, dedicated workers only. Or a driver. */
+  storage?: StorageOption;
+  /** What `send` waits for on durable storage. "relaxed" (default): committed; survives the death of tab, browser and process. "strict": the store was also asked to flush to the disk; meant to survive power loss. */
+  durability?: "strict" | "relaxed";
+  /** Become a client of the queue served at the other end of this port (`queue.serve`). */
+  port?: MessagePort | Worker | (EventTarget & { postMessage(message: unknown, transfer: Transferable[]): void });
+
+  /* Delivery policy. Kept with the queue: the first opener sets it, later openers may leave it out or must agree. */
+  /** How long a received message is hidden from others before it is delivered again. Default 30. */
+  visibilityTimeout?: number;
+  /** Deliveries after the first before a message is dead-lettered. Default 3. */
+  maxRetries?: number;
+  /** Wait before a retry that names no delay. Default `{ base: 1, factor: 2, max: 300, jitter: 0.3 }`. */
+  retryDelay?: number | Backoff;
+  /** Where messages go after the last retry. Default `${name}-dlq`; `false` drops them (counted, and told by a "drop" event). */
+  deadLetterQueue?: string | false;
+  /** Default delay of every message. Default 0. */
+  deliveryDelay?: number;
+  /** A message older than this is dropped (counted, "drop" event). Default: none. */
+  messageRetention?: number;
+  /** Window in which a repeated `idempotencyKey` is the same message. Default 300. */
+  deduplicationWindow?: number;
+  /** Bounds. Default: 1_000_000 messages, no byte limit. */
+  capacity?: { messages?: number; bytes?: number };
+  /** What `send` does at the bound. "wait" (default): backpressure, resolves when there is room. "reject": `QueueFullError`. "drop-oldest", "drop-newest": counted, "drop" event. */
+  overflow?: "wait" | "reject" | "drop-oldest" | "drop-newest";
+
+  /** Validates every body on send and on receive (any Standard Schema: zod, valibot, arktype …). */
+  schema?: StandardSchemaV1<unknown, Body>;
+  /** Encrypts bodies and headers at rest (AES-GCM by WebCrypto). */
+  encryptionKey?: CryptoKey;
+  /** Clock, for tests. */
+  clock?: Clock;
+  signal?: AbortSignal;
+}
+export type StorageOption = "memory" | "indexeddb" | "opfs" | StorageDriver;
+export interface Backoff { base: number; factor?: number; max?: number; jitter?: number }
+export interface Clock { now(): number; setTimeout(callback: () => void, ms: number): unknown; clearTimeout(handle: unknown): void }
+
+/* -------------------------------------------------------------------- queue */
+
+export interface Queue<Body = unknown> extends EventTarget, AsyncIterable<Message<Body>>, AsyncDisposable {
+  readonly name: string;
+  /** What storage and durability the queue really has now; never claims more than it does. */
+  readonly mode: { storage: string; durability: "none" | "relaxed" | "strict"; transport: "local" | "port" | "shared-memory" };
+
+  /** Resolves when the message is accepted: in memory, or committed to storage. */
+  send(body: Body, options?: SendOptions): Promise<SendReceipt>;
+  /** All or nothing. */
+  sendBatch(messages: Iterable<MessageSendRequest<Body>>, options?: SendBatchOptions): Promise<SendBatchReceipt>;
+
+  /** Takes up to `max` messages (default 1) under a lease, waiting up to `wait` seconds (default 0) for the first. Empty array: none. */
+  receive(options?: ReceiveOptions): Promise<Message<Body>[]>;
+  /** Runs `handler` on batches until `stop`. Returns: acked. Throws: retried, except what was acked. First call per message wins. */
+  consume(handler: QueueHandler<Body>, options?: ConsumerOptions): Consumer;
+  /** One message at a time. `break` releases what was taken and not settled. Nothing is acked by itself. */
+  [Symbol.asyncIterator](): AsyncIterator<Message<Body>>;
+  /** WHATWG streams; backpressure by the queue's capacity. */
+  readonly writable: WritableStream<Body>;
+  readonly readable: ReadableStream<Message<Body>>;
+
+  /** Request and reply over the queue: the reply of whoever handles the message. Never hangs: rejects with `TimeoutError`. */
+  request<Reply = unknown>(body: Body, options?: RequestOptions): Promise<Reply>;
+
+  metrics(): Promise<QueueMetrics>;
+  /** Looks without taking; oldest first. */
+  peek(options?: { max?: number; state?: MessageState; groupId?: string }): Promise<MessageInfo<Body>[]>;
+  /** Takes back a message that no one has received yet. False: too late. */
+  cancel(id: string): Promise<boolean>;
+  purge(): Promise<number>;
+  /** Stops, and restarts, deliveries in every context. Sends go on. */
+  pause(): Promise<void>;
+  resume(): Promise<void>;
+  /** Moves dead letters back to the queues they came from, or to `to`. Returns how many. */
+  redrive(options?: { to?: string; max?: number; ratePerSecond?: number }): Promise<number>;
+  /** Resolves when everything accepted so far is committed (and, with a forwarder, delivered). */
+  flush(options?: { signal?: AbortSignal }): Promise<void>;
+
+  /** Serves this queue to the context at the other end of a port, limited to `allow`. Upgrades itself to shared memory where the page is cross-origin isolated. */
+  serve(port: MessagePort | Worker, options?: { allow?: ("send" | "receive" | "admin")[] }): Serving;
+  /** Releases leases, commits, closes. Idempotent. */
+  close(): Promise<void>;
+
+  /* Inside the application's own IndexedDB transaction (storage opened on that database): */
+  /** The message exists exactly when the transaction commits (transactional outbox). */
+  stage(transaction: IDBTransaction, body: Body, options?: SendOptions): void;
+
+  addEventListener<K extends keyof QueueEventMap>(type: K, listener: (event: QueueEventMap[K]) => void, options?: AddEventListenerOptions | boolean): void;
+}
+
+export interface SendOptions {
+  contentType?: "json" | "text" | "bytes" | "v8";
+  /** 0 to 86400 and beyond; overrides the queue's `deliveryDelay`. */
+  delaySeconds?: number;
+  /** Messages of one group are delivered in order, one at a time; groups run in parallel. */
+  groupId?: string;
+  /** 0 (default) to 9, higher first. */
+  priority?: number;
+  /** A second message with the same key within `deduplicationWindow` is the first one (its receipt is returned). */
+  idempotencyKey?: string;
+  /** Dropped (counted) when not taken by then. */
+  expirationSeconds?: number;
+  headers?: Record<string, string>;
+  transfer?: Transferable[];
+  signal?: AbortSignal;
+}
+export interface SendBatchOptions { delaySeconds?: number; signal?: AbortSignal }
+export interface MessageSendRequest<Body = unknown> extends Omit<SendOptions, "signal"> { body: Body }
+export interface SendReceipt { id: string; duplicate: boolean; metadata: { metrics: BacklogMetrics } }
+export interface SendBatchReceipt { ids: string[]; metadata: { metrics: BacklogMetrics } }
+export interface BacklogMetrics { backlogCount: number; backlogBytes: number; oldestMessageTimestamp?: Date }
+
+export interface ReceiveOptions {
+  max?: number;
+  wait?: number;
+  visibilityTimeout?: number;
+  /** Byte bodies may be views of shared memory, valid until the message is settled. Default false: copies. */
+  borrow?: boolean;
+  signal?: AbortSignal;
+}
+export interface RequestOptions extends SendOptions { timeoutSeconds?: number }
+
+export interface Message<Body = unknown> {
+  readonly id: string;
+  readonly timestamp: Date;
+  readonly body: Body;
+  /** Starts at 1. Not counted while the page is offline or frozen before the handler started. */
+  readonly attempts: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly groupId?: string;
+  readonly priority: number;
+  /** Aborts when the lease is lost. */
+  readonly signal: AbortSignal;
+  /** Done with it. Resolves when recorded; rejects with `LeaseLostError` when someone else has it by now. Need not be awaited. */
+  ack(): Promise<void>;
+  /** Deliver it again, after `delaySeconds` (default: the queue's `retryDelay`). */
+  retry(options?: { delaySeconds?: number }): Promise<void>;
+  /** Never deliver it again: straight to the dead-letter queue. */
+  deadLetter(reason?: string): Promise<void>;
+  /** Keeps the lease for `seconds` more from now. */
+  extend(seconds: number): Promise<void>;
+  /** Answers `queue.request`. Acks too. */
+  reply(value: unknown): Promise<void>;
+  /** Acked exactly when the application's own IndexedDB transaction commits; aborts the transaction when the lease is lost. */
+  ackIn(transaction: IDBTransaction): void;
+}
+
+export interface MessageBatch<Body = unknown> {
+  readonly queue: string;
+  readonly messages: readonly Message<Body>[];
+  readonly metadata: { metrics: BacklogMetrics };
+  ackAll(): void;
+  retryAll(options?: { delaySeconds?: number }): void;
+}
+export type QueueHandler<Body> = (batch: MessageBatch<Body>) => unknown | Promise<unknown>;
+
+export interface ConsumerOptions {
+  /** Default 10. */
+  maxBatchSize?: number;
+  /** Seconds to wait for a fuller batch. Default 0: deliver what is there. */
+  maxBatchTimeout?: number;
+  /** Batches handled at once in this context. Default 1. */
+  maxConcurrency?: number;
+  /** Messages per second, over all contexts. Default: no limit. */
+  rateLimit?: number;
+  /** Leases are extended by themselves while the handler runs. Default true. */
+  autoExtend?: boolean;
+  /** As `ReceiveOptions.borrow`. */
+  borrow?: boolean;
+  signal?: AbortSignal;
+}
+export interface Consumer extends AsyncDisposable { /** Takes no more, waits for what runs. */ stop(): Promise<void>; readonly done: Promise<void> }
+export interface Serving extends AsyncDisposable { close(): Promise<void> }
+
+/* ------------------------------------------------------------------- topics */
+
+export interface TopicOptions<Body = unknown> extends Pick<QueueOptions<Body>, "storage" | "durability" | "schema" | "encryptionKey" | "clock" | "signal"> {}
+export interface Topic<Body = unknown> extends AsyncDisposable {
+  readonly name: string;
+  send(body: Body, options?: SendOptions): Promise<SendReceipt>;
+  sendBatch(messages: Iterable<MessageSendRequest<Body>>, options?: SendBatchOptions): Promise<SendBatchReceipt>;
+  /** A durable subscription: a queue of its own that keeps receiving while nobody consumes it. `filter` matches headers exactly. */
+  subscribe(subscription: string, options?: Omit<QueueOptions<Body>, "storage"> & { filter?: Record<string, string | string[]> }): Promise<Queue<Body>>;
+  unsubscribe(subscription: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+/* --------------------------------------------------------------- inspection */
+
+export type MessageState = "ready" | "delayed" | "leased" | "dead";
+export interface MessageInfo<Body = unknown> { id: string; state: MessageState; timestamp: Date; attempts: number; body: Body; headers: Record<string, string>; groupId?: string; priority: number; availableAt: Date; leasedBy?: string; leaseExpiresAt?: Date; reason?: string; lastError?: string }
+export interface QueueMetrics extends BacklogMetrics {
+  ready: number; delayed: number; leased: number; deadLettered: number;
+  sent: number; delivered: number; acked: number; retried: number; duplicates: number;
+  /** Every message that ended without an ack, by cause. Nothing is ever lost without being counted here. */
+  dropped: { expired: number; overflow: number; purged: number; noDeadLetterQueue: number };
+  storageBytes?: number;
+}
+export interface QueueInfo { name: string; kind: "queue" | "topic" | "subscription"; storage: string; backlogCount: number }
+export interface QueueEventMap {
+  /** The queue went empty. */ drain: Event;
+  /** The backlog changed (coalesced). */ depth: Event;
+  deadletter: CustomEvent<{ id: string; reason: string }>;
+  drop: CustomEvent<{ id: string; cause: keyof QueueMetrics["dropped"] }>;
+  /** Storage was lost, evicted, refused (quota) or recovered. */ storage: CustomEvent<{ state: "ok" | "degraded" | "lost"; error?: unknown }>;
+  error: ErrorEvent;
+}
+
+/* ----------------------------------------------------- helpers for the page */
+
+/** Storage driver contract: see the design. A conformance suite for it is exported by `posthaste/testing`. */
+export interface StorageDriver { readonly kind: string }
+export interface StandardSchemaV1<Input = unknown, Output = Input> { readonly "~standard": { readonly version: 1; readonly vendor: string; validate(value: unknown): unknown; readonly types?: { input: Input; output: Output } } }

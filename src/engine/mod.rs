@@ -1,0 +1,133 @@
+//! The engine: what the journal says, as a state, and the one rule by which records change it.
+//!
+//! An engine is a replica. Every peer of a journal has one, and all agree to the byte, because [`Engine::apply`] is the
+//! only way to change one and depends on nothing but the records. It is frozen with the format.
+//!
+//! The replay rule: items take effect one by one in journal order, at the later of their record's time and the
+//! journal's. Before them, everything that was due by then happens: delays end, leases run out, messages expire. A send
+//! stands unless its key or the queue's capacity refuses it there. A lease stands for the messages that are ready
+//! there. A settlement stands where its lease is current there. What does not stand is void, for everyone alike.
+
+mod admin;
+mod keys;
+mod pick;
+mod queue;
+mod run;
+mod send;
+mod settle;
+mod snapshot;
+mod timers;
+
+use std::collections::BTreeMap;
+
+pub use queue::{Cause, Counts, Queue, Tally};
+pub use run::{Note, Run, State};
+pub use timers::MessageState;
+
+use crate::{
+    format::{Item, Record},
+    id::{MessageId, QueueId, Time},
+};
+
+/// A replica of one journal: all its queues.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Engine {
+    base: u64,
+    time: Time,
+    queues: BTreeMap<QueueId, Queue>,
+    names: BTreeMap<Box<str>, QueueId>,
+    next_queue: QueueId,
+}
+
+/// What became of one item.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Outcome {
+    /// It stood; how many messages (or things) it was about.
+    Done(u64),
+    /// It was void: there was nothing for it to be about.
+    Void,
+    /// The queue is there; `made` is false when it was there before.
+    Queue { queue: QueueId, made: bool },
+    /// The first `accepted` messages of the send stood.
+    Sent { first: MessageId, accepted: u32 },
+    /// The key named this message already.
+    Duplicate(MessageId),
+    /// The messages that are leased now.
+    Leased(Vec<(MessageId, Run)>),
+    /// The messages whose settlement did not stand.
+    Lost(Vec<(MessageId, u32)>),
+}
+
+/// What happened to messages without their holder or sender having asked.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Event {
+    DeadLettered { queue: QueueId, first: MessageId, count: u32, reason: Box<str> },
+    Dropped { queue: QueueId, first: MessageId, count: u32, cause: Cause },
+    LeaseEnded { holder: u64, first: MessageId, count: u32, grant: u64 },
+    /// These bodies are needed no more.
+    Gone { first: MessageId, count: u32, bytes: u64 },
+    QueueGone { queue: QueueId },
+}
+
+impl Engine {
+    /// The number of the last record applied.
+    pub fn base(&self) -> u64 {
+        self.base
+    }
+
+    /// The journal's time.
+    pub fn time(&self) -> Time {
+        self.time
+    }
+
+    pub fn queue(&self, queue: QueueId) -> Option<&Queue> {
+        self.queues.get(&queue)
+    }
+
+    pub fn queues(&self) -> impl Iterator<Item = (QueueId, &Queue)> {
+        self.queues.iter().map(|(&id, queue)| (id, queue))
+    }
+
+    pub fn named(&self, name: &str) -> Option<QueueId> {
+        self.names.get(name).copied()
+    }
+
+    /// Replays one record. Answers what became of each item, and adds to `events` what else happened. Never fails:
+    /// an item that makes no sense here is void.
+    pub fn apply(&mut self, number: u64, record: &Record, events: &mut Vec<Event>) -> Vec<Outcome> {
+        self.base = number;
+        self.advance(record.time, events);
+        let mut place = 0;
+        record.items.iter().map(|item| self.apply_item(number, record, item, &mut place, events)).collect()
+    }
+
+    fn apply_item(
+        &mut self,
+        number: u64,
+        record: &Record,
+        item: &Item,
+        place: &mut u32,
+        events: &mut Vec<Event>,
+    ) -> Outcome {
+        match item {
+            Item::Create { name, policy } => self.create(name, policy),
+            Item::Remove { queue } => self.remove(*queue, events),
+            Item::Send(send) => {
+                let first = MessageId::new(number, *place);
+                *place = place.saturating_add(send.count);
+                first.map_or(Outcome::Void, |first| self.send(first, record.chunk, send, events))
+            }
+            Item::Lease { queue, first, count, until, started } => {
+                let lease = State::Leased { until: *until, grant: number, holder: record.writer, started: *started };
+                self.lease(*queue, *first, *count, lease)
+            }
+            Item::Settle { queue, first, count, grant, how } => {
+                self.settle(*queue, *first, *count, *grant, how, events)
+            }
+            Item::Cancel { queue, id } => self.cancel(*queue, *id, events),
+            Item::Purge { queue } => self.purge(*queue, events),
+            Item::Pause { queue, paused } => self.pause(*queue, *paused),
+            Item::Redrive { queue, first, count, to } => self.redrive(*queue, *first, *count, *to),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! A run: messages that were sent together and have the same fate so far. One entry, however many they are.
+
+use crate::id::{NEVER, QueueId, Time};
+
+/// Neighbouring messages in one state. A run is cut when something happens to a part of it.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Run {
+    pub count: u32,
+    /// Estimated size of all its bodies; cut in even shares.
+    pub bytes: u64,
+    pub sent: Time,
+    /// Dropped when not taken by then.
+    pub expires: Time,
+    /// Deliveries that count, before the present one.
+    pub attempts: u32,
+    /// Where the bodies are: as in the record.
+    pub chunk: Option<u8>,
+    pub state: State,
+    /// What only few messages have.
+    pub note: Option<Box<Note>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    Ready,
+    Delayed {
+        due: Time,
+    },
+    Leased {
+        until: Time,
+        /// Number of the record that gave the lease: what the holder must name to settle.
+        grant: u64,
+        /// The peer that holds it.
+        holder: u64,
+        /// False for what was leased ahead of demand and not handed out yet.
+        started: bool,
+    },
+}
+
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Note {
+    /// Where a dead letter came from.
+    pub origin: Option<QueueId>,
+    pub reason: Option<Box<str>>,
+    pub last_error: Option<Box<str>>,
+}
+
+impl Run {
+    /// Keeps the last `count - front` messages and answers the first `front`.
+    pub fn split_front(&mut self, front: u32) -> Self {
+        let bytes = self.share(front);
+        let head = Self { count: front, bytes, note: self.note.clone(), ..*self };
+        self.count -= front;
+        self.bytes -= bytes;
+        head
+    }
+
+    /// The bytes of the first `front` messages.
+    pub fn share(&self, front: u32) -> u64 {
+        let (count, front) = (u64::from(self.count), u64::from(front));
+        self.bytes / count * front + self.bytes % count * front / count
+    }
+
+    /// When something happens to it by itself.
+    pub fn timer(&self) -> Option<Time> {
+        let at = match self.state {
+            State::Ready => self.expires,
+            State::Delayed { due } => due.min(self.expires),
+            State::Leased { until, .. } => until,
+        };
+        (at != NEVER).then_some(at)
+    }
+
+    pub fn note(&mut self) -> &mut Note {
+        self.note.get_or_insert_default()
+    }
+
+    pub fn origin(&self) -> Option<QueueId> {
+        self.note.as_ref().and_then(|note| note.origin)
+    }
+}

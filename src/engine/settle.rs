@@ -1,0 +1,160 @@
+//! Leases, and what their holders say: ack, retry, extend, release, dead letter.
+
+use super::{Cause, Engine, Event, Outcome, Queue, Run, State};
+use crate::{
+    format::{How, Policy},
+    id::{MessageId, NEVER, QueueId},
+};
+
+impl Engine {
+    pub(super) fn lease(&mut self, queue: QueueId, first: MessageId, count: u32, lease: State) -> Outcome {
+        let Some(queue) = self.queues.get_mut(&queue).filter(|queue| !queue.paused) else { return Outcome::Void };
+        let mut leased = queue.take(true, first, count, |_| true);
+        let State::Leased { started, until, .. } = lease else { return Outcome::Void };
+        if until <= self.time {
+            // It would be over before it began.
+            for (id, run) in leased {
+                queue.link(id, run);
+            }
+            return Outcome::Void;
+        }
+        for (id, run) in &mut leased {
+            run.state = lease;
+            if started {
+                queue.tally.delivered += u64::from(run.count);
+            }
+            queue.link(*id, run.clone());
+        }
+        Outcome::Leased(leased)
+    }
+
+    pub(super) fn settle(
+        &mut self,
+        queue_id: QueueId,
+        first: MessageId,
+        count: u32,
+        grant: u64,
+        how: &How,
+        events: &mut Vec<Event>,
+    ) -> Outcome {
+        let Some(queue) = self.queues.get_mut(&queue_id) else { return Outcome::Lost(vec![(first, count)]) };
+        let held = queue.take(false, first, count, |run| {
+            matches!(run.state, State::Leased { grant: current, .. } if current == grant)
+        });
+        let lost = gaps(first, count, &held);
+        for (id, run) in held {
+            self.settle_run(queue_id, id, run, how, events);
+        }
+        Outcome::Lost(lost)
+    }
+
+    fn settle_run(&mut self, queue_id: QueueId, id: MessageId, mut run: Run, how: &How, events: &mut Vec<Event>) {
+        let time = self.time;
+        let Some(queue) = self.queues.get_mut(&queue_id) else { return };
+        let count = u64::from(run.count);
+        let State::Leased { until, grant, holder, started } = run.state else { return queue.link(id, run) };
+        if !started && *how != How::Release {
+            queue.tally.delivered += count;
+        }
+        match how {
+            How::Ack => {
+                queue.tally.acked += count;
+                events.push(Event::Gone { first: id, count: run.count, bytes: run.bytes });
+            }
+            How::Retry { due, error } => {
+                run.attempts = run.attempts.saturating_add(1);
+                if let Some(error) = error {
+                    run.note().last_error = Some(error.clone());
+                }
+                if run.attempts > queue.policy.max_retries {
+                    return self.dead_letter(queue_id, id, run, "retries exhausted".into(), events);
+                }
+                queue.tally.retried += count;
+                run.state = if *due > time { State::Delayed { due: *due } } else { State::Ready };
+                queue.link(id, run);
+            }
+            How::DeadLetter { reason } => self.dead_letter(queue_id, id, run, reason.clone(), events),
+            How::Extend { until } => {
+                run.state = State::Leased { until: *until, grant, holder, started: true };
+                queue.link(id, run);
+            }
+            How::Release => {
+                if started {
+                    queue.tally.delivered -= count;
+                }
+                run.state = State::Ready;
+                queue.link(id, run);
+            }
+            How::Start => {
+                run.state = State::Leased { until, grant, holder, started: true };
+                queue.link(id, run);
+            }
+        }
+    }
+
+    /// Moves a run that was taken out of `queue_id` to its dead-letter queue, which is made where it is missing; drops
+    /// and counts it where there is to be none. A dead letter is not refused for want of room.
+    pub(super) fn dead_letter(
+        &mut self,
+        queue_id: QueueId,
+        id: MessageId,
+        mut run: Run,
+        reason: Box<str>,
+        events: &mut Vec<Event>,
+    ) {
+        let Some(queue) = self.queues.get_mut(&queue_id) else { return };
+        let Some(name) = queue.policy.dead_letter_queue.clone() else {
+            if queue.keeper {
+                // It is where dead letters go, and drops nothing by itself.
+                run.attempts = run.attempts.saturating_add(1);
+                run.note().reason = Some(reason);
+                run.state = State::Ready;
+                return queue.link(id, run);
+            }
+            return drop_run(queue_id, queue, id, &run, Cause::NoDeadLetterQueue, events);
+        };
+        queue.tally.dead_lettered += u64::from(run.count);
+        events.push(Event::DeadLettered { queue: queue_id, first: id, count: run.count, reason: reason.clone() });
+        let note = run.note();
+        (note.origin, note.reason) = (Some(queue_id), Some(reason));
+        let target = self.ensure(&name, || Policy::keeper());
+        let Some(target) = self.queues.get_mut(&target) else { return };
+        target.tally.sent += u64::from(run.count);
+        run.attempts = 0;
+        run.expires = self.time.saturating_add(target.policy.retention_ms);
+        run.state = State::Ready;
+        target.link(id, run);
+    }
+}
+
+/// Counts and tells a run that ends without an ack.
+pub(super) fn drop_run(
+    queue_id: QueueId,
+    queue: &mut Queue,
+    first: MessageId,
+    run: &Run,
+    cause: Cause,
+    events: &mut Vec<Event>,
+) {
+    queue.tally.dropped[cause as usize] += u64::from(run.count);
+    events.push(Event::Dropped { queue: queue_id, first, count: run.count, cause });
+    events.push(Event::Gone { first, count: run.count, bytes: run.bytes });
+    debug_assert!(run.expires <= NEVER);
+}
+
+/// The parts of `first..first + count` that are not in `held`.
+fn gaps(first: MessageId, count: u32, held: &[(MessageId, Run)]) -> Vec<(MessageId, u32)> {
+    let end = first.plus(count);
+    let mut lost = Vec::new();
+    let mut cursor = first;
+    for (id, run) in held {
+        if *id > cursor {
+            lost.push((cursor, id.since(cursor)));
+        }
+        cursor = id.plus(run.count);
+    }
+    if cursor < end {
+        lost.push((cursor, end.since(cursor)));
+    }
+    lost
+}

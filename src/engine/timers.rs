@@ -1,0 +1,134 @@
+//! Time: what happens to messages by itself, when it will, and how things stand at a time the journal has not reached.
+
+use super::{Cause, Counts, Engine, Event, Outcome, Queue, Run, State, settle::drop_run};
+use crate::{
+    id::{MessageId, NEVER, QueueId, Time},
+    limits,
+};
+
+/// The state of a message as users know it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum MessageState {
+    Ready,
+    Delayed,
+    Leased,
+    /// In a dead-letter queue, and ready there.
+    Dead,
+}
+
+/// What a run's timer does when it fires.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Firing {
+    Expire,
+    Ready,
+    DeadLetter,
+}
+
+impl Run {
+    fn firing(&self, now: Time, max_retries: u32) -> Firing {
+        if self.expires <= now {
+            return Firing::Expire;
+        }
+        match self.state {
+            State::Leased { started: true, .. } if self.attempts >= max_retries => Firing::DeadLetter,
+            _ => Firing::Ready,
+        }
+    }
+}
+
+impl Queue {
+    /// Runs whose timers are due by `now` though the journal's time has not reached it; the first few.
+    pub(super) fn overdue(&self, now: Time) -> impl Iterator<Item = (MessageId, &Run, bool)> {
+        self.timers.range(..=(now, MessageId(u64::MAX))).take(limits::OVERDUE_SCAN_MAX).filter_map(move |&(_, id)| {
+            let run = self.away.get(&id).or_else(|| self.ready.get(&id))?;
+            Some((id, run, run.firing(now, self.policy.max_retries) == Firing::Ready))
+        })
+    }
+
+    /// Whether by `now` something has happened that a record should tell: an expiry, a dead letter, or more than a
+    /// decision wants to look through.
+    pub fn wants_tick(&self, now: Time) -> bool {
+        let (mut seen, mut visible) = (0, false);
+        for (_, _, ready) in self.overdue(now) {
+            seen += 1;
+            visible |= !ready;
+        }
+        visible || seen == limits::OVERDUE_SCAN_MAX
+    }
+
+    /// When the first timer after `now` fires.
+    pub fn next_timer(&self, now: Time) -> Time {
+        let after = (now.saturating_add(1), MessageId(0));
+        self.timers.range(after..).next().map_or(NEVER, |&(at, _)| at)
+    }
+
+    /// The counts as they are at `now`.
+    pub fn counts_at(&self, now: Time) -> Counts {
+        let mut counts = self.counts();
+        for (_, run, ready) in self.overdue(now) {
+            let count = u64::from(run.count);
+            match run.state {
+                State::Ready => counts.ready -= count,
+                State::Delayed { .. } => counts.delayed -= count,
+                State::Leased { .. } => counts.leased -= count,
+            }
+            if ready {
+                counts.ready += count;
+            }
+        }
+        counts
+    }
+
+    /// The state of a run as it is at `now`.
+    pub fn state_at(&self, run: &Run, now: Time) -> MessageState {
+        match run.state {
+            State::Delayed { due } if due > now => MessageState::Delayed,
+            State::Leased { until, .. } if until > now => MessageState::Leased,
+            _ if run.origin().is_some() => MessageState::Dead,
+            _ => MessageState::Ready,
+        }
+    }
+}
+
+impl Engine {
+    /// Lets everything happen that is due by `time`. The journal's time never goes back.
+    pub(super) fn advance(&mut self, time: Time, events: &mut Vec<Event>) {
+        if time <= self.time {
+            return;
+        }
+        self.time = time;
+        let due: Vec<QueueId> = self
+            .queues
+            .iter_mut()
+            .filter_map(|(&id, queue)| {
+                queue.keys.advance(time);
+                queue.timers.first().is_some_and(|&(at, _)| at <= time).then_some(id)
+            })
+            .collect();
+        for queue in due {
+            while self.fire(queue, events) != Outcome::Void {}
+        }
+    }
+
+    /// Fires the first due timer of a queue.
+    fn fire(&mut self, queue_id: QueueId, events: &mut Vec<Event>) -> Outcome {
+        let time = self.time;
+        let Some(queue) = self.queues.get_mut(&queue_id) else { return Outcome::Void };
+        let Some(&(_, id)) = queue.timers.first().filter(|&&(at, _)| at <= time) else { return Outcome::Void };
+        let Some(mut run) = queue.unlink(id) else { return Outcome::Void };
+        let firing = run.firing(time, queue.policy.max_retries);
+        if let State::Leased { grant, holder, started, .. } = run.state {
+            events.push(Event::LeaseEnded { holder, first: id, count: run.count, grant });
+            run.attempts = run.attempts.saturating_add(u32::from(started));
+        }
+        match firing {
+            Firing::Expire => drop_run(queue_id, queue, id, &run, Cause::Expired, events),
+            Firing::DeadLetter => self.dead_letter(queue_id, id, run, "lease ran out".into(), events),
+            Firing::Ready => {
+                run.state = State::Ready;
+                queue.link(id, run);
+            }
+        }
+        Outcome::Done(1)
+    }
+}

@@ -1,0 +1,94 @@
+//! A step while it is being decided, and while it is under way.
+
+use super::{
+    command::{Command, Demand},
+    prefetch::Held,
+};
+use crate::{
+    format::{Item, Record},
+    id::{QueueId, Time},
+    limits,
+};
+
+/// What an item of the record under way was for, so that its outcome finds its way back.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) enum Origin {
+    Command(Command),
+    /// A part of a redrive; `last` with the command itself.
+    Redrive(Option<Command>),
+    Demand(u32),
+    Ahead(QueueId),
+    GiveBack,
+    Start(QueueId, Held),
+}
+
+/// The record under way.
+pub(super) struct Flight {
+    pub record: Record,
+    /// Empty in a memory journal.
+    pub bytes: Vec<u8>,
+    /// One an item.
+    pub origins: Vec<Origin>,
+    /// Whose bodies the record's are: token and count.
+    pub sends: Vec<(u32, u32)>,
+    /// Receives that this step answers; those that wait are asked again when it gave them nothing.
+    pub demands: Vec<Demand>,
+}
+
+/// The record being decided.
+pub(super) struct Draft {
+    pub now: Time,
+    pub items: Vec<Item>,
+    pub origins: Vec<Origin>,
+    pub sends: Vec<(u32, u32)>,
+    pub demands: Vec<Demand>,
+    pub messages: u32,
+    pub bytes: u64,
+    /// Messages and bytes this record adds to each queue so far.
+    pub added: Vec<(QueueId, u64, u64)>,
+    /// Queues in which a send already waits: later ones stay behind it.
+    pub full: Vec<QueueId>,
+}
+
+impl Draft {
+    pub fn new(now: Time) -> Self {
+        Self {
+            now,
+            items: Vec::new(),
+            origins: Vec::new(),
+            sends: Vec::new(),
+            demands: Vec::new(),
+            messages: 0,
+            bytes: 0,
+            added: Vec::new(),
+            full: Vec::new(),
+        }
+    }
+
+    pub fn push(&mut self, item: Item, origin: Origin) {
+        self.items.push(item);
+        self.origins.push(origin);
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.items.len() >= limits::DRAFT_ITEMS_MAX
+    }
+
+    pub fn added(&mut self, queue: QueueId) -> &mut (QueueId, u64, u64) {
+        let at = self.added.iter().position(|(id, _, _)| *id == queue).unwrap_or_else(|| {
+            self.added.push((queue, 0, 0));
+            self.added.len() - 1
+        });
+        &mut self.added[at]
+    }
+
+    /// Where the record's bodies go: with it while they are few and small, else apart, in values of a good size.
+    pub fn chunk(&self) -> Option<u8> {
+        if self.messages <= limits::INLINE_MESSAGES_MAX && self.bytes <= limits::INLINE_BYTES_MAX {
+            return None;
+        }
+        let each = (self.bytes / u64::from(self.messages.max(1))).max(1);
+        let log = (limits::CHUNK_BYTES_MAX / each).max(1).ilog2() as u8;
+        Some(log.min(limits::CHUNK_LOG_MAX))
+    }
+}

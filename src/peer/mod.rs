@@ -1,0 +1,199 @@
+//! A peer: one replica of a journal, what its context asked for, and the steps that come of it.
+//!
+//! Sans I/O, and to be driven in this order. Commands ([`Peer::send`], [`Peer::receive`], [`Peer::settle`], …) only
+//! collect. [`Peer::decide`] makes one record of everything pending. The caller commits it to the store and says how
+//! that went: [`Peer::committed`] under the number it got, after [`Peer::apply`] for every record before that one, or
+//! [`Peer::abandoned`]. [`Peer::effects`] then tells what took effect, and nothing may be shown to anyone before it says
+//! so. [`Peer::deadline`] tells when to decide again by itself.
+//!
+//! While a step is under way nothing else may be decided; commands go on collecting for the next one. That is the
+//! group commit.
+
+mod clean;
+mod command;
+mod decide;
+mod draft;
+mod effect;
+mod outcome;
+mod prefetch;
+
+use std::collections::{BTreeMap, VecDeque};
+
+pub use command::{Command, Order, SendOrder, Settle};
+pub use effect::{Effect, Why};
+
+use crate::{
+    engine::{Engine, Event},
+    format::{FormatError, Record},
+    id::{NEVER, QueueId, Time},
+    limits,
+};
+use clean::Clean;
+use command::Demand;
+use draft::Flight;
+use prefetch::Ahead;
+
+/// One context's part in a journal.
+pub struct Peer {
+    id: u64,
+    /// In a memory journal there are no other peers: records are not encoded, and bodies no longer needed are told.
+    memory: bool,
+    engine: Engine,
+    random: Random,
+    pending: VecDeque<Command>,
+    demands: Vec<Demand>,
+    ahead: BTreeMap<QueueId, Ahead>,
+    flight: Option<Flight>,
+    effects: Vec<Effect>,
+    steps: u64,
+    /// How far this peer's clock is behind the journal's time; added to it.
+    clock_lag: u64,
+    clean: Clean,
+    /// Whether a send waits for room.
+    blocked: bool,
+    depths: BTreeMap<QueueId, u64>,
+}
+
+impl Peer {
+    /// `id` names the peer in the journal and must be random; `seed` is for the jitter of retries.
+    pub fn new(id: u64, seed: u64, memory: bool) -> Self {
+        Self {
+            id,
+            memory,
+            engine: Engine::default(),
+            random: Random(seed | 1),
+            pending: VecDeque::new(),
+            demands: Vec::new(),
+            ahead: BTreeMap::new(),
+            flight: None,
+            effects: Vec::new(),
+            steps: 0,
+            clock_lag: 0,
+            clean: Clean::default(),
+            blocked: false,
+            depths: BTreeMap::new(),
+        }
+    }
+
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Replaces the replica by a snapshot. What this peer held leases on is lost to it, and a step under way has an
+    /// unknown outcome.
+    pub fn load(&mut self, number: u64, snapshot: &[u8]) -> Result<(), FormatError> {
+        let engine = Engine::restore(snapshot)?;
+        if engine.base() != number {
+            return Err(FormatError::Corrupt("snapshot number"));
+        }
+        self.engine = engine;
+        self.clean.loaded(&self.engine);
+        for (_, mut ahead) in core::mem::take(&mut self.ahead) {
+            ahead.clear();
+        }
+        Ok(())
+    }
+
+    /// Replays a record of another peer, or an older one of this peer.
+    pub fn apply(&mut self, number: u64, record: &[u8]) -> Result<(), FormatError> {
+        let record = Record::decode(record)?;
+        let mut events = Vec::new();
+        self.engine.apply(number, &record, &mut events);
+        self.clean.applied(&events);
+        self.tell(events);
+        Ok(())
+    }
+
+    /// Whether these bytes are the record under way: how a peer that lost its connection learns that it was committed.
+    pub fn is_own(&self, record: &[u8]) -> bool {
+        self.flight.as_ref().is_some_and(|flight| flight.bytes == record)
+    }
+
+    /// The record was not committed: its commands are pending again, in their order.
+    pub fn abandoned(&mut self) {
+        let Some(flight) = self.flight.take() else { return };
+        self.take_back(flight);
+    }
+
+    /// What took effect since it was last asked.
+    pub fn effects(&mut self) -> Vec<Effect> {
+        core::mem::take(&mut self.effects)
+    }
+
+    /// The time to call [`Peer::decide`] again though nobody asked for anything; [`NEVER`]: no need.
+    pub fn deadline(&mut self, wall: Time) -> Time {
+        let now = self.now(wall);
+        let timers = self.engine.queues().map(|(_, queue)| queue.next_timer(now)).min().unwrap_or(NEVER);
+        let at = self.ahead.values().map(Ahead::deadline).fold(timers, Time::min);
+        if at == NEVER { NEVER } else { at.saturating_sub(self.clock_lag).max(wall) }
+    }
+
+    /// Whether someone waits for what another peer may do: messages to come, or room.
+    pub fn waiting(&self) -> bool {
+        self.blocked || !self.demands.is_empty()
+    }
+
+    /// The present time as the journal counts it. The journal's time never goes back, a clock may: then it is taken to
+    /// go on from where the journal is, so that leases and delays still end.
+    pub fn now(&mut self, wall: Time) -> Time {
+        if wall >= self.engine.time() {
+            self.clock_lag = 0;
+        } else if wall + self.clock_lag < self.engine.time() {
+            self.clock_lag = self.engine.time() - wall;
+        }
+        wall + self.clock_lag
+    }
+
+    /// Turns what happened into effects for this peer's context.
+    fn tell(&mut self, events: Vec<Event>) {
+        for event in events {
+            match event {
+                Event::DeadLettered { queue, first, count, reason } => {
+                    self.effects.push(Effect::Dead { queue, first, count, reason });
+                }
+                Event::Dropped { queue, first, count, cause } => {
+                    self.effects.push(Effect::Dropped { queue, first, count, cause });
+                }
+                Event::LeaseEnded { holder, first, count, grant } if holder == self.id => {
+                    let ahead = self.ahead.values_mut().any(|ahead| ahead.forget(first, count, grant));
+                    if !ahead {
+                        self.effects.push(Effect::LeaseLost { first, count, grant });
+                    }
+                }
+                Event::Gone { first, count, .. } if self.memory => {
+                    self.effects.push(Effect::Gone { first, count });
+                }
+                Event::QueueGone { queue } => {
+                    self.ahead.remove(&queue);
+                    self.depths.remove(&queue);
+                    self.effects.push(Effect::QueueGone { queue });
+                }
+                Event::LeaseEnded { .. } | Event::Gone { .. } => {}
+            }
+        }
+        for (id, queue) in self.engine.queues() {
+            let backlog = queue.backlog();
+            if self.depths.insert(id, backlog).unwrap_or(0) != backlog {
+                self.effects.push(Effect::Depth { queue: id, backlog });
+            }
+        }
+    }
+}
+
+/// xorshift64*: only spreads retries.
+struct Random(u64);
+
+impl Random {
+    /// A number in 0..=999.
+    fn thousandths(&mut self) -> u64 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        (self.0.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 32) % 1000
+    }
+}
+
+/// Cuts text to what a note may hold, at a character.
+fn bounded(text: &str) -> Box<str> {
+    text[..text.floor_char_boundary(limits::NOTE_BYTES_MAX)].into()
+}

@@ -1,0 +1,190 @@
+//! Leasing ahead: a busy receiver is given a few messages more than it asked for, so that receiving and acking one by
+//! one costs one step a message. What was leased ahead and not asked for goes back soon; only what was handed out counts
+//! as an attempt.
+
+use std::collections::VecDeque;
+
+use super::{Effect, Peer};
+use crate::{
+    id::{MessageId, NEVER, Time},
+    limits,
+};
+
+/// A run leased by this peer.
+#[derive(Clone, PartialEq, Debug)]
+pub(super) struct Held {
+    pub first: MessageId,
+    pub count: u32,
+    pub grant: u64,
+    pub until: Time,
+    pub attempt: u32,
+    pub sent: Time,
+    pub chunk: Option<u8>,
+}
+
+/// What is leased ahead on one queue.
+#[derive(Default)]
+pub(super) struct Ahead {
+    held: VecDeque<Held>,
+    /// Handed out, and the journal does not know yet.
+    pub started: Vec<Held>,
+    started_at: Time,
+    /// When a receiver last came, and how many it wanted.
+    asked_at: Time,
+    asked: u32,
+    /// Whether it came back quickly the last time.
+    busy: bool,
+}
+
+impl Ahead {
+    pub fn count(&self) -> u32 {
+        self.held.iter().map(|held| held.count).sum()
+    }
+
+    pub fn add(&mut self, held: Held) {
+        self.held.push_back(held);
+    }
+
+    /// Notes that a receiver came.
+    pub fn ask(&mut self, max: u32, now: Time) {
+        self.busy = now < self.asked_at.saturating_add(limits::PREFETCH_ACTIVE_MS);
+        (self.asked_at, self.asked) = (now, max);
+    }
+
+    /// How many messages to lease ahead now, when `ready` more wait. Half of those are left to others.
+    pub fn wanted(&self, ready: u64) -> u32 {
+        let target = self.asked.clamp(limits::PREFETCH_MIN, limits::PREFETCH_MAX);
+        let have = self.count();
+        if !self.busy || have > target / 2 {
+            return 0;
+        }
+        u64::from(target - have).min(ready / 2) as u32
+    }
+
+    /// Takes up to `max` messages whose lease still runs until `until` at least.
+    fn hand_out(&mut self, max: u32, until: Time) -> Option<Held> {
+        let front = self.held.front_mut().filter(|held| held.until >= until)?;
+        if front.count <= max {
+            return self.held.pop_front();
+        }
+        let given = Held { count: max, ..front.clone() };
+        front.first = front.first.plus(max);
+        front.count -= max;
+        Some(given)
+    }
+
+    fn start(&mut self, held: &Held, now: Time) {
+        if self.started.is_empty() {
+            self.started_at = now;
+        }
+        match self.started.last_mut() {
+            Some(last) if last.grant == held.grant && last.first.plus(last.count) == held.first => {
+                last.count += held.count;
+            }
+            _ => self.started.push(held.clone()),
+        }
+    }
+
+    /// A settlement tells by itself that the messages were handed out.
+    pub fn settled(&mut self, first: MessageId, count: u32) {
+        cut(&mut self.started, first, count);
+    }
+
+    /// Drops what the journal took from us; true when any of it was here.
+    pub fn forget(&mut self, first: MessageId, count: u32, grant: u64) -> bool {
+        let mut held: Vec<Held> = self.held.drain(..).collect();
+        let before: u32 = held.iter().map(|held| held.count).sum();
+        if held.iter().any(|held| held.grant == grant) {
+            cut(&mut held, first, count);
+        }
+        self.held = held.into();
+        self.count() < before
+    }
+
+    pub fn clear(&mut self) {
+        self.held.clear();
+        self.started.clear();
+    }
+
+    /// What should go back now: everything (`max` runs at a time), when nobody asked for a while.
+    pub fn give_back(&mut self, now: Time, max: usize) -> Vec<Held> {
+        if now < self.asked_at.saturating_add(limits::PREFETCH_IDLE_MS) {
+            return Vec::new();
+        }
+        let max = max.min(self.held.len());
+        self.held.drain(..max).collect()
+    }
+
+    /// Makes everything go back with the next step.
+    pub fn give_back_all(&mut self) {
+        (self.asked_at, self.busy) = (0, false);
+    }
+
+    pub fn starts_due(&self, now: Time) -> bool {
+        !self.started.is_empty() && now >= self.started_at.saturating_add(limits::START_DELAY_MS)
+    }
+
+    pub fn deadline(&self) -> Time {
+        let idle = if self.held.is_empty() { NEVER } else { self.asked_at.saturating_add(limits::PREFETCH_IDLE_MS) };
+        let start =
+            if self.started.is_empty() { NEVER } else { self.started_at.saturating_add(limits::START_DELAY_MS) };
+        idle.min(start)
+    }
+}
+
+/// Takes `first..first + count` out of runs.
+fn cut(runs: &mut Vec<Held>, first: MessageId, count: u32) {
+    let end = first.plus(count);
+    let touched = |held: &Held| held.first < end && first < held.first.plus(held.count);
+    if !runs.iter().any(touched) {
+        return;
+    }
+    *runs = runs
+        .drain(..)
+        .flat_map(|held| {
+            let stop = held.first.plus(held.count);
+            if !touched(&held) {
+                return [Some(held), None];
+            }
+            let before = (held.first < first).then(|| Held { count: first.since(held.first), ..held.clone() });
+            let after = (stop > end).then(|| Held { first: end, count: stop.since(end), ..held });
+            [before, after]
+        })
+        .flatten()
+        .collect();
+}
+
+impl Peer {
+    /// Answers receives out of what was leased ahead.
+    pub(super) fn serve_ahead(&mut self, now: Time) {
+        let Self { demands, ahead, engine, effects, .. } = self;
+        demands.retain(|demand| {
+            let Some((queue, ahead)) = engine.queue(demand.queue).zip(ahead.get_mut(&demand.queue)) else {
+                return true;
+            };
+            if queue.paused {
+                return true;
+            }
+            let until = now.saturating_add(demand.lease_ms.unwrap_or(queue.policy.visibility_ms));
+            let mut left = demand.max;
+            while left > 0 {
+                let Some(held) = ahead.hand_out(left, until) else { break };
+                left -= held.count;
+                ahead.start(&held, now);
+                effects.push(held.delivered(demand.token));
+            }
+            if left < demand.max {
+                ahead.ask(demand.max, now);
+                effects.push(Effect::Received { token: demand.token });
+            }
+            left == demand.max
+        });
+    }
+}
+
+impl Held {
+    pub fn delivered(self, token: u32) -> Effect {
+        let Self { first, count, grant, until, attempt, sent, chunk } = self;
+        Effect::Delivered { token, first, count, grant, until, attempt, sent, chunk }
+    }
+}

@@ -1,0 +1,339 @@
+//! The door to the peer: what JavaScript calls. Numbers cross as f64, so that counters and times need no BigInt;
+//! everything that happens often crosses as rows of numbers.
+
+use js_sys::Error;
+use wasm_bindgen::prelude::*;
+
+use crate::{
+    format::{Backoff, FormatError, Overflow, Policy},
+    id::{MessageId, NEVER, Time},
+    peer::{self, SendOrder, Settle},
+    web::rows,
+};
+
+/// One context's replica of a journal. See [`peer::Peer`] for the order of calls.
+#[wasm_bindgen]
+pub struct Peer {
+    peer: peer::Peer,
+    /// What rows refer to by their place.
+    texts: Vec<String>,
+}
+
+/// Milliseconds or counts from JavaScript: whatever is no number, or too large to be exact, is bounded.
+fn whole(value: f64) -> u64 {
+    if value >= 9_007_199_254_740_991.0 { NEVER } else { value as u64 }
+}
+
+/// A time or count for JavaScript; "never" and "no limit" are Infinity.
+pub(super) fn real(value: u64) -> f64 {
+    if value >= 1 << 53 { f64::INFINITY } else { value as f64 }
+}
+
+/// Negative: left out.
+fn optional(value: f64) -> Option<u64> {
+    (value >= 0.0).then(|| whole(value))
+}
+
+fn thousandths(value: f64) -> u32 {
+    (value * 1000.0 + 0.5) as u32
+}
+
+fn message(number: f64, index: u32) -> MessageId {
+    MessageId::new(whole(number), index).unwrap_or(MessageId(NEVER - u64::from(MessageId::INDEX_MAX)))
+}
+
+fn refused(error: FormatError) -> JsValue {
+    let (name, text) = match error {
+        FormatError::Newer => ("VersionError", "a newer version of posthaste wrote this journal; reload the page to get it"),
+        FormatError::Corrupt(part) => ("CorruptionError", part),
+    };
+    let error = Error::new(text);
+    error.set_name(name);
+    error.into()
+}
+
+fn flat(pairs: impl Iterator<Item = [u64; 2]>) -> Vec<f64> {
+    pairs.flatten().map(real).collect()
+}
+
+#[wasm_bindgen]
+impl Peer {
+    /// `id`: a random whole number below 2^53 that names this peer. `memory`: no one else will ever read the journal.
+    #[wasm_bindgen(constructor)]
+    pub fn new(id: f64, seed: f64, memory: bool) -> Self {
+        Self { peer: peer::Peer::new(whole(id), whole(seed), memory), texts: Vec::new() }
+    }
+
+    /// The number of the last record applied.
+    #[wasm_bindgen(getter)]
+    pub fn base(&self) -> f64 {
+        real(self.peer.engine().base())
+    }
+
+    /// Replaces the replica by a snapshot. Throws VersionError or CorruptionError.
+    pub fn load(&mut self, number: f64, snapshot: &[u8]) -> Result<(), JsValue> {
+        self.peer.load(whole(number), snapshot).map_err(refused)
+    }
+
+    /// Replays a record. Throws VersionError or CorruptionError, and has changed nothing then.
+    pub fn apply(&mut self, number: f64, record: &[u8]) -> Result<(), JsValue> {
+        self.peer.apply(whole(number), record).map_err(refused)
+    }
+
+    #[wasm_bindgen(js_name = isOwn)]
+    pub fn is_own(&self, record: &[u8]) -> bool {
+        self.peer.is_own(record)
+    }
+
+    /// A queue's number, or -1.
+    pub fn queue(&self, name: &str) -> i32 {
+        self.peer.engine().named(name).map_or(-1, |queue| queue as i32)
+    }
+
+    pub fn names(&self) -> Vec<String> {
+        self.peer.engine().queues().map(|(_, queue)| String::from(&*queue.name)).collect()
+    }
+
+    pub fn name(&self, queue: u32) -> Option<String> {
+        self.peer.engine().queue(queue).map(|queue| queue.name.to_string())
+    }
+
+    /// The policy's numbers, in the order [`Peer::create`] takes them; empty when there is no such queue.
+    pub fn policy(&self, queue: u32) -> Vec<f64> {
+        let Some(queue) = self.peer.engine().queue(queue) else { return Vec::new() };
+        let Policy { backoff, overflow, .. } = &queue.policy;
+        let policy = &queue.policy;
+        vec![
+            real(policy.visibility_ms),
+            f64::from(policy.max_retries),
+            real(backoff.base_ms),
+            f64::from(backoff.factor) / 1000.0,
+            real(backoff.max_ms),
+            f64::from(backoff.jitter) / 1000.0,
+            real(policy.delay_ms),
+            real(policy.retention_ms),
+            real(policy.window_ms),
+            real(policy.capacity_messages),
+            real(policy.capacity_bytes),
+            f64::from(*overflow as u8),
+        ]
+    }
+
+    #[wasm_bindgen(js_name = deadLetterQueue)]
+    pub fn dead_letter_queue(&self, queue: u32) -> Option<String> {
+        self.peer.engine().queue(queue)?.policy.dead_letter_queue.as_deref().map(String::from)
+    }
+
+    /// Whether the queue was made by default, as some queue's dead-letter queue.
+    #[wasm_bindgen(js_name = isKeeper)]
+    pub fn is_keeper(&self, queue: u32) -> bool {
+        self.peer.engine().queue(queue).is_some_and(|queue| queue.keeper)
+    }
+
+    pub fn paused(&self, queue: u32) -> bool {
+        self.peer.engine().queue(queue).is_some_and(|queue| queue.paused)
+    }
+
+    pub fn create(&mut self, token: u32, name: &str, policy: &[f64], dead_letter_queue: Option<String>) {
+        let at = |place: usize| policy.get(place).copied().unwrap_or_default();
+        let policy = Policy {
+            visibility_ms: whole(at(0)),
+            max_retries: at(1) as u32,
+            backoff: Backoff {
+                base_ms: whole(at(2)),
+                factor: thousandths(at(3)),
+                max_ms: whole(at(4)),
+                jitter: thousandths(at(5)).min(1000),
+            },
+            delay_ms: whole(at(6)),
+            retention_ms: whole(at(7)),
+            window_ms: whole(at(8)),
+            capacity_messages: whole(at(9)),
+            capacity_bytes: whole(at(10)),
+            overflow: match at(11) as u8 {
+                0 => Overflow::Wait,
+                1 => Overflow::Reject,
+                2 => Overflow::DropOldest,
+                _ => Overflow::DropNewest,
+            },
+            dead_letter_queue: dead_letter_queue.map(Into::into),
+        };
+        self.peer.create(token, name, policy);
+    }
+
+    pub fn remove(&mut self, token: u32, queue: u32) {
+        self.peer.remove(token, queue);
+    }
+
+    /// `delay_ms` -1: the queue's; `expires_ms` 0: as the queue's retention says.
+    #[allow(clippy::too_many_arguments)]
+    pub fn send(
+        &mut self,
+        token: u32,
+        queue: u32,
+        count: u32,
+        bytes: f64,
+        delay_ms: f64,
+        expires_ms: f64,
+        atomic: bool,
+        key: Option<String>,
+    ) {
+        let expires_ms = optional(expires_ms).filter(|&ms| ms > 0);
+        let (delay_ms, key) = (optional(delay_ms), key.map(Into::into));
+        let count = count.max(1);
+        let bytes = whole(bytes).min((1 << 53) - 1);
+        self.peer.send(token, SendOrder { queue, count, bytes, delay_ms, expires_ms, atomic, key });
+    }
+
+    pub fn unsend(&mut self, token: u32) -> bool {
+        self.peer.unsend(token)
+    }
+
+    /// `lease_ms` 0: the queue's visibility timeout. May be answered at once: look at the effects.
+    pub fn receive(&mut self, token: u32, queue: u32, max: u32, lease_ms: f64, wait: bool, now: f64) {
+        let lease_ms = optional(lease_ms).filter(|&ms| ms > 0);
+        self.peer.receive(token, queue, max, lease_ms, wait, whole(now));
+    }
+
+    pub fn unreceive(&mut self, token: u32) {
+        self.peer.unreceive(token);
+    }
+
+    /// `kind`: 0 ack, 1 retry (`arg`: delay in ms, -1 the queue's backoff; `text`: last error), 2 dead letter (`text`:
+    /// reason), 3 extend (`arg`: ms from now), 4 release.
+    #[allow(clippy::too_many_arguments)]
+    pub fn settle(
+        &mut self,
+        token: u32,
+        kind: u8,
+        number: f64,
+        index: u32,
+        count: u32,
+        grant: f64,
+        arg: f64,
+        text: Option<String>,
+    ) {
+        let text = text.map(Into::into);
+        let how = match kind {
+            0 => Settle::Ack,
+            1 => Settle::Retry { delay_ms: optional(arg), error: text },
+            2 => Settle::DeadLetter { reason: text.unwrap_or_default() },
+            3 => Settle::Extend { ms: whole(arg) },
+            _ => Settle::Release,
+        };
+        let first = message(number, index);
+        let count = count.clamp(1, MessageId::INDEX_MAX + 1 - first.index());
+        self.peer.settle(token, first, count, whole(grant), how);
+    }
+
+    pub fn cancel(&mut self, token: u32, queue: u32, number: f64, index: u32) {
+        self.peer.cancel(token, queue, message(number, index));
+    }
+
+    pub fn purge(&mut self, token: u32, queue: u32) {
+        self.peer.purge(token, queue);
+    }
+
+    pub fn pause(&mut self, token: u32, queue: u32, paused: bool) {
+        self.peer.pause(token, queue, paused);
+    }
+
+    /// `to` -1: back to where they came from.
+    pub fn redrive(&mut self, token: u32, queue: u32, to: i32, max: f64) {
+        self.peer.redrive(token, queue, u32::try_from(to).ok(), whole(max));
+    }
+
+    #[wasm_bindgen(js_name = releaseIdle)]
+    pub fn release_idle(&mut self) {
+        self.peer.release_idle();
+    }
+
+    /// Makes the next record out of all that is pending. False: nothing to write now.
+    pub fn decide(&mut self, now: f64) -> bool {
+        self.peer.decide(whole(now))
+    }
+
+    pub fn record(&self) -> Vec<u8> {
+        self.peer.record().to_vec()
+    }
+
+    /// -1: bodies go with the record; else apart, 2^chunk messages a value.
+    pub fn chunk(&self) -> i32 {
+        self.peer.chunk().map_or(-1, i32::from)
+    }
+
+    /// Pairs of token and count: whose bodies are the record's.
+    pub fn sends(&self) -> Vec<u32> {
+        self.peer.sends().iter().flat_map(|&(token, count)| [token, count]).collect()
+    }
+
+    pub fn committed(&mut self, number: f64) {
+        self.peer.committed(whole(number));
+    }
+
+    pub fn abandoned(&mut self) {
+        self.peer.abandoned();
+    }
+
+    /// What took effect since the last call, in rows of ten numbers.
+    pub fn effects(&mut self) -> Vec<f64> {
+        self.texts.clear();
+        rows::of(self.peer.effects(), &mut self.texts)
+    }
+
+    /// The texts that the last rows refer to.
+    pub fn texts(&mut self) -> Vec<String> {
+        core::mem::take(&mut self.texts)
+    }
+
+    pub fn deadline(&mut self, now: f64) -> f64 {
+        real(self.peer.deadline(whole(now)))
+    }
+
+    pub fn waiting(&self) -> bool {
+        self.peer.waiting()
+    }
+
+    /// Count, bytes, and when the oldest was sent (-1: there is none).
+    pub fn backlog(&self, queue: u32) -> Vec<f64> {
+        self.peer.engine().queue(queue).map_or_else(
+            || vec![0.0, 0.0, -1.0],
+            |queue| vec![real(queue.backlog()), real(queue.bytes()), queue.oldest().map_or(-1.0, real)],
+        )
+    }
+
+    /// The queue's metrics as an object, names as in the API.
+    pub fn metrics(&mut self, queue: u32, now: f64) -> Result<JsValue, JsValue> {
+        let now: Time = self.peer.now(whole(now));
+        rows::metrics(self.peer.engine().queue(queue), now)
+    }
+
+    /// What is in the queue, oldest first, as objects. `state` -1: any; else 0 ready, 1 delayed, 2 leased, 3 dead.
+    pub fn peek(&mut self, queue: u32, max: u32, state: i32, now: f64) -> Result<JsValue, JsValue> {
+        let now: Time = self.peer.now(whole(now));
+        rows::peek(self.peer.engine().queue(queue), max as usize, state, now)
+    }
+
+    #[wasm_bindgen(js_name = wantsSnapshot)]
+    pub fn wants_snapshot(&self) -> bool {
+        self.peer.wants_snapshot()
+    }
+
+    pub fn snapshot(&mut self) -> Vec<u8> {
+        self.peer.snapshot()
+    }
+
+    pub fn floor(&self) -> f64 {
+        real(self.peer.floor())
+    }
+
+    pub fn drained(&self) -> Vec<f64> {
+        flat(self.peer.drained().iter().map(|&(from, to)| [from, to]))
+    }
+
+    /// The snapshot was written, or (false) it was not.
+    #[wasm_bindgen(js_name = snapshotWritten)]
+    pub fn snapshot_written(&mut self, written: bool) {
+        self.peer.snapshot_over(written);
+    }
+}

@@ -1,0 +1,175 @@
+//! The append: one record and its bodies, in one transaction, under the next number.
+
+use js_sys::{Array, Function, Object, Reflect, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::IdbRequest;
+
+use super::job::{Job, Next};
+use super::layout;
+use super::platform;
+use super::tail::Reading;
+use super::transaction::{Mode, Transaction};
+
+pub struct Append {
+    decide: Function,
+    strict: bool,
+    /// The tail, while it is being read.
+    reading: Option<Reading>,
+    /// What was decided.
+    step: Option<Step>,
+    /// The record's put, while its number is awaited for the chunks.
+    record: Option<IdbRequest>,
+}
+
+/// What is to be written, checked.
+struct Step {
+    record: Uint8Array,
+    bodies: Array,
+    headers: JsValue,
+    /// Bodies apart: this many a value.
+    apart: Option<u32>,
+}
+
+impl Append {
+    pub fn new(from: f64, decide: Function, strict: bool) -> Self {
+        let reading = (from > 0.0).then(|| Reading::new(from));
+        Append {
+            decide,
+            strict,
+            reading,
+            step: None,
+            record: None,
+        }
+    }
+
+    /// Calls `decide`; answers whether there is anything to write. What it throws is what the append rejects with.
+    fn ask(&mut self, tail: &JsValue) -> Result<bool, JsValue> {
+        let answer = self.decide.call1(&JsValue::UNDEFINED, tail)?;
+        if answer.is_undefined() {
+            return Ok(false);
+        }
+        self.step = Step::of(&answer);
+        if self.step.is_some() {
+            Ok(true)
+        } else {
+            Err(js_sys::TypeError::new("no record with its bodies").into())
+        }
+    }
+}
+
+impl Job for Append {
+    fn mode(&self) -> Mode {
+        Mode {
+            write: true,
+            strict: self.strict,
+        }
+    }
+
+    fn prepare(&mut self) -> Result<Option<JsValue>, JsValue> {
+        let done = self.reading.is_none() && !self.ask(&JsValue::UNDEFINED)?;
+        Ok(done.then(|| JsValue::from_f64(0.0)))
+    }
+
+    fn step(&mut self, transaction: &Transaction) -> Result<Next, JsValue> {
+        if let Some(reading) = &mut self.reading {
+            if let Some(request) = reading.step(transaction)? {
+                return Ok(Next::Wait(request));
+            }
+            let tail = reading.tail(transaction)?;
+            self.reading = None;
+            if !self.ask(&tail)? {
+                return Ok(Next::Done(JsValue::from_f64(0.0)));
+            }
+        }
+        if let Some(record) = self.record.take() {
+            if let Some(step) = &self.step {
+                step.put_chunks(transaction, &record.result()?)?;
+            }
+            return Ok(Next::Commit(Some(record)));
+        }
+        match &self.step {
+            Some(step @ Step { apart: None, .. }) => {
+                Ok(Next::Commit(Some(step.put(transaction, &step.bodies)?)))
+            }
+            Some(step) => {
+                let request = step.put(transaction, &JsValue::from_f64(0.0))?;
+                self.record = Some(request.clone());
+                Ok(Next::Wait(request))
+            }
+            None => Ok(Next::Done(JsValue::from_f64(0.0))),
+        }
+    }
+
+    /// Decided once is decided: only the reading before it may be done again.
+    fn restart(&mut self) -> bool {
+        self.reading.as_mut().map(Reading::restart).is_some()
+    }
+}
+
+impl Step {
+    fn of(answer: &JsValue) -> Option<Self> {
+        if !answer.is_object() {
+            return None;
+        }
+        let answer: &platform::Append = answer.unchecked_ref();
+        let record = layout::own(answer.record().dyn_into().ok()?);
+        let bodies = answer.bodies().dyn_into().ok()?;
+        let chunk = answer.chunk();
+        let apart = (chunk >= 0.0).then(|| 1 << (chunk as u32).min(20));
+        Some(Step {
+            record,
+            bodies,
+            headers: answer.headers(),
+            apart,
+        })
+    }
+
+    fn put(&self, transaction: &Transaction, bodies: &JsValue) -> Result<IdbRequest, JsValue> {
+        let value = if self.apart.is_some() || self.headers.is_undefined() {
+            Array::of2(&self.record, bodies)
+        } else {
+            Array::of3(&self.record, bodies, &self.headers)
+        };
+        transaction.store.put(&value)
+    }
+
+    fn put_chunks(&self, transaction: &Transaction, number: &JsValue) -> Result<(), JsValue> {
+        let size = self.apart.unwrap_or(1);
+        let (mut first, mut chunk) = (0, 0.0);
+        while first < self.bodies.length() {
+            let bodies = self.bodies.slice(first, first + size);
+            let headers = self.headers_between(first, size)?;
+            let value = if headers.is_undefined() {
+                Array::of1(&bodies)
+            } else {
+                Array::of2(&bodies, &headers)
+            };
+            transaction
+                .store
+                .put_with_key(&value, &layout::chunk_key(number, chunk))?;
+            first += size;
+            chunk += 1.0;
+        }
+        Ok(())
+    }
+
+    /// The headers of `size` messages from `first` on, by their place among these; undefined: none has any.
+    fn headers_between(&self, first: u32, size: u32) -> Result<JsValue, JsValue> {
+        let mut found = JsValue::UNDEFINED;
+        if !self.headers.is_object() {
+            return Ok(found);
+        }
+        let keys = Object::keys(self.headers.unchecked_ref::<Object>());
+        for place in 0..keys.length() {
+            let key = keys.get(place);
+            let index = platform::number(&key) as u32;
+            if (first..first + size).contains(&index) {
+                if found.is_undefined() {
+                    found = Object::new().into();
+                }
+                Reflect::set_u32(&found, index - first, &Reflect::get(&self.headers, &key)?)?;
+            }
+        }
+        Ok(found)
+    }
+}

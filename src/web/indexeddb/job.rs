@@ -1,0 +1,104 @@
+//! A job: what one operation does in one transaction, request by request.
+//!
+//! Jobs are stepped, not awaited: one future drives them all. A future for each, with all that drops it, made twice the
+//! wasm.
+
+use std::rc::Rc;
+
+use wasm_bindgen::JsValue;
+use web_sys::IdbRequest;
+
+use super::connection::Connection;
+use super::errors;
+use super::operation::{Answer, Operation};
+use super::transaction::{Mode, Transaction};
+
+pub enum Next {
+    /// Step again once this request has succeeded, and so all before it.
+    Wait(IdbRequest),
+    /// Commit. The answer is the result of this request, or true.
+    Commit(Option<IdbRequest>),
+    /// The answer is there already; nothing was written that is to stay.
+    Done(JsValue),
+}
+
+pub trait Job {
+    fn mode(&self) -> Mode;
+
+    /// Before any transaction: the answer, where that is all.
+    fn prepare(&mut self) -> Result<Option<JsValue>, JsValue> {
+        Ok(None)
+    }
+
+    /// Makes the requests that can be made now. On an error the transaction is aborted.
+    fn step(&mut self, transaction: &Transaction) -> Result<Next, JsValue>;
+
+    /// Goes back to the start, for a new transaction; false where that could do something twice.
+    fn restart(&mut self) -> bool {
+        false
+    }
+}
+
+/// Does the job, once more where the connection was lost on the way and that is safe.
+pub async fn perform(
+    connection: Rc<Connection>,
+    operation: Rc<Operation>,
+    mut job: Box<dyn Job>,
+) -> Answer {
+    if let Some(answer) = job.prepare()? {
+        return Ok(answer);
+    }
+    let mut again = true;
+    loop {
+        let error = match connection.begin(&operation, job.mode()) {
+            Ok(Some(transaction)) => match steps(&transaction, &operation, &mut *job).await {
+                Err(error) => {
+                    transaction.abort();
+                    connection.let_go_if_lost(&transaction.database(), &error);
+                    if !job.restart() {
+                        return Err(error);
+                    }
+                    error
+                }
+                answer => return answer,
+            },
+            Ok(None) => {
+                connection.reopen(&operation).await?;
+                continue;
+            }
+            Err(error) => error,
+        };
+        if !again || !errors::lost_connection(&error) {
+            return Err(error);
+        }
+        again = false;
+    }
+}
+
+async fn steps(transaction: &Transaction, operation: &Operation, job: &mut dyn Job) -> Answer {
+    loop {
+        let commit = match job.step(transaction)? {
+            Next::Wait(request) => {
+                request.set_onsuccess(Some(operation.good()));
+                None
+            }
+            Next::Commit(request) => {
+                transaction.commit();
+                transaction.tell_complete();
+                Some(request)
+            }
+            Next::Done(answer) => {
+                transaction.commit();
+                return Ok(answer);
+            }
+        };
+        let good = operation.event().await;
+        match (good, commit) {
+            (true, None) => {}
+            (true, Some(None)) => return Ok(JsValue::TRUE),
+            (true, Some(Some(request))) => return request.result(),
+            (false, None) => return Err(transaction.reason()),
+            (false, Some(_)) => return Err(errors::after_commit(transaction.reason())),
+        }
+    }
+}

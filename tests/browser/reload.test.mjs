@@ -1,0 +1,121 @@
+/** What was sent stays when the page that sent it reloads, closes or crashes. */
+import assert from "node:assert/strict";
+import { promise } from "./harness.mjs";
+
+const ready = (page) => page.waitForFunction(() => globalThis.ready === true);
+
+promise("messages survive a reload, in order, and acked ones do not come back", async (world) => {
+  const page = await world.page();
+  await page.evaluate(async () => {
+    const queue = await openQueue("jobs", { storage: "indexeddb" });
+    same(queue.mode, { storage: "indexeddb", durability: "relaxed", transport: "local" }, "mode");
+    await queue.send("first");
+    await queue.sendBatch([{ body: "second" }, { body: "third" }]);
+    await Promise.all(["fourth", "fifth"].map((body) => queue.send(body)));
+    const [message] = await queue.receive();
+    same(message.body, "first");
+    await message.ack();
+  });
+  await page.reload();
+  await ready(page);
+  await page.evaluate(async () => {
+    const queue = await openQueue("jobs", { storage: "indexeddb" });
+    const messages = await queue.receive({ max: 10 });
+    same(messages.map((message) => message.body), ["second", "third", "fourth", "fifth"]);
+    await Promise.all(messages.map((message) => message.ack()));
+  });
+  await page.reload();
+  await ready(page);
+  await page.evaluate(async () => {
+    const queue = await openQueue("jobs", { storage: "indexeddb" });
+    same(await queue.receive({ max: 10 }), []);
+    const { backlogCount, acked, sent } = await queue.metrics();
+    same({ backlogCount, acked, sent }, { backlogCount: 0, acked: 5, sent: 5 }, "metrics");
+  });
+});
+
+promise("what a receiver kept across a reload: id, timestamp, headers, attempts", async (world) => {
+  const page = await world.page();
+  const before = await page.evaluate(async () => {
+    const queue = await openQueue("jobs", { storage: "indexeddb" });
+    const { id } = await queue.send({ n: 1 }, { headers: { kind: "photo", "x-odd": "ü, \"quoted\"" } });
+    const [info] = await queue.peek();
+    return { id, timestamp: info.timestamp.getTime() };
+  });
+  await page.reload();
+  await ready(page);
+  await page.evaluate(async (before) => {
+    const queue = await openQueue("jobs", { storage: "indexeddb" });
+    const [message] = await queue.receive();
+    same({ id: message.id, timestamp: message.timestamp.getTime() }, before);
+    same({ ...message.headers }, { kind: "photo", "x-odd": "ü, \"quoted\"" }, "headers");
+    same([message.attempts, message.priority, message.body], [1, 0, { n: 1 }]);
+    await message.ack();
+  }, before);
+});
+
+promise("leases taken before a reload come back after the visibility timeout, not before", async (world) => {
+  const page = await world.page();
+  const start = 1_800_000_000_000;
+  await page.evaluate(async (start) => {
+    const queue = await openQueue("jobs", { storage: "indexeddb", visibilityTimeout: 30, clock: new VirtualClock(start) });
+    await queue.sendBatch([1, 2, 3, 4].map((body) => ({ body })));
+    const messages = await queue.receive({ max: 3 });
+    same(messages.map((message) => message.body), [1, 2, 3]);
+    await messages[1].ack();
+  }, start);
+  await page.reload();
+  await ready(page);
+  await page.evaluate(async (start) => {
+    const clock = new VirtualClock(start + 29_000);
+    const queue = await openQueue("jobs", { storage: "indexeddb", clock });
+    const early = await queue.receive({ max: 10 });
+    same(early.map((message) => message.body), [4], "only what nobody holds");
+    const waiting = queue.receive({ max: 10, wait: 60 });
+    await clock.advance(2);
+    const back = await bounded(waiting, "the leases come back");
+    same(back.map((message) => [message.body, message.attempts]), [[1, 2], [3, 2]], "body and attempt");
+    await Promise.all([...early, ...back].map((message) => message.ack()));
+    const { backlogCount, acked } = await queue.metrics();
+    same({ backlogCount, acked }, { backlogCount: 0, acked: 4 }, "metrics");
+  }, start);
+});
+
+promise("a send that resolved before its tab was closed is there after", async (world) => {
+  for (const durability of ["relaxed", "strict"]) {
+    const page = await world.page();
+    const ids = await page.evaluate(async (durability) => {
+      const queue = await openQueue("jobs", { storage: "indexeddb", durability });
+      const receipts = await Promise.all(Array.from({ length: 300 }, (_, n) => queue.send({ durability, n })));
+      return receipts.map((receipt) => receipt.id);
+    }, durability);
+    await page.close();
+    const next = await world.page();
+    const found = await next.evaluate(async () => {
+      const queue = await openQueue("jobs", { storage: "indexeddb" });
+      const messages = await queue.receive({ max: 1000 });
+      const ids = messages.map((message) => message.id);
+      same(messages.map((message) => message.body.n), messages.map((_, n) => n), "order");
+      await Promise.all(messages.map((message) => message.ack()));
+      return ids;
+    });
+    assert.deepEqual(found, ids);
+    await next.close();
+  }
+});
+
+promise("a send that resolved before its tab crashed is there after", async (world) => {
+  const page = await world.page();
+  const ids = await page.evaluate(async () => {
+    const queue = await openQueue("jobs", { storage: "indexeddb" });
+    const receipts = await Promise.all(Array.from({ length: 300 }, (_, n) => queue.send({ n })));
+    return receipts.map((receipt) => receipt.id);
+  });
+  await world.crashTab(page);
+  const next = await world.page();
+  const found = await next.evaluate(async () => {
+    const queue = await openQueue("jobs", { storage: "indexeddb" });
+    return (await queue.receive({ max: 1000 })).map((message) => message.id);
+  });
+  assert.deepEqual(found, ids);
+}, { browsers: ["chromium"] });

@@ -1,0 +1,50 @@
+//! `cargo xtask bench [name...]`: natively by criterion, in Chromium by the pages of www/bench.
+
+use crate::step::Plan;
+use crate::{build, root, setup};
+use anyhow::{Result, bail, ensure};
+use std::process::Command;
+
+const NAMES: &[&str] = &["memory", "durable"];
+
+pub fn run(words: &[String]) -> Result<()> {
+    if let Some(odd) = words.iter().find(|word| !NAMES.contains(&word.as_str())) {
+        bail!("no benchmark {odd:?}; there are: {}", NAMES.join(", "));
+    }
+    let mut plan = Plan::default();
+    setup::browsers(&mut plan);
+    build::steps(&mut plan);
+    plan.run()?;
+    for name in NAMES {
+        if !words.is_empty() && !words.iter().any(|word| word == name) {
+            continue;
+        }
+        if *name == "memory" && root().join("benches").is_dir() {
+            shown(setup::cargo().args([
+                "bench",
+                "--locked",
+                "--package",
+                "posthaste",
+                "--benches",
+                "--quiet",
+            ]))?;
+        }
+        shown(
+            setup::node()
+                .arg(root().join("www/bench/run.mjs"))
+                .arg(name),
+        )?;
+    }
+    Ok(())
+}
+
+/// Runs a program whose output is the result.
+fn shown(command: &mut Command) -> Result<()> {
+    let status = command.status()?;
+    ensure!(
+        status.success(),
+        "{} failed: {status}",
+        command.get_program().to_string_lossy()
+    );
+    Ok(())
+}

@@ -1,0 +1,218 @@
+//! `cargo xtask build`: the npm package in pkg/. The engine to wasm, its glue, the types, the bundles.
+
+use crate::step::{Log, Outcome, Plan};
+use crate::{fresh, root, setup, target};
+use anyhow::{Result, ensure};
+use base64::Engine;
+use std::env;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// What needs the built package needs these steps.
+pub const BUILT: &[&str] = &["bundles", "type declarations"];
+
+/// What the compiler may use, and so every browser since 2022 must have. Named one by one: "all" makes modules nobody reads.
+const WASM_FEATURES: &[&str] = &[
+    "--mvp-features",
+    "--enable-bulk-memory",
+    "--enable-bulk-memory-opt",
+    "--enable-call-indirect-overlong",
+    "--enable-multivalue",
+    "--enable-mutable-globals",
+    "--enable-nontrapping-float-to-int",
+    "--enable-reference-types",
+    "--enable-sign-ext",
+];
+
+pub fn run() -> Result<()> {
+    let mut plan = Plan::default();
+    steps(&mut plan);
+    plan.run()?;
+    Ok(())
+}
+
+pub fn steps(plan: &mut Plan) {
+    setup::node_version(plan);
+    setup::npm_packages(plan);
+    setup::wasm_target(plan);
+    plan.step("wasm module", &["wasm target"], compile);
+    plan.step("bindings", &["wasm module", "npm packages"], bind);
+    plan.step("bundles", &["bindings"], bundle);
+    plan.step("type declarations", &["bindings"], declare);
+}
+
+fn compiled() -> PathBuf {
+    target().join("wasm32-unknown-unknown/release/posthaste.wasm")
+}
+
+/// The folder of what wasm-bindgen makes: glue, types, the module itself and its inlined form.
+fn bound() -> PathBuf {
+    root().join("pkg/wasm")
+}
+
+fn compile(log: &Log) -> Result<Outcome> {
+    let before = fs::metadata(compiled())
+        .and_then(|metadata| metadata.modified())
+        .ok();
+    let mut build = setup::cargo();
+    build.args([
+        "build",
+        "--release",
+        "--locked",
+        "--target",
+        "wasm32-unknown-unknown",
+        "--package",
+        "posthaste",
+    ]);
+    // Panic messages name source files; without this they would name the folders of whoever builds.
+    let flags = machine_paths()
+        .into_iter()
+        .map(|(path, name)| format!("--remap-path-prefix={path}={name}"));
+    build.env(
+        "CARGO_ENCODED_RUSTFLAGS",
+        flags.collect::<Vec<_>>().join("\x1f"),
+    );
+    log.run(&mut build)?;
+    let after = fs::metadata(compiled())?.modified().ok();
+    Ok(if before == after {
+        Outcome::Fresh
+    } else {
+        Outcome::Done
+    })
+}
+
+/// The folders of this machine that a compiler might write down, and what stands for each in the module.
+fn machine_paths() -> Vec<(String, &'static str)> {
+    let home = env::var_os("HOME")
+        .or_else(|| env::var_os("USERPROFILE"))
+        .map(PathBuf::from);
+    let cargo_home = env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or(home.as_ref().map(|home| home.join(".cargo")));
+    // The last one that fits wins.
+    [
+        (home, "home"),
+        (cargo_home, "cargo"),
+        (Some(root()), "posthaste"),
+    ]
+    .into_iter()
+    .filter_map(|(path, name)| Some((path?.to_str()?.to_owned(), name)))
+    .collect()
+}
+
+fn bind(log: &Log) -> Result<Outcome> {
+    let made = [
+        "posthaste.js",
+        "posthaste.d.ts",
+        "posthaste_bg.wasm",
+        "inline.js",
+        "inline.d.ts",
+    ];
+    let inputs = [
+        compiled(),
+        root().join("xtask/src/build.rs"),
+        root().join("Cargo.lock"),
+    ];
+    fresh::unless(&inputs, &made.map(|name| bound().join(name)), || {
+        if bound().exists() {
+            fs::remove_dir_all(bound())?;
+        }
+        let mut bindgen = Command::new(env::current_exe()?);
+        bindgen.args(["bindgen", "--target", "web", "--out-name", "posthaste"]);
+        bindgen.args(["--omit-default-module-path", "--remove-name-section"]);
+        bindgen.args(["--remove-producers-section", "--out-dir"]);
+        log.run(bindgen.arg(bound()).arg(compiled()))?;
+
+        let module = bound().join("posthaste_bg.wasm");
+        let mut optimize = setup::node();
+        optimize
+            .arg("node_modules/binaryen/bin/wasm-opt")
+            .args(WASM_FEATURES);
+        optimize.args([
+            "-O3",
+            "--strip-debug",
+            "--strip-producers",
+            "--strip-target-features",
+        ]);
+        log.run(optimize.arg(&module).arg("-o").arg(&module))?;
+
+        let wasm = fs::read(&module)?;
+        for (path, _) in machine_paths() {
+            let found = wasm
+                .windows(path.len())
+                .any(|window| window == path.as_bytes());
+            ensure!(
+                !found,
+                "the wasm module names a folder of this machine: {path}"
+            );
+        }
+        inline(&wasm)
+    })
+}
+
+/// Writes the module as a script, for the entry that brings its wasm along.
+fn inline(wasm: &[u8]) -> Result<()> {
+    let deflated = miniz_oxide::deflate::compress_to_vec(wasm, 10);
+    let text = base64::engine::general_purpose::STANDARD.encode(deflated);
+    let says = "// The wasm module: deflated (raw), in base64.";
+    fs::write(
+        bound().join("inline.js"),
+        format!("{says}\nexport default \"{text}\";\n"),
+    )?;
+    let declared = "declare const module: string;\nexport default module;";
+    fs::write(bound().join("inline.d.ts"), format!("{says}\n{declared}\n"))?;
+    Ok(())
+}
+
+/// Types of the sources, and the declarations that users get.
+fn declare(log: &Log) -> Result<Outcome> {
+    let package = root().join("pkg");
+    let inputs = [
+        package.join("src"),
+        package.join("tsconfig.json"),
+        bound().join("posthaste.d.ts"),
+    ];
+    fresh::unless(
+        &inputs,
+        &[
+            package.join("dist/index.d.ts"),
+            package.join("dist/slim.d.ts"),
+        ],
+        || {
+            let made = target().join("xtask/types");
+            if made.exists() {
+                fs::remove_dir_all(&made)?;
+            }
+            let mut tsc = setup::node();
+            tsc.arg("node_modules/typescript/bin/tsc")
+                .arg("--project")
+                .arg(&package);
+            tsc.args([
+                "--noEmit",
+                "false",
+                "--declaration",
+                "--emitDeclarationOnly",
+                "--rootDir",
+            ]);
+            log.run(tsc.arg(package.join("src")).arg("--outDir").arg(&made))?;
+            log.run(
+                setup::node()
+                    .arg(root().join("xtask/declare.mjs"))
+                    .arg(&made)
+                    .arg(package.join("dist")),
+            )
+        },
+    )
+}
+
+fn bundle(log: &Log) -> Result<Outcome> {
+    let package = root().join("pkg");
+    let script = root().join("xtask/bundle.mjs");
+    let inputs = [package.join("src"), bound(), script.clone()];
+    let made =
+        ["index.js", "slim.js", "posthaste.wasm"].map(|name| package.join("dist").join(name));
+    fresh::unless(&inputs, &made, || {
+        log.run(setup::node().arg(script).arg(&package))
+    })
+}

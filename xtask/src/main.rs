@@ -1,0 +1,79 @@
+//! `cargo xtask <command>`: everything that needs doing with this repository, set-up included.
+
+mod bench;
+mod build;
+mod demo;
+mod fresh;
+mod pack;
+mod setup;
+mod size;
+mod step;
+mod test;
+#[cfg(test)]
+mod tidy;
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+const USAGE: &str = "\
+cargo xtask <command>
+
+  demo             the demo, served at http://localhost:5173
+  test [part...]   every check; parts: engine web node browser types package style
+  bench [name]     the benchmarks: memory durable
+  build            the package, in pkg/
+  pack [--update]  its tarball; prints the path. --update: takes over a changed list of its files
+  size             bytes of what users download, against the budget
+";
+
+fn main() -> ExitCode {
+    let mut words: Vec<String> = env::args().skip(1).collect();
+    let command = if words.is_empty() {
+        String::new()
+    } else {
+        words.remove(0)
+    };
+    let result = match command.as_str() {
+        "demo" => demo::run(),
+        "test" => test::run(&words),
+        "bench" => bench::run(&words),
+        "build" => build::run(),
+        "pack" => pack::run(words.iter().any(|word| word == "--update")),
+        "size" => size::run(),
+        // The tools of wasm-bindgen, which our own steps call.
+        "bindgen" => wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(tool(&words)),
+        "test-runner" => {
+            wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(tool(&words))
+        }
+        _ => {
+            eprint!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn tool(words: &[String]) -> Vec<String> {
+    [&["xtask".to_owned()], words].concat()
+}
+
+/// The root of the repository.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .expect("xtask/ lies in the repository")
+        .to_owned()
+}
+
+/// Where everything made goes that is not part of the package.
+fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| root().join("target"), |folder| root().join(folder))
+}

@@ -1,0 +1,416 @@
+//! `cargo xtask test [part...]`: every check there is; the last line adds them up.
+
+use crate::step::{Log, Outcome, Plan};
+use crate::{build, fresh, pack, root, setup, size, target};
+use anyhow::{Context, Result, bail, ensure};
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+type Part = (&'static str, fn(&mut Plan));
+
+/// In the order they run: what fails fastest comes first, and set-up goes on beside.
+const PARTS: &[Part] = &[
+    ("style", style),
+    ("engine", engine),
+    ("web", web),
+    ("types", types),
+    ("node", node),
+    ("package", package),
+    ("browser", browser),
+];
+
+const WASM: &[&str] = &[
+    "--package",
+    "posthaste",
+    "--target",
+    "wasm32-unknown-unknown",
+];
+
+/// Crates that touch the web. The engine, built natively, must do without.
+const WEB_CRATES: &[&str] = &[
+    "wasm-bindgen",
+    "js-sys",
+    "web-sys",
+    "serde-wasm-bindgen",
+    "getrandom",
+];
+
+/// What every test of the packed package needs.
+const INSTALLED: &[&str] = &["installed package"];
+
+pub fn run(words: &[String]) -> Result<()> {
+    if let Some(odd) = words
+        .iter()
+        .find(|word| !PARTS.iter().any(|(name, _)| name == *word))
+    {
+        bail!(
+            "no part {odd:?}; there are: {}",
+            PARTS
+                .iter()
+                .map(|(name, _)| *name)
+                .collect::<Vec<_>>()
+                .join(" ")
+        );
+    }
+    let mut plan = Plan::keep_going();
+    for (name, part) in PARTS {
+        if words.is_empty() || words.iter().any(|word| word == name) {
+            part(&mut plan);
+        }
+    }
+    let tally = plan.run()?;
+    println!("{} passed, {} failed", tally.passed, tally.failed);
+    if tally.failed > 0 {
+        std::process::exit(1);
+    }
+    Ok(())
+}
+
+fn style(plan: &mut Plan) {
+    plan.step("format", &[], |log| {
+        check(log, setup::cargo().args(["fmt", "--all", "--check"]))
+    });
+    plan.step("tidy", &[], |log| {
+        tests(
+            log,
+            setup::cargo().args([
+                "test",
+                "--locked",
+                "--package",
+                "xtask",
+                "--profile",
+                "tool",
+            ]),
+        )
+    });
+    plan.step("clippy, native", &[], |log| {
+        let clippy = [
+            "clippy",
+            "--locked",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "-D",
+            "warnings",
+        ];
+        check(log, setup::cargo().args(clippy))
+    });
+    setup::wasm_target(plan);
+    plan.step("clippy, wasm", &["wasm target"], |log| {
+        let files: Vec<String> = wasm_tests()?
+            .into_iter()
+            .flat_map(|name| ["--test".to_owned(), name])
+            .collect();
+        let mut clippy = setup::cargo();
+        clippy
+            .args(["clippy", "--locked"])
+            .args(WASM)
+            .arg("--lib")
+            .args(files)
+            .args(["--", "-D", "warnings"]);
+        check(log, &mut clippy)
+    });
+}
+
+fn engine(plan: &mut Plan) {
+    plan.step("engine without the web", &[], |log| {
+        log.run(setup::cargo().args(["check", "--locked", "--package", "posthaste"]))?;
+        let tree = [
+            "tree",
+            "--locked",
+            "--package",
+            "posthaste",
+            "--edges",
+            "normal",
+            "--prefix",
+            "none",
+        ];
+        let tree = setup::cargo().args(tree).output()?;
+        let tree = String::from_utf8(tree.stdout)?;
+        ensure!(tree.starts_with("posthaste "), "cargo tree did not answer");
+        if let Some(found) = tree.lines().find(|line| {
+            WEB_CRATES
+                .iter()
+                .any(|name| line.split(' ').next() == Some(name))
+        }) {
+            bail!("a native build of the engine has {found}");
+        }
+        Ok(Outcome::Tested {
+            passed: 1,
+            failed: 0,
+        })
+    });
+    plan.step("engine tests", &[], |log| {
+        tests(
+            log,
+            setup::cargo().args([
+                "test",
+                "--locked",
+                "--package",
+                "posthaste",
+                "--profile",
+                "trial",
+                "--no-fail-fast",
+            ]),
+        )
+    });
+}
+
+fn web(plan: &mut Plan) {
+    setup::browsers(plan);
+    setup::firefox_driver(plan);
+    setup::wasm_target(plan);
+    setup::node_version(plan);
+    plan.step("wasm in Node", &["wasm target", "Node"], |log| {
+        let files = wasm_tests()?
+            .into_iter()
+            .filter(|name| name != "web")
+            .collect();
+        wasm(log, files, |_| Ok(()))
+    });
+    plan.step(
+        "wasm in Chromium, page",
+        &["wasm target", "browsers"],
+        |log| {
+            wasm(log, wasm_tests()?, |test| {
+                chromium(test.env("WASM_BINDGEN_USE_BROWSER", "1"))
+            })
+        },
+    );
+    plan.step(
+        "wasm in Chromium, worker",
+        &["wasm target", "browsers"],
+        |log| {
+            wasm(log, wasm_tests()?, |test| {
+                chromium(test.env("WASM_BINDGEN_USE_DEDICATED_WORKER", "1"))
+            })
+        },
+    );
+    plan.step(
+        "wasm in Firefox, page",
+        &["wasm target", "browsers", "geckodriver"],
+        |log| {
+            wasm(log, wasm_tests()?, |test| {
+                firefox(test.env("WASM_BINDGEN_USE_BROWSER", "1"))
+            })
+        },
+    );
+    plan.step(
+        "wasm in Firefox, worker",
+        &["wasm target", "browsers", "geckodriver"],
+        |log| {
+            wasm(log, wasm_tests()?, |test| {
+                firefox(test.env("WASM_BINDGEN_USE_DEDICATED_WORKER", "1"))
+            })
+        },
+    );
+}
+
+fn chromium(test: &mut Command) -> Result<()> {
+    test.env("CHROMEDRIVER", setup::chromedriver()?);
+    Ok(())
+}
+
+fn firefox(test: &mut Command) -> Result<()> {
+    test.env("GECKODRIVER", setup::geckodriver()?);
+    Ok(())
+}
+
+/// The test files that run in wasm. Of these, `web` needs a browser.
+fn wasm_tests() -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for file in fs::read_dir(root().join("tests"))? {
+        let file = file?.path();
+        let is_rust = file.extension().is_some_and(|ending| ending == "rs");
+        if is_rust && fs::read_to_string(&file)?.contains("#![cfg(target_arch = \"wasm32\")]") {
+            names.push(
+                file.file_stem()
+                    .context("a file has a name")?
+                    .to_string_lossy()
+                    .into_owned(),
+            );
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Runs test files in wasm by wasm-bindgen's own runner, which `place` tells where.
+fn wasm(
+    log: &Log,
+    files: Vec<String>,
+    place: impl FnOnce(&mut Command) -> Result<()>,
+) -> Result<Outcome> {
+    if files.is_empty() {
+        bail!("no tests for here in tests/*.rs");
+    }
+    let mut test = setup::cargo();
+    let runner = format!(
+        "target.wasm32-unknown-unknown.runner=[{:?},\"test-runner\"]",
+        env::current_exe()?
+    );
+    test.args(["test", "--locked", "--no-fail-fast", "--config", &runner])
+        .args(WASM);
+    for file in &files {
+        test.args(["--test", file]);
+    }
+    let drivers = [
+        "CHROMEDRIVER",
+        "GECKODRIVER",
+        "SAFARIDRIVER",
+        "MSEDGEDRIVER",
+    ];
+    for variable in drivers
+        .map(|name| [name.to_owned(), format!("{name}_REMOTE")])
+        .concat()
+    {
+        test.env_remove(variable);
+    }
+    test.env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", capabilities()?);
+    test.env("WASM_BINDGEN_TEST_TIMEOUT", "120")
+        .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "30");
+    place(&mut test)?;
+    tests(log, &mut test)
+}
+
+/// The file that tells the drivers which browsers to start, and how.
+fn capabilities() -> Result<PathBuf> {
+    let file = target().join("xtask/webdriver.json");
+    let chromium = setup::chromium().unwrap_or_default();
+    let firefox = setup::firefox().unwrap_or_default();
+    let flags = "\"--headless\", \"--no-sandbox\", \"--disable-gpu\", \"--disable-quic\", \"--no-first-run\", \
+                 \"--disable-background-networking\", \"--disable-component-update\", \"--disable-sync\"";
+    fs::write(
+        &file,
+        format!(
+            "{{\n  \"goog:chromeOptions\": {{ \"binary\": {chromium:?}, \"args\": [{flags}] }},\n  \
+             \"moz:firefoxOptions\": {{ \"binary\": {firefox:?}, \"args\": [\"-headless\"] }}\n}}\n"
+        ),
+    )?;
+    Ok(file)
+}
+
+/// The tarball, installed where the tests import it from as any application would.
+fn installed(plan: &mut Plan) {
+    build::steps(plan);
+    pack::step(plan, false);
+    plan.step("installed package", &["tarball", "npm packages"], |log| {
+        let tests = root().join("tests");
+        let old = tests.join("node_modules/posthaste");
+        if old.exists() {
+            fs::remove_dir_all(&old)?;
+        }
+        let mut install = setup::npm();
+        install
+            .args(["install", "--no-save", "--no-audit", "--no-fund"])
+            .arg(pack::tarball()?);
+        log.run(install.current_dir(&tests))?;
+        Ok(Outcome::Done)
+    });
+}
+
+fn types(plan: &mut Plan) {
+    installed(plan);
+    plan.step("types", INSTALLED, |log| {
+        let projects = fresh::files(&root().join("tests/types"))?;
+        let projects: Vec<_> = projects
+            .iter()
+            .filter(|file| file.ends_with("tsconfig.json"))
+            .collect();
+        let mut failed = 0;
+        for project in &projects {
+            let tsc = log.run(
+                setup::node()
+                    .arg("node_modules/typescript/bin/tsc")
+                    .arg("--project")
+                    .arg(project),
+            );
+            failed += usize::from(tsc.is_err());
+        }
+        Ok(Outcome::Tested {
+            passed: projects.len() - failed,
+            failed,
+        })
+    });
+}
+
+fn node(plan: &mut Plan) {
+    installed(plan);
+    plan.step("package in Node", INSTALLED, |log| node_tests(log, "node"));
+}
+
+fn package(plan: &mut Plan) {
+    installed(plan);
+    setup::browsers(plan);
+    size::step(plan);
+    plan.step(
+        "package where it is used",
+        &["installed package", "browsers"],
+        |log| node_tests(log, "package"),
+    );
+}
+
+fn browser(plan: &mut Plan) {
+    installed(plan);
+    setup::browsers(plan);
+    plan.step(
+        "package in browsers",
+        &["installed package", "browsers"],
+        |log| node_tests(log, "browser"),
+    );
+}
+
+/// A program that checks one thing.
+fn check(log: &Log, command: &mut Command) -> Result<Outcome> {
+    log.run(command)?;
+    Ok(Outcome::Tested {
+        passed: 1,
+        failed: 0,
+    })
+}
+
+/// `node --test` on the files `tests/<folder>/*.test.mjs`, one after another: they share the machine's two cores.
+fn node_tests(log: &Log, folder: &str) -> Result<Outcome> {
+    let files = fresh::files(&root().join("tests").join(folder))?;
+    let is_test = |file: &&PathBuf| file.to_string_lossy().ends_with(".test.mjs");
+    let files: Vec<&Path> = files.iter().filter(is_test).map(PathBuf::as_path).collect();
+    let mut test = setup::node();
+    test.args([
+        "--test",
+        "--test-reporter=spec",
+        "--test-concurrency=1",
+        "--test-timeout=600000",
+    ])
+    .args(files);
+    tests(log, &mut test)
+}
+
+/// Runs a program that runs tests, and counts them.
+fn tests(log: &Log, command: &mut Command) -> Result<Outcome> {
+    let result = log.run(command);
+    let (mut passed, mut failed) = (0, 0);
+    for line in log.text()?.lines() {
+        let words: Vec<&str> = line
+            .split([' ', ';'])
+            .filter(|word| !word.is_empty())
+            .collect();
+        match words[..] {
+            ["test", "result:", _, more, "passed", fewer, "failed", ..] => {
+                passed += more.parse::<usize>().unwrap_or(0);
+                failed += fewer.parse::<usize>().unwrap_or(0);
+            }
+            ["ℹ", "pass", count] => passed += count.parse::<usize>().unwrap_or(0),
+            ["ℹ", "fail" | "cancelled", count] => failed += count.parse::<usize>().unwrap_or(0),
+            _ => {}
+        }
+    }
+    if failed == 0 {
+        result?;
+    }
+    if passed + failed == 0 {
+        bail!("no tests were run");
+    }
+    Ok(Outcome::Tested { passed, failed })
+}
