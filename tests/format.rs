@@ -3,7 +3,7 @@
 
 use posthaste::{
     engine::Engine,
-    format::{Backoff, FORMAT, FormatError, How, Item, Overflow, Policy, Record, Send, Writer},
+    format::{Backoff, FORMAT, FormatError, How, Item, Overflow, Policy, Record, Send, Whole, Writer},
     id::{MessageId, NEVER},
     limits,
 };
@@ -12,11 +12,10 @@ use xxhash_rust::xxh32::xxh32;
 
 /// Written once, read for ever.
 const GOLDEN_RECORD: &str = "\
-    0180a0f1c2b13407ffffffffffffff0f0305100104776f726bb0ea0103e807d00fe0a712ac0200ffffffffffffffffff01e0a712c084\
-    3dffffffffffffffffff0100010464656164020903000164f503e1d4030101086f726465722d3137030028a01f000000000400050203\
-    b1ea0101100005020306110005020306e90701086e6f20726f7574651200050203060a756e7265616461626c6513000502030691bf05\
-    140005020306150005020306050005020106010700010801050203000801050203011aa35357\
-";
+0180a0f1c2b13407ffffffffffffff0f0305100104776f726bb0ea0103e807d00fe0a712ac0200ffffffffffffffffff01e0a712c0843d\
+ffffffffffffffffff0100010464656164020903000164f503e1d40302035a01086f726465722d3137030028a01f000000000400050203\
+b1ea0101100005020306110005020306e90701086e6f20726f7574651200050203060a756e7265616461626c6513000502030691bf0514\
+000502030615000502030605000502010601070001080105020300080105020301317efd68";
 const GOLDEN_SNAPSHOT: &str = "\
     010383a0f1c2b13402020004776f726bb0ea0103e807d00fe0a712ac020080dddb01e0a712c0843dffffffffffffffffff0100010464\
     65616400000704010100010000000001086f726465722d3137868040e1c783c3b1340102858040010a02000081fdccc4b13404038180\
@@ -41,12 +40,20 @@ fn sample_record() -> Record {
     let settle = |how| Item::Settle { queue: 0, first, count: 3, grant: 6, how };
     let policy = Policy { dead_letter_queue: Some("dead".into()), ..Policy::default() };
     let key = Some("order-17".into());
-    let send = Send { queue: 0, count: 1, bytes: 100, due: time + 500, expires: time + 60_000, atomic: true, key };
+    let send = Send {
+        queue: 0,
+        count: 1,
+        bytes: 100,
+        due: time + 500,
+        expires: time + 60_000,
+        whole: Whole::First { more: 3, bytes: 90 },
+        key,
+    };
     let items = vec![
         Item::Create { name: "work".into(), policy },
         Item::Remove { queue: 9 },
         Item::Send(send),
-        Item::Send(Send { queue: 0, count: 40, bytes: 4000, due: 0, expires: 0, atomic: false, key: None }),
+        Item::Send(Send { queue: 0, count: 40, bytes: 4000, due: 0, expires: 0, whole: Whole::No, key: None }),
         Item::Lease { queue: 0, first, count: 3, until: time + 30_000, started: true },
         settle(How::Ack),
         settle(How::Retry { due: time + 1000, error: Some("no route".into()) }),
@@ -67,8 +74,15 @@ fn sample_record() -> Record {
 fn sample_engine() -> Engine {
     let time = 1_800_000_000_000;
     let policy = Policy { retention_ms: 3_600_000, dead_letter_queue: Some("dead".into()), ..Policy::default() };
-    let send =
-        |count, due, key| Send { queue: 0, count, bytes: 10 * u64::from(count), due, expires: 0, atomic: false, key };
+    let send = |count, due, key| Send {
+        queue: 0,
+        count,
+        bytes: 10 * u64::from(count),
+        due,
+        expires: 0,
+        whole: Whole::No,
+        key,
+    };
     let lease =
         |index, started| Item::Lease { queue: 0, first: message(1, index), count: 1, until: time + 30_000, started };
     let settle = |index, how| Item::Settle { queue: 0, first: message(1, index), count: 1, grant: 2, how };
@@ -146,13 +160,19 @@ fn grant() -> impl Strategy<Value = u64> {
     prop_oneof![4 => 1..8u64, 1 => any::<u64>()]
 }
 
+fn whole() -> impl Strategy<Value = Whole> {
+    let first = (any::<u32>(), any::<u64>()).prop_map(|(more, bytes)| Whole::First { more, bytes });
+    prop_oneof![Just(Whole::No), Just(Whole::Part), first]
+}
+
 fn send(time: u64) -> impl Strategy<Value = Send> {
     let key = option::of(text(limits::KEY_BYTES_MAX));
     let size = (1..1000u32, 0..1u64 << 53);
-    (queue(), size, moment(time), moment(time), any::<bool>(), key).prop_map(
-        |(queue, (count, bytes), due, expires, atomic, key)| {
+    (queue(), size, moment(time), moment(time), whole(), key).prop_map(
+        |(queue, (count, bytes), due, expires, whole, key)| {
             let count = if key.is_some() { 1 } else { count };
-            Send { queue, count, bytes, due, expires, atomic, key }
+            let whole = if atomic { Whole::First { more: 0, bytes: 0 } } else { Whole::No };
+            Send { queue, count, bytes, due, expires, whole, key }
         },
     )
 }

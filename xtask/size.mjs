@@ -26,11 +26,10 @@ const rows = [
   limit,
 }));
 
-const line = (...cells) => cells.map((cell, at) => (at ? String(cell).padStart(10) : String(cell).padEnd(22))).join("");
+const line = (name, ...cells) => name.padEnd(22) + cells.map((cell) => String(cell ?? "").padStart(9)).join("");
 const lines = [line("bytes", "raw", "gzip", "brotli", "budget")];
 for (const { name, raw, gzip, brotli, limit } of rows) {
-  const verdict = limit === undefined ? "" : gzip > limit ? `${limit}  TOO BIG` : limit;
-  lines.push(line(name, raw, gzip, brotli, verdict).trimEnd());
+  lines.push(line(name, raw, gzip, brotli, limit).trimEnd() + (gzip > limit ? `  too big by ${gzip - limit}` : ""));
 }
 writeFileSync(table, `${lines.join("\n")}\n`);
 console.log(lines.join("\n"));

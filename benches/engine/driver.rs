@@ -1,7 +1,7 @@
 //! Drives one peer as a context does, with a journal that only numbers the records: what is measured is the engine.
 
 use posthaste::{
-    format::{Overflow, Policy},
+    format::{Overflow, Policy, Whole},
     id::QueueId,
     peer::{Effect, Peer, SendOrder, Settle},
 };
@@ -53,7 +53,7 @@ impl Driver {
     pub fn ask_send(&mut self, count: u32) {
         let bytes = BODY_BYTES * u64::from(count);
         let (delay_ms, expires_ms, key) = (None, None, None);
-        self.peer.send(1, SendOrder { queue: self.queue, count, bytes, delay_ms, expires_ms, atomic: false, key });
+        self.peer.send(1, SendOrder { queue: self.queue, count, bytes, delay_ms, expires_ms, whole: Whole::No, key });
     }
 
     /// Sends `total` messages, `together` of them a step. Each step is later than the last: runs can't be joined.
@@ -74,7 +74,9 @@ impl Driver {
         }
         let mut taken = 0;
         for effect in effects {
-            let Effect::Delivered { first, count, grant, .. } = effect else { continue };
+            let Effect::Delivered { first, count, grant, .. } = effect else {
+                continue;
+            };
             taken += count;
             // A context settles message by message.
             for place in (0..count).filter(|_| settle) {

@@ -81,3 +81,42 @@ export interface Handle {
   /** Set while the queue is made anew. */
   ready: Promise<void> | undefined;
 }
+
+/** Whether a row ends its command. */
+export function isLast(kind: number): boolean {
+  return kind === RECEIVED || kind === DONE;
+}
+
+/** Tells an asker its row. */
+export function tellAsker(asker: Asker, rows: Float64Array, at: number): void {
+  const [a, b, c] = rows.subarray(at + 2, at + 5);
+  switch (rows[at]) {
+    case SENT:
+      return asker.sent?.(a, b, c);
+    case REFUSED:
+      return asker.refused?.(a, b);
+    case DUPLICATE:
+      return asker.duplicate?.(a, b);
+    case DELIVERED:
+      return asker.delivered?.(delivery(rows, at));
+    case LOST:
+      return asker.lost?.(a, b, c);
+    case RECEIVED:
+      return asker.received?.();
+    default:
+      return asker.done?.(a);
+  }
+}
+
+function delivery(rows: Float64Array, at: number): Delivery {
+  return {
+    number: rows[at + 2],
+    index: rows[at + 3],
+    count: rows[at + 4],
+    grant: rows[at + 5],
+    until: rows[at + 6],
+    attempts: rows[at + 7],
+    sent: rows[at + 8],
+    chunk: rows[at + 9],
+  };
+}

@@ -1,12 +1,10 @@
 /** The wasm engine: loaded once a context, when the first queue is opened. */
 
 import { show } from "./errors";
+import type { ModuleSource } from "./source";
 import glue, { initSync, IndexedDb, Peer } from "../wasm/posthaste.js";
 
 export { IndexedDb, Peer };
-
-/** What a wasm module can be made of. */
-export type ModuleSource = WebAssembly.Module | BufferSource | Response | URL | string | Promise<WebAssembly.Module | BufferSource | Response>;
 
 let source: (() => Promise<WebAssembly.Module>) | undefined;
 let loading: Promise<void> | undefined;

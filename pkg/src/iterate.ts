@@ -7,7 +7,8 @@ import type { Message } from "./types";
 
 export class MessageIterator<Body> implements AsyncIterator<Message<Body>, undefined> {
   private readonly ended = new AbortController();
-  private last: ReceivedMessage<Body> | undefined;
+  /** Handed to the loop and, as far as known, not settled. */
+  private taken: ReceivedMessage<Body>[] = [];
 
   constructor(private readonly queue: LocalQueue<Body>) {}
 
@@ -22,7 +23,8 @@ export class MessageIterator<Body> implements AsyncIterator<Message<Body>, undef
         throw error;
       }
       if (!message) continue;
-      this.last = message;
+      this.taken = this.taken.filter((known) => known.said === undefined);
+      this.taken.push(message);
       return { done: false, value: message };
     }
     return { done: true, value: undefined };
@@ -30,8 +32,7 @@ export class MessageIterator<Body> implements AsyncIterator<Message<Body>, undef
 
   async return(): Promise<IteratorResult<Message<Body>, undefined>> {
     this.ended.abort(closedError(this.queue.name));
-    const { last } = this;
-    if (last && last.said === undefined) await last.release().catch(() => undefined);
+    await Promise.all(this.taken.filter((known) => known.said === undefined).map((message) => message.release().catch(() => undefined)));
     return { done: true, value: undefined };
   }
 }

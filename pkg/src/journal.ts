@@ -3,13 +3,16 @@
  * back what took effect. While a step is under way everything new waits for the next: that is the group commit.
  */
 
+import { Alarm } from "./alarm";
 import { StorageLostError, closedError, publicError } from "./errors";
 import * as effect from "./effects";
-import type { Asker, Delivery, Handle, Onlooker } from "./effects";
+import type { Asker, Handle, Onlooker } from "./effects";
 import { Peer } from "./engine";
 import { Loader } from "./loader";
 import type { Outgoing } from "./send";
 import type { Append, HeadersByIndex, Store, Tail } from "./store";
+import { clean, isFinal } from "./upkeep";
+import { turn } from "./turn";
 import type { Clock } from "./types";
 
 /** After so many steps that met no one, the next are blind again. */
@@ -41,13 +44,13 @@ export class Journal {
   private wary = 0;
   private stale = false;
   private birth = 0;
-  private timer: unknown;
-  private timerAt = Infinity;
+  private readonly alarm: Alarm;
   private pollMs = POLL_MS;
   private failures = 0;
   private looking: { resolve: () => void; reject: (error: unknown) => void }[] = [];
 
   constructor(readonly store: Store, readonly clock: Clock, private readonly reopen: (() => Promise<Store>) | undefined) {
+    this.alarm = new Alarm(clock);
     this.peer = this.newPeer();
     this.loader = new Loader(() => this.store);
     this.watch();
@@ -223,7 +226,7 @@ export class Journal {
     this.failures = 0;
     if (this.durable) this.store.hint();
     this.tell();
-    if (this.peer.wantsSnapshot()) await this.snapshot();
+    if (this.peer.wantsSnapshot()) await clean(this.peer, this.store, () => this.peer);
     return true;
   }
 
@@ -258,7 +261,7 @@ export class Journal {
       }
       send.departed = true;
       const { delayMs, expiresMs, key } = send.terms;
-      if (send.left) this.peer.send(this.register(send), send.handle.id, send.left, send.bytes, delayMs, expiresMs, send.atomic, key);
+      if (send.left) this.peer.send(this.register(send), send.handle.id, send.left, send.bytes, delayMs, expiresMs, ...send.whole(), key);
     }
   }
 
@@ -322,18 +325,6 @@ export class Journal {
     for (const { resolve } of looking) resolve();
   }
 
-  private async snapshot(): Promise<void> {
-    const { peer } = this;
-    const bytes = peer.snapshot();
-    let written = false;
-    try {
-      written = await this.store.snapshot(peer.base, peer.floor(), bytes, Array.from(peer.drained()));
-    } catch {
-      // It only saves room and time; the next one will do.
-    }
-    if (this.peer === peer) peer.snapshotWritten(written);
-  }
-
   /* ------------------------------------------------------------ telling */
 
   /** Tells askers and onlookers what took effect. */
@@ -345,36 +336,12 @@ export class Journal {
   }
 
   private tellRow(rows: Float64Array, at: number, texts: string[]): void {
-    const kind = rows[at];
-    if (kind >= effect.DEAD) return this.tellOnlookers(rows, at, texts);
-    const [token, a, b, c] = rows.subarray(at + 1, at + 5);
+    if (rows[at] >= effect.DEAD) return this.tellOnlookers(rows, at, texts);
+    const token = rows[at + 1];
     const asker = this.askers.get(token);
-    switch (kind) {
-      case effect.SENT:
-        asker?.sent?.(a, b, c);
-        break;
-      case effect.REFUSED:
-        asker?.refused?.(a, b);
-        break;
-      case effect.DUPLICATE:
-        asker?.duplicate?.(a, b);
-        break;
-      case effect.DELIVERED:
-        asker?.delivered?.(delivery(rows, at));
-        return;
-      case effect.LOST:
-        asker?.lost?.(a, b, c);
-        return;
-      case effect.RECEIVED:
-        this.askers.delete(token);
-        asker?.received?.();
-        return;
-      default:
-        this.askers.delete(token);
-        asker?.done?.(a);
-        return;
-    }
-    if ((asker as Outgoing | undefined)?.left === 0) this.askers.delete(token);
+    if (effect.isLast(rows[at])) this.askers.delete(token);
+    if (asker) effect.tellAsker(asker, rows, at);
+    if (rows[at] <= effect.DUPLICATE && (asker as Outgoing | undefined)?.left === 0) this.askers.delete(token);
   }
 
   private tellOnlookers(rows: Float64Array, at: number, texts: string[]): void {
@@ -402,22 +369,17 @@ export class Journal {
 
   private setTimer(): void {
     const now = this.clock.now();
-    let at = this.peer.deadline(now);
-    const watched = this.durable && (this.peer.waiting() || this.watched);
-    if (watched) at = Math.min(at, now + this.pollMs);
-    if (at === this.timerAt && this.timer !== undefined) return;
-    if (this.timer !== undefined) this.clock.clearTimeout(this.timer);
-    this.timerAt = at;
-    this.timer = at === Infinity ? undefined : this.clock.setTimeout(() => {
-      this.timer = undefined;
-      if (watched) {
+    const waiting = this.peer.waiting();
+    const polls = this.durable && (waiting || this.watched);
+    const at = Math.min(this.peer.deadline(now), polls ? now + this.pollMs : Infinity);
+    // Only someone who waits keeps a program from ending.
+    this.alarm.set(at, waiting, () => {
+      if (polls) {
         this.stale = true;
         this.pollMs = this.peer.waiting() ? POLL_MS : POLL_IDLE_MS;
       }
       this.kick();
-    }, Math.min(Math.max(0, at - now), 2 ** 31 - 1));
-    // Only someone who waits keeps a program from ending.
-    if (!this.peer.waiting()) (this.timer as { unref?: () => void } | undefined)?.unref?.();
+    });
   }
 
   /* ------------------------------------------------------------ trouble */
@@ -456,7 +418,7 @@ export class Journal {
     // Even a small record did not fit: what is drained is deleted first, then once more.
     this.failures += 1;
     if (this.failures > RECOVERIES_MAX) throw error;
-    await this.snapshot();
+    await clean(this.peer, this.store, () => this.peer);
   }
 
   /** A step failed. The connection may be gone, or the engine; both can be made anew from the journal. */
@@ -518,7 +480,7 @@ export class Journal {
 
   private end(error: unknown): void {
     this.closed = error ?? closedError("");
-    if (this.timer !== undefined) this.clock.clearTimeout(this.timer);
+    this.alarm.clear();
     this.everyOnlooker((onlooker) => onlooker.error(this.closed));
     for (const outgoing of this.outgoing) outgoing.fail(this.closed);
     for (const asker of this.askers.values()) asker.fail(this.closed);
@@ -540,34 +502,4 @@ export class Journal {
     await this.flushed().catch(() => undefined);
     this.end(closedError(""));
   }
-}
-
-/** One turn of the event loop. */
-function turn(): Promise<void> {
-  return new Promise((resolve) => {
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(0);
-  });
-}
-
-function isFinal(error: unknown): boolean {
-  const name = (error as Error)?.name;
-  return name === "VersionError" || name === "CorruptionError" || name === "QuotaExceededError";
-}
-
-function delivery(rows: Float64Array, at: number): Delivery {
-  return {
-    number: rows[at + 2],
-    index: rows[at + 3],
-    count: rows[at + 4],
-    grant: rows[at + 5],
-    until: rows[at + 6],
-    attempts: rows[at + 7],
-    sent: rows[at + 8],
-    chunk: rows[at + 9],
-  };
 }

@@ -74,6 +74,7 @@ export class ReceivedMessage<Body> implements Message<Body> {
   private controller: AbortController | undefined;
   private unwatch: (() => void) | undefined;
   private until: number;
+  private lost = false;
 
   constructor(
     private readonly journal: Journal,
@@ -111,7 +112,8 @@ export class ReceivedMessage<Body> implements Message<Body> {
       this.controller = new AbortController();
       const { number, grant } = this.delivery;
       this.unwatch = this.journal.loader.watch(number, this.index, grant, () => this.lose());
-      if (this.said === undefined) this.watchClock();
+      if (this.said === undefined && this.journal.clock.now() >= this.until) this.lose();
+      else if (this.said === undefined) this.watchClock();
     }
     return this.controller.signal;
   }
@@ -190,22 +192,25 @@ export class ReceivedMessage<Body> implements Message<Body> {
     throw notSupported("message.ackIn");
   }
 
-  private settled(kind: Settle): DOMException {
+  private settled(kind: Settle): Error {
+    if (this.lost) return this.leaseLost();
     return platformError("InvalidStateError", `message ${this.id} was ${VERBS[this.said as Settle]} already: it can't be ${VERBS[kind]}`);
   }
 
   private say(kind: Settle, arg = 0, note?: string): Promise<void> {
+    if (this.closed.aborted && kind !== effect.RELEASE) return rejected(this.closed.reason);
     if (this.promise) {
       if (this.firstWins || this.said === kind) return this.promise;
       return rejected(this.settled(kind));
     }
-    if (this.closed.aborted && kind !== effect.RELEASE) return rejected(this.closed.reason);
     this.said = kind;
     this.held.delete(this);
     this.unwatch?.();
     const { number, grant } = this.delivery;
     const promise = this.settler.settle(kind, number, this.index, grant, arg, note).then((lost) => {
-      if (lost?.has(this.index)) throw this.leaseLost();
+      if (!lost?.has(this.index)) return;
+      this.lost = true;
+      throw this.leaseLost();
     });
     // It need not be awaited.
     promise.catch(() => undefined);

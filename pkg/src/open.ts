@@ -5,16 +5,17 @@ import { IndexedDb, loadEngine } from "./engine";
 import { PolicyMismatchError, notSupported, platformError, publicError, show } from "./errors";
 import { Journal } from "./journal";
 import { MemoryStore } from "./memory";
-import { POLICY, object, policyOptions, policyValue, queueName, refuseLater, signalOption, storageOption, systemClock, type PolicyOptions } from "./options";
+import { POLICY, clockOption, object, policyOptions, policyValue, queueName, refuseLater, schemaOption, signalOption, storageOption, systemClock, type PolicyOptions } from "./options";
 import { LocalQueue } from "./queue";
 import type { Store } from "./store";
-import type { Queue, QueueInfo, QueueOptions, StorageOption } from "./types";
+import type { Clock, Queue, QueueInfo, QueueOptions, StorageOption } from "./types";
 
 const DATABASE = "posthaste";
 
 interface Opened {
   journal: Promise<Journal>;
   users: number;
+  clock: Clock;
 }
 
 const opened = new Map<string, Opened>();
@@ -43,7 +44,7 @@ async function openJournal(storage: "memory" | "indexeddb", clock = systemClock)
 async function borrow(storage: "memory" | "indexeddb", clock = systemClock): Promise<{ journal: Journal; release: () => Promise<void> }> {
   if (clock !== systemClock && !clocks.has(clock)) clocks.set(clock, (clockCount += 1));
   const name = `${storage}/${clocks.get(clock) ?? 0}`;
-  const entry = opened.get(name) ?? { journal: openJournal(storage, clock), users: 0 };
+  const entry = opened.get(name) ?? { journal: openJournal(storage, clock), users: 0, clock };
   opened.set(name, entry);
   entry.users += 1;
   const release = async (): Promise<void> => {
@@ -75,6 +76,8 @@ export async function openQueue<Body = unknown>(name: string, options: QueueOpti
   const storage = storageOption(options.storage);
   const policy = policyOptions(name, options);
   const signal = signalOption(options.signal);
+  clockOption(options.clock);
+  schemaOption(options.schema);
   if (options.durability !== undefined && options.durability !== "relaxed" && options.durability !== "strict") {
     throw new TypeError(`durability must be "relaxed" or "strict", not ${show(options.durability)}`);
   }
@@ -155,21 +158,31 @@ function consumingLock(storage: string, name: string): { hold: () => void; relea
   };
 }
 
+/** Queues with a clock of their own have a journal of their own. */
+function clocksOf(storage: string): Clock[] {
+  const own = [...opened.keys()].filter((key) => key.startsWith(`${storage}/`)).map((key) => opened.get(key)?.clock ?? systemClock);
+  return [...new Set([systemClock, ...own])];
+}
+
 /** Names, storage and depth of every queue kept in this storage. */
 export async function listQueues(options: { storage?: StorageOption } = {}): Promise<QueueInfo[]> {
   object("options", options);
   const storage = storageOption(options.storage);
   if (storage === "indexeddb" && !(await databaseExists())) return [];
-  const { journal, release } = await borrow(storage);
-  try {
-    await journal.fresh();
-    return journal.peer.names().map((name) => {
-      const [backlogCount] = journal.peer.backlog(journal.peer.queue(name));
-      return { name, kind: "queue", storage: journal.store.kind, backlogCount };
-    });
-  } finally {
-    await release();
+  const infos: QueueInfo[] = [];
+  for (const clock of clocksOf(storage)) {
+    const { journal, release } = await borrow(storage, clock);
+    try {
+      await journal.fresh();
+      for (const name of journal.peer.names()) {
+        const [backlogCount] = journal.peer.backlog(journal.peer.queue(name));
+        infos.push({ name, kind: "queue", storage: journal.store.kind, backlogCount });
+      }
+    } finally {
+      await release();
+    }
   }
+  return infos;
 }
 
 async function databaseExists(): Promise<boolean> {

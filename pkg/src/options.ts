@@ -54,6 +54,19 @@ export function queueName(value: unknown, what = "a queue's name"): string {
   return name;
 }
 
+export function clockOption(clock: unknown): void {
+  const { now, setTimeout, clearTimeout } = (clock ?? systemClock) as Partial<Clock>;
+  if ([now, setTimeout, clearTimeout].some((part) => typeof part !== "function")) {
+    throw new TypeError(`clock must have now, setTimeout and clearTimeout, not ${show(clock)}`);
+  }
+}
+
+export function schemaOption(schema: unknown): void {
+  if (schema === undefined) return;
+  const standard = (schema as { "~standard"?: { validate?: unknown } } | null)?.["~standard"];
+  if (typeof standard?.validate !== "function") throw new TypeError(`schema must be a Standard Schema (zod, valibot, arktype ...), not ${show(schema)}`);
+}
+
 export function signalOption(signal: unknown): AbortSignal | undefined {
   if (signal === undefined || signal === null) return undefined;
   if (typeof AbortSignal !== "function" || !(signal instanceof AbortSignal)) throw new TypeError(`signal must be an AbortSignal, not ${show(signal)}`);
@@ -146,7 +159,7 @@ export function refuseLater(options: object, names: string[]): void {
 }
 
 export function sendOptions(options: SendOptions): { delayMs: number; expiresMs: number; key: string | undefined; headers: Readonly<Record<string, string>> | undefined } {
-  refuseLater(options, ["groupId", "priority"]);
+  refuseLater(options, options.priority === 0 ? ["groupId"] : ["groupId", "priority"]);
   const { delaySeconds, expirationSeconds, idempotencyKey, headers } = options;
   if (idempotencyKey !== undefined) {
     const key = text("idempotencyKey", idempotencyKey);

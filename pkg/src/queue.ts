@@ -87,10 +87,10 @@ export class LocalQueue<Body> extends EventTarget implements Queue<Body>, Onlook
 
   /* ----------------------------------------------------------- sending */
 
-  async send(body: Body, options: SendOptions = {}): Promise<SendReceipt> {
+  async send(body: Body, options: SendOptions = EMPTY): Promise<SendReceipt> {
     this.check();
-    if (options === EMPTY || Object.keys(options).length === 0) return this.put(body, PLAIN, undefined, undefined);
     object("options", options);
+    if (options === EMPTY || Object.keys(options).length === 0) return this.put(body, PLAIN, undefined, undefined);
     const signal = signalOption(options.signal);
     signal?.throwIfAborted();
     const { headers, ...terms } = sendOptions(options);

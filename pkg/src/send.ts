@@ -39,7 +39,12 @@ export abstract class Outgoing implements Asker {
   protected headers: (Readonly<Record<string, string>> | undefined)[] | undefined;
 
   /** `owner`: who to fail with. */
-  constructor(readonly owner: unknown, readonly handle: Handle, readonly terms: Terms, readonly atomic: boolean) {}
+  constructor(readonly owner: unknown, readonly handle: Handle, readonly terms: Terms) {}
+
+  /** Whether it stands as a whole: as the engine's `send` takes it, with how much follows as its parts. */
+  whole(): [kind: number, more: number, bytes: number] {
+    return [0, 0, 0];
+  }
 
   protected push(body: unknown, bytes: number, headers: Readonly<Record<string, string>> | undefined): void {
     if (headers) (this.headers ??= [])[this.count] = headers;
@@ -85,7 +90,7 @@ export class SingleOutgoing extends Outgoing {
   private readonly rejects: ((error: unknown) => void)[] = [];
 
   constructor(owner: unknown, handle: Handle, terms: Terms, private readonly metrics: Metrics) {
-    super(owner, handle, terms, false);
+    super(owner, handle, terms);
   }
 
   add(body: unknown, bytes: number, headers: Readonly<Record<string, string>> | undefined): Promise<Receipt> {
@@ -169,11 +174,17 @@ export class Batch {
 
 export class BatchPart extends Outgoing {
   constructor(owner: unknown, handle: Handle, terms: Terms, private readonly batch: Batch, private readonly first: number) {
-    super(owner, handle, terms, true);
+    super(owner, handle, terms);
   }
 
   add(body: unknown, bytes: number, headers: Readonly<Record<string, string>> | undefined): void {
     this.push(body, bytes, headers);
+  }
+
+  override whole(): [kind: number, more: number, bytes: number] {
+    if (this.first > 0) return [1, 0, 0];
+    const rest = this.batch.parts.slice(1);
+    return [2, rest.reduce((sum, part) => sum + part.count, 0), rest.reduce((sum, part) => sum + part.bytes, 0)];
   }
 
   sent(number: number, index: number, count: number): void {

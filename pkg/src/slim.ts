@@ -1,8 +1,9 @@
 /** The entry without wasm: the caller gives the module, `posthaste/posthaste.wasm`, before opening the first queue. */
 
-import { provideModule, type ModuleSource } from "./engine";
+import { provideModule } from "./engine";
+import type { ModuleSource } from "./source";
 
-export type { ModuleSource } from "./engine";
+export type { ModuleSource } from "./source";
 
 /** Takes the module: compiled, as bytes, as a response or its promise, or by its address. */
 export function init(module: ModuleSource): Promise<void> {

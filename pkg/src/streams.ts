@@ -11,15 +11,17 @@ export function writer<Body>(queue: Queue<Body>): WritableStream<Body> {
   }, { highWaterMark: 1 });
 }
 
-/** Ends when it is cancelled; a message read is the reader's to settle. */
+/** Ends with the queue; cancelling gives back what was read and not settled. */
 export function messageStream<Body>(queue: Queue<Body>): ReadableStream<Message<Body>> {
-  const cancelled = new AbortController();
+  const messages = queue[Symbol.asyncIterator]();
   return new ReadableStream<Message<Body>>({
     async pull(controller) {
-      const { signal } = cancelled;
-      const [message] = await queue.receive({ wait: Infinity, signal });
-      if (message) controller.enqueue(message);
+      const { done, value } = await messages.next();
+      if (done) controller.close();
+      else controller.enqueue(value);
     },
-    cancel: () => cancelled.abort(),
+    async cancel() {
+      await messages.return?.();
+    },
   }, { highWaterMark: 0 });
 }

@@ -38,7 +38,9 @@ impl Engine {
     }
 
     pub(super) fn remove(&mut self, queue: QueueId, events: &mut Vec<Event>) -> Outcome {
-        let Outcome::Done(count) = self.purge(queue, events) else { return Outcome::Void };
+        let Outcome::Done(count) = self.purge(queue, events) else {
+            return Outcome::Void;
+        };
         if let Some(removed) = self.queues.remove(&queue) {
             self.names.remove(&removed.name);
         }
@@ -54,12 +56,16 @@ impl Engine {
     }
 
     pub(super) fn purge(&mut self, queue_id: QueueId, events: &mut Vec<Event>) -> Outcome {
-        let Some(queue) = self.queues.get_mut(&queue_id) else { return Outcome::Void };
+        let Some(queue) = self.queues.get_mut(&queue_id) else {
+            return Outcome::Void;
+        };
         let mut ids: Vec<MessageId> = queue.runs().map(|(id, _)| id).collect();
         ids.sort_unstable();
         let mut count = 0;
         for id in ids {
-            let Some(run) = queue.unlink(id) else { continue };
+            let Some(run) = queue.unlink(id) else {
+                continue;
+            };
             count += u64::from(run.count);
             if let State::Leased { grant, holder, .. } = run.state {
                 events.push(Event::LeaseEnded { holder, first: id, count: run.count, grant });
@@ -71,11 +77,13 @@ impl Engine {
 
     /// Stands while no one has received the message; it counts as purged.
     pub(super) fn cancel(&mut self, queue_id: QueueId, id: MessageId, events: &mut Vec<Event>) -> Outcome {
-        let Some(queue) = self.queues.get_mut(&queue_id) else { return Outcome::Void };
+        let Some(queue) = self.queues.get_mut(&queue_id) else {
+            return Outcome::Void;
+        };
         let mut taken = queue.take(true, id, 1, |run| run.attempts == 0);
-        taken.append(&mut queue.take(false, id, 1, |run| {
-            run.attempts == 0 && matches!(run.state, State::Delayed { .. })
-        }));
+        taken.append(
+            &mut queue.take(false, id, 1, |run| run.attempts == 0 && matches!(run.state, State::Delayed { .. })),
+        );
         for (id, run) in &taken {
             drop_run(queue_id, queue, *id, run, Cause::Purged, events);
         }
@@ -85,7 +93,9 @@ impl Engine {
     /// Moves dead letters that are ready to `to`, or where they came from; those for which there is no queue or no room
     /// stay.
     pub(super) fn redrive(&mut self, from: QueueId, first: MessageId, count: u32, to: Option<QueueId>) -> Outcome {
-        let Some(queue) = self.queues.get_mut(&from) else { return Outcome::Void };
+        let Some(queue) = self.queues.get_mut(&from) else {
+            return Outcome::Void;
+        };
         let mut moved = 0;
         for (id, mut run) in queue.take(true, first, count, |_| true) {
             let origin = run.origin();
@@ -104,7 +114,9 @@ impl Engine {
             if let Some(queue) = self.queues.get_mut(&from) {
                 queue.tally.sent = queue.tally.sent.saturating_sub(count);
             }
-            let Some(queue) = self.queues.get_mut(&target) else { continue };
+            let Some(queue) = self.queues.get_mut(&target) else {
+                continue;
+            };
             if origin == Some(target) {
                 queue.tally.dead_lettered = queue.tally.dead_lettered.saturating_sub(count);
             } else {

@@ -35,7 +35,9 @@ impl Keys {
     }
 
     fn forget_oldest(&mut self) {
-        let Some((until, key)) = self.order.pop_front() else { return };
+        let Some((until, key)) = self.order.pop_front() else {
+            return;
+        };
         if self.messages.get(&key).is_some_and(|(_, current)| *current == until) {
             self.messages.remove(&key);
         }

@@ -39,6 +39,15 @@ pub struct Engine {
     next_queue: QueueId,
 }
 
+/// Where a record is being replayed.
+#[derive(Default)]
+struct Place {
+    /// Of the next body.
+    index: u32,
+    /// Whether the batch does that the last send was of.
+    stood: bool,
+}
+
 /// What became of one item.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Outcome {
@@ -61,12 +70,33 @@ pub enum Outcome {
 /// What happened to messages without their holder or sender having asked.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Event {
-    DeadLettered { queue: QueueId, first: MessageId, count: u32, reason: Box<str> },
-    Dropped { queue: QueueId, first: MessageId, count: u32, cause: Cause },
-    LeaseEnded { holder: u64, first: MessageId, count: u32, grant: u64 },
+    DeadLettered {
+        queue: QueueId,
+        first: MessageId,
+        count: u32,
+        reason: Box<str>,
+    },
+    Dropped {
+        queue: QueueId,
+        first: MessageId,
+        count: u32,
+        cause: Cause,
+    },
+    LeaseEnded {
+        holder: u64,
+        first: MessageId,
+        count: u32,
+        grant: u64,
+    },
     /// These bodies are needed no more.
-    Gone { first: MessageId, count: u32, bytes: u64 },
-    QueueGone { queue: QueueId },
+    Gone {
+        first: MessageId,
+        count: u32,
+        bytes: u64,
+    },
+    QueueGone {
+        queue: QueueId,
+    },
 }
 
 impl Engine {
@@ -97,7 +127,7 @@ impl Engine {
     pub fn apply(&mut self, number: u64, record: &Record, events: &mut Vec<Event>) -> Vec<Outcome> {
         self.base = number;
         self.advance(record.time, events);
-        let mut place = 0;
+        let mut place = Place::default();
         record.items.iter().map(|item| self.apply_item(number, record, item, &mut place, events)).collect()
     }
 
@@ -106,16 +136,17 @@ impl Engine {
         number: u64,
         record: &Record,
         item: &Item,
-        place: &mut u32,
+        place: &mut Place,
         events: &mut Vec<Event>,
     ) -> Outcome {
         match item {
             Item::Create { name, policy } => self.create(name, policy),
             Item::Remove { queue } => self.remove(*queue, events),
             Item::Send(send) => {
-                let first = MessageId::new(number, *place);
-                *place = place.saturating_add(send.count);
-                first.map_or(Outcome::Void, |first| self.send(first, record.chunk, send, events))
+                let first = MessageId::new(number, place.index);
+                place.index = place.index.saturating_add(send.count);
+                let Some(first) = first else { return Outcome::Void };
+                self.send(first, record.chunk, send, &mut place.stood, events)
             }
             Item::Lease { queue, first, count, until, started } => {
                 let lease = State::Leased { until: *until, grant: number, holder: record.writer, started: *started };

@@ -38,9 +38,10 @@ impl Queue {
     /// Ready messages from `from` on that came as dead letters of `origin` (or of any queue), `max` at most.
     pub fn dead_letters(&self, origin: Option<u32>, max: u64) -> Vec<(MessageId, u32)> {
         let mut left = max;
-        let letters = self.ready.iter().filter(|(_, run)| {
-            run.origin().is_some_and(|from| origin.is_none_or(|origin| origin == from))
-        });
+        let letters = self
+            .ready
+            .iter()
+            .filter(|(_, run)| run.origin().is_some_and(|from| origin.is_none_or(|origin| origin == from)));
         letters
             .map_while(|(&id, run)| {
                 let count = u64::from(run.count).min(left) as u32;

@@ -157,7 +157,9 @@ impl Queue {
         let mut cursor = runs.range(..=first).next_back().map_or(first, |(&id, _)| id);
         while cursor < end {
             let runs = if ready { &mut self.ready } else { &mut self.away };
-            let Some((&start, run)) = runs.range(cursor..end).next() else { break };
+            let Some((&start, run)) = runs.range(cursor..end).next() else {
+                break;
+            };
             let stop = start.plus(run.count);
             cursor = stop;
             if stop <= first || !wanted(run) {

@@ -2,7 +2,7 @@
 
 use super::{Cause, Engine, Event, Outcome, Queue, Run, State};
 use crate::{
-    format::{Overflow, Send},
+    format::{Overflow, Send, Whole},
     id::{MessageId, NEVER, Time},
 };
 
@@ -33,6 +33,7 @@ impl Engine {
         first: MessageId,
         chunk: Option<u8>,
         send: &Send,
+        stood: &mut bool,
         events: &mut Vec<Event>,
     ) -> Outcome {
         let time = self.time;
@@ -41,18 +42,23 @@ impl Engine {
             return Outcome::Void;
         };
         let mut run = arriving(queue, time, chunk, send);
-        if let Some(known) = send.key.as_ref().and_then(|key| queue.keys.get(key, time)) {
+        *stood = stands(queue, send, *stood, events);
+        let known = send.key.as_ref().and_then(|key| queue.keys.get(key, time));
+        if let Some(known) = known.filter(|_| *stood || send.whole == Whole::No) {
             queue.tally.duplicates += 1;
             events.push(Event::Gone { first, count: send.count, bytes: send.bytes });
             return Outcome::Duplicate(known);
         }
-        if queue.policy.overflow == Overflow::DropOldest {
-            evict(send.queue, queue, send, events);
-        }
-        let mut room = queue.room(send.count, send.bytes, 0, 0);
-        if send.atomic && room < send.count {
-            room = 0;
-        }
+        let room = match send.whole {
+            Whole::No => {
+                if queue.policy.overflow == Overflow::DropOldest {
+                    evict(send.queue, queue, send.count, send.bytes, events);
+                }
+                queue.room(send.count, send.bytes, 0, 0)
+            }
+            _ if *stood => send.count,
+            _ => 0,
+        };
         let refused = send.count - room;
         let dropping = matches!(queue.policy.overflow, Overflow::DropOldest | Overflow::DropNewest);
         let accepted = if dropping { send.count } else { room };
@@ -93,14 +99,29 @@ fn arriving(queue: &Queue, time: Time, chunk: Option<u8>, send: &Send) -> Run {
     Run { count: send.count, bytes: send.bytes, sent: time, expires, attempts: 0, chunk, state, note: None }
 }
 
-/// Drops the oldest ready messages until the send fits, or none are left.
-fn evict(id: u32, queue: &mut Queue, send: &Send, events: &mut Vec<Event>) {
-    if !queue.fits(send.count, send.bytes) && send.atomic {
-        return;
+/// Whether the batch that this send is of stands: said of its first, where there must be room for all of it, and then the
+/// same of its parts (`before`), for which the first made room.
+fn stands(queue: &mut Queue, send: &Send, before: bool, events: &mut Vec<Event>) -> bool {
+    match send.whole {
+        Whole::No => false,
+        Whole::Part => before,
+        Whole::First { more, bytes } => {
+            let (count, bytes) = (send.count.saturating_add(more), send.bytes.saturating_add(bytes));
+            if queue.policy.overflow == Overflow::DropOldest && queue.fits(count, bytes) {
+                evict(send.queue, queue, count, bytes, events);
+            }
+            queue.room(count, bytes, 0, 0) == count
+        }
     }
-    while queue.room(send.count, send.bytes, 0, 0) < send.count {
-        let Some((&first, run)) = queue.ready.first_key_value() else { return };
-        let over = (queue.backlog() + u64::from(send.count)).saturating_sub(queue.policy.capacity_messages);
+}
+
+/// Drops the oldest ready messages until so much fits, or none are left.
+fn evict(id: u32, queue: &mut Queue, count: u32, bytes: u64, events: &mut Vec<Event>) {
+    while queue.room(count, bytes, 0, 0) < count {
+        let Some((&first, run)) = queue.ready.first_key_value() else {
+            return;
+        };
+        let over = (queue.backlog() + u64::from(count)).saturating_sub(queue.policy.capacity_messages);
         let by_count = over.clamp(1, u64::from(run.count)) as u32;
         for (first, run) in queue.take(true, first, by_count, |_| true) {
             queue.tally.dropped[Cause::Overflow as usize] += u64::from(run.count);

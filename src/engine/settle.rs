@@ -3,14 +3,18 @@
 use super::{Cause, Engine, Event, Outcome, Queue, Run, State};
 use crate::{
     format::{How, Policy},
-    id::{MessageId, NEVER, QueueId},
+    id::{MessageId, QueueId},
 };
 
 impl Engine {
     pub(super) fn lease(&mut self, queue: QueueId, first: MessageId, count: u32, lease: State) -> Outcome {
-        let Some(queue) = self.queues.get_mut(&queue).filter(|queue| !queue.paused) else { return Outcome::Void };
+        let Some(queue) = self.queues.get_mut(&queue).filter(|queue| !queue.paused) else {
+            return Outcome::Void;
+        };
         let mut leased = queue.take(true, first, count, |_| true);
-        let State::Leased { started, until, .. } = lease else { return Outcome::Void };
+        let State::Leased { started, until, .. } = lease else {
+            return Outcome::Void;
+        };
         if until <= self.time {
             // It would be over before it began.
             for (id, run) in leased {
@@ -37,10 +41,15 @@ impl Engine {
         how: &How,
         events: &mut Vec<Event>,
     ) -> Outcome {
-        let Some(queue) = self.queues.get_mut(&queue_id) else { return Outcome::Lost(vec![(first, count)]) };
-        let held = queue.take(false, first, count, |run| {
-            matches!(run.state, State::Leased { grant: current, .. } if current == grant)
-        });
+        let Some(queue) = self.queues.get_mut(&queue_id) else {
+            return Outcome::Lost(vec![(first, count)]);
+        };
+        let held = queue.take(
+            false,
+            first,
+            count,
+            |run| matches!(run.state, State::Leased { grant: current, .. } if current == grant),
+        );
         let lost = gaps(first, count, &held);
         for (id, run) in held {
             self.settle_run(queue_id, id, run, how, events);
@@ -50,9 +59,13 @@ impl Engine {
 
     fn settle_run(&mut self, queue_id: QueueId, id: MessageId, mut run: Run, how: &How, events: &mut Vec<Event>) {
         let time = self.time;
-        let Some(queue) = self.queues.get_mut(&queue_id) else { return };
+        let Some(queue) = self.queues.get_mut(&queue_id) else {
+            return;
+        };
         let count = u64::from(run.count);
-        let State::Leased { until, grant, holder, started } = run.state else { return queue.link(id, run) };
+        let State::Leased { until, grant, holder, started } = run.state else {
+            return queue.link(id, run);
+        };
         if !started && *how != How::Release {
             queue.tally.delivered += count;
         }
@@ -102,7 +115,9 @@ impl Engine {
         reason: Box<str>,
         events: &mut Vec<Event>,
     ) {
-        let Some(queue) = self.queues.get_mut(&queue_id) else { return };
+        let Some(queue) = self.queues.get_mut(&queue_id) else {
+            return;
+        };
         let Some(name) = queue.policy.dead_letter_queue.clone() else {
             if queue.keeper {
                 // It is where dead letters go, and drops nothing by itself.
@@ -117,8 +132,10 @@ impl Engine {
         events.push(Event::DeadLettered { queue: queue_id, first: id, count: run.count, reason: reason.clone() });
         let note = run.note();
         (note.origin, note.reason) = (Some(queue_id), Some(reason));
-        let target = self.ensure(&name, || Policy::keeper());
-        let Some(target) = self.queues.get_mut(&target) else { return };
+        let target = self.ensure(&name, Policy::keeper);
+        let Some(target) = self.queues.get_mut(&target) else {
+            return;
+        };
         target.tally.sent += u64::from(run.count);
         run.attempts = 0;
         run.expires = self.time.saturating_add(target.policy.retention_ms);
@@ -139,7 +156,6 @@ pub(super) fn drop_run(
     queue.tally.dropped[cause as usize] += u64::from(run.count);
     events.push(Event::Dropped { queue: queue_id, first, count: run.count, cause });
     events.push(Event::Gone { first, count: run.count, bytes: run.bytes });
-    debug_assert!(run.expires <= NEVER);
 }
 
 /// The parts of `first..first + count` that are not in `held`.

@@ -113,9 +113,15 @@ impl Engine {
     /// Fires the first due timer of a queue.
     fn fire(&mut self, queue_id: QueueId, events: &mut Vec<Event>) -> Outcome {
         let time = self.time;
-        let Some(queue) = self.queues.get_mut(&queue_id) else { return Outcome::Void };
-        let Some(&(_, id)) = queue.timers.first().filter(|&&(at, _)| at <= time) else { return Outcome::Void };
-        let Some(mut run) = queue.unlink(id) else { return Outcome::Void };
+        let Some(queue) = self.queues.get_mut(&queue_id) else {
+            return Outcome::Void;
+        };
+        let Some(&(_, id)) = queue.timers.first().filter(|&&(at, _)| at <= time) else {
+            return Outcome::Void;
+        };
+        let Some(mut run) = queue.unlink(id) else {
+            return Outcome::Void;
+        };
         let firing = run.firing(time, queue.policy.max_retries);
         if let State::Leased { grant, holder, started, .. } = run.state {
             events.push(Event::LeaseEnded { holder, first: id, count: run.count, grant });

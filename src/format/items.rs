@@ -41,10 +41,22 @@ pub struct Send {
     pub due: Time,
     /// Dropped when not taken by then; 0: as the queue's retention says.
     pub expires: Time,
-    /// All or nothing where the queue is nearly full.
-    pub atomic: bool,
+    /// Whether it stands as a whole or not at all, and with what else.
+    pub whole: Whole,
     /// A second message with the same key is the first one. Only with a count of 1.
     pub key: Option<Box<str>>,
+}
+
+/// A batch that is all or nothing; where its messages differ it is several sends, one behind the other in one record.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Whole {
+    /// As many as fit.
+    #[default]
+    No,
+    /// All, and room for so many more messages and bytes that follow as its parts.
+    First { more: u32, bytes: u64 },
+    /// Stands exactly when the send before it in the record did.
+    Part,
 }
 
 /// The ways to settle.
@@ -100,7 +112,15 @@ impl Item {
                 out.number(send.bytes);
                 write_time(out, time, send.due);
                 write_time(out, time, send.expires);
-                out.flag(send.atomic);
+                match send.whole {
+                    Whole::No => out.byte(0),
+                    Whole::Part => out.byte(1),
+                    Whole::First { more, bytes } => {
+                        out.byte(2);
+                        out.number(u64::from(more));
+                        out.number(bytes);
+                    }
+                }
                 out.option_text(send.key.as_deref());
             }
             Self::Lease { queue, first, count, until, started } => {
@@ -173,7 +193,12 @@ impl Send {
             bytes: from.number()?,
             due: read_time(from, time)?,
             expires: read_time(from, time)?,
-            atomic: from.flag()?,
+            whole: match from.byte()? {
+                0 => Whole::No,
+                1 => Whole::Part,
+                2 => Whole::First { more: from.small()?, bytes: from.number()? },
+                _ => return Err(FormatError::Newer),
+            },
             key: from.option_text(limits::KEY_BYTES_MAX)?,
         };
         let counted = (1..=limits::BATCH_MESSAGES_MAX).contains(&send.count);
@@ -211,9 +236,7 @@ impl How {
     fn read(kind: u8, time: Time, from: &mut Reader) -> Result<Self, FormatError> {
         Ok(match kind {
             ACK => Self::Ack,
-            RETRY => {
-                Self::Retry { due: read_time(from, time)?, error: from.option_text(limits::NOTE_BYTES_MAX)? }
-            }
+            RETRY => Self::Retry { due: read_time(from, time)?, error: from.option_text(limits::NOTE_BYTES_MAX)? },
             DEAD_LETTER => Self::DeadLetter { reason: from.text(limits::NOTE_BYTES_MAX)? },
             EXTEND => Self::Extend { until: read_time(from, time)? },
             RELEASE => Self::Release,

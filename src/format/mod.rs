@@ -9,7 +9,7 @@ mod policy;
 mod record;
 
 pub use codec::{FormatError, Reader, Writer};
-pub use items::{How, Item, Send};
+pub use items::{How, Item, Send, Whole};
 pub use policy::{Backoff, Overflow, Policy};
 pub use record::Record;
 

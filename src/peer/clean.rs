@@ -98,7 +98,9 @@ impl Peer {
 
     /// The snapshot is in the store, or (`written` false) it is not because another peer's newer one is, or it failed.
     pub fn snapshot_over(&mut self, written: bool) {
-        let Some(plan) = self.clean.plan.take() else { return };
+        let Some(plan) = self.clean.plan.take() else {
+            return;
+        };
         let clean = &mut self.clean;
         clean.tail = clean.tail.saturating_sub(plan.tail);
         clean.garbage = clean.garbage.saturating_sub(plan.garbage);

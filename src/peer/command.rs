@@ -2,7 +2,8 @@
 
 use super::{Effect, Peer, bounded};
 use crate::{
-    format::Policy,
+    engine::{Queue, Run, State},
+    format::{Policy, Whole},
     id::{MessageId, QueueId, Time},
     limits,
 };
@@ -35,7 +36,7 @@ pub struct SendOrder {
     pub delay_ms: Option<u64>,
     /// `None`: the queue's retention.
     pub expires_ms: Option<u64>,
-    pub atomic: bool,
+    pub whole: Whole,
     pub key: Option<Box<str>>,
 }
 
@@ -112,13 +113,16 @@ impl Peer {
 
     pub fn settle(&mut self, token: u32, first: MessageId, count: u32, grant: u64, how: Settle) {
         let how = match how {
-            Settle::Retry { delay_ms, error } => {
-                Settle::Retry { delay_ms, error: error.map(|error| bounded(&error)) }
-            }
+            Settle::Retry { delay_ms, error } => Settle::Retry { delay_ms, error: error.map(|error| bounded(&error)) },
             Settle::DeadLetter { reason } => Settle::DeadLetter { reason: bounded(&reason) },
             other => other,
         };
-        let held = self.engine.queues().find(|(_, queue)| queue.find(first).is_some()).map(|(id, _)| id);
+        let current = |run: &Run| matches!(run.state, State::Leased { grant: current, .. } if current == grant);
+        // The lease may have ended for some of them already, the first too.
+        let held = (0..count).map(|place| first.plus(place)).find_map(|id| {
+            let held = |queue: &Queue| queue.find(id).is_some_and(|(_, run)| current(run));
+            self.engine.queues().find(|(_, queue)| held(queue)).map(|(queue, _)| queue)
+        });
         let Some(queue) = held else {
             self.effects.push(Effect::Lost { token, first, count });
             self.effects.push(Effect::Done { token, value: 0 });

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     engine::{Queue, State},
-    format::{How, Item, Overflow, Policy, Record, Send},
-    id::{NEVER, Time},
+    format::{How, Item, Overflow, Policy, Record, Send, Whole},
+    id::Time,
     limits,
 };
 
@@ -24,6 +24,7 @@ impl Peer {
         for command in core::mem::take(&mut self.pending) {
             self.place(command, &mut draft);
         }
+        self.begin_with_ahead(now);
         self.place_leases(&mut draft);
         self.place_given_back(&mut draft);
         let tick = self.engine.queues().any(|(_, queue)| queue.wants_tick(now));
@@ -40,8 +41,7 @@ impl Peer {
         self.steps += 1;
         let chunk = draft.chunk();
         let Draft { now, items, origins, sends, demands, .. } = draft;
-        let record =
-            Record { time: now, base: self.engine.base(), writer: self.id, step: self.steps, chunk, items };
+        let record = Record { time: now, base: self.engine.base(), writer: self.id, step: self.steps, chunk, items };
         let bytes = if self.memory { Vec::new() } else { record.encode() };
         self.flight = Some(Flight { record, bytes, origins, sends, demands });
     }
@@ -77,19 +77,32 @@ impl Peer {
             }
             Order::Send(_) => self.place_send(command, draft),
             Order::Settle { .. } => self.place_settle(command, draft),
-            Order::Cancel { queue, id } => draft.push(Item::Cancel { queue: *queue, id: *id }, Origin::Command(command)),
+            Order::Cancel { queue, id } => {
+                draft.push(Item::Cancel { queue: *queue, id: *id }, Origin::Command(command))
+            }
             Order::Redrive { .. } => self.place_redrive(command, draft),
         }
     }
 
     fn place_send(&mut self, mut command: Command, draft: &mut Draft) {
-        let Order::Send(send) = &mut command.order else { return };
+        let Order::Send(send) = &mut command.order else {
+            return;
+        };
         let (token, queue_id) = (command.token, send.queue);
         let Some(queue) = self.engine.queue(queue_id) else {
             return self.effects.push(Effect::Refused { token, why: Why::NoQueue, count: send.count });
         };
-        let (largest, bytes) = if send.atomic { (send.count, send.bytes) } else { (1, send.bytes / u64::from(send.count)) };
-        if !queue.fits(largest, bytes) {
+        let whole = send.whole;
+        let (largest, bytes) = match whole {
+            Whole::No => (1, send.bytes / u64::from(send.count)),
+            Whole::Part => (send.count, send.bytes),
+            Whole::First { more, bytes } => (send.count.saturating_add(more), send.bytes.saturating_add(bytes)),
+        };
+        // The parts of a batch share the fate of its first, which the record decides, or this.
+        if whole != Whole::Part {
+            draft.torn = !queue.fits(largest, bytes);
+        }
+        if draft.torn {
             return self.effects.push(Effect::Refused { token, why: Why::TooLarge, count: send.count });
         }
         if draft.full.contains(&queue_id) {
@@ -97,10 +110,13 @@ impl Peer {
         }
         let mut count = fits_record(send, draft);
         let record_full = count == 0;
-        if queue.policy.overflow == Overflow::Wait {
+        if queue.policy.overflow == Overflow::Wait && whole != Whole::Part {
             let (_, messages, more) = *draft.added(queue_id);
-            let room = queue.room(count, share(send, count), messages, more);
-            count = if send.atomic && room < send.count { 0 } else { room };
+            count = match whole {
+                Whole::No => queue.room(count, share(send, count), messages, more),
+                _ if queue.room(largest, bytes, messages, more) < largest => 0,
+                _ => count,
+            };
         }
         if count < send.count {
             draft.full.push(queue_id);
@@ -123,11 +139,14 @@ impl Peer {
     }
 
     fn place_settle(&mut self, command: Command, draft: &mut Draft) {
-        let Order::Settle { queue, first, count, grant, how } = &command.order else { return };
+        let Order::Settle { queue, first, count, grant, how } = &command.order else {
+            return;
+        };
         let (token, first, count, now) = (command.token, *first, *count, draft.now);
         let held = self.engine.queue(*queue).and_then(|queue| {
             let (_, run) = queue.find(first)?;
-            matches!(run.state, State::Leased { grant: current, .. } if current == *grant).then(|| (queue, run.attempts))
+            matches!(run.state, State::Leased { grant: current, .. } if current == *grant)
+                .then(|| (queue, run.attempts))
         });
         // A range of many messages may be lost in part: that is the record's business.
         let Some((policy, attempts)) = held.map(|(queue, attempts)| (queue.policy.clone(), attempts)) else {
@@ -173,7 +192,9 @@ impl Peer {
     }
 
     fn place_redrive(&mut self, command: Command, draft: &mut Draft) {
-        let Order::Redrive { queue, to, max, moved } = &command.order else { return };
+        let Order::Redrive { queue, to, max, moved } = &command.order else {
+            return;
+        };
         let (token, to, moved) = (command.token, *to, *moved);
         let own = self.engine.queue(*queue).map(|source| source.dead_letters(None, *max));
         let (from, mut letters) = match own {
@@ -217,7 +238,9 @@ impl Peer {
 
     fn place_leases_of(&mut self, queue_id: u32, draft: &mut Draft) {
         let now = draft.now;
-        let Some(queue) = self.engine.queue(queue_id) else { return };
+        let Some(queue) = self.engine.queue(queue_id) else {
+            return;
+        };
         let demands = self.demands.iter().filter(|demand| demand.queue == queue_id);
         let wanted: u64 = demands.clone().map(|demand| u64::from(demand.max)).sum();
         let more = if wanted > 0 || !draft.items.is_empty() {
@@ -231,7 +254,9 @@ impl Peer {
         let mut lease = |max: u32, until, started, origin: Origin, draft: &mut Draft| {
             let mut left = max;
             while left > 0 && !draft.is_full() {
-                let Some((first, count)) = rest.take().or_else(|| picked.next()) else { break };
+                let Some((first, count)) = rest.take().or_else(|| picked.next()) else {
+                    break;
+                };
                 let taken = count.min(left);
                 if taken < count {
                     rest = Some((first.plus(taken), count - taken));
@@ -290,19 +315,23 @@ impl Peer {
 
 /// How many messages of a send this record still takes.
 fn fits_record(send: &SendOrder, draft: &Draft) -> u32 {
-    if draft.messages == 0 && (send.atomic || send.count == 1) {
+    let (count, bytes) = match send.whole {
+        Whole::Part => return send.count,
+        Whole::First { more, bytes } => (send.count.saturating_add(more), send.bytes.saturating_add(bytes)),
+        Whole::No => (send.count, send.bytes),
+    };
+    let whole = send.whole != Whole::No;
+    if draft.messages == 0 && (whole || send.count == 1) {
         return send.count;
     }
-    let by_count = limits::RECORD_MESSAGES_MAX.saturating_sub(draft.messages).min(send.count);
+    let by_count = limits::RECORD_MESSAGES_MAX.saturating_sub(draft.messages).min(count);
     let free = limits::RECORD_BYTES_MAX.saturating_sub(draft.bytes);
-    let by_bytes = if send.bytes <= free {
-        send.count
-    } else {
-        (u128::from(free) * u128::from(send.count) / u128::from(send.bytes)) as u32
-    };
+    let by_bytes =
+        if bytes <= free { count } else { (u128::from(free) * u128::from(count) / u128::from(bytes)) as u32 };
     let fitting = by_count.min(by_bytes);
-    match (send.atomic, draft.messages) {
-        (true, _) if fitting < send.count => 0,
+    match (whole, draft.messages) {
+        (true, _) if fitting < count => 0,
+        (true, _) => send.count,
         // One message always goes, however large.
         (false, 0) => fitting.max(1),
         _ => fitting,
@@ -329,8 +358,8 @@ fn sending(queue: &Queue, send: &SendOrder, now: Time) -> Send {
         count: send.count,
         bytes: send.bytes,
         due: if delay == 0 { 0 } else { now.saturating_add(delay) },
-        expires: send.expires_ms.map_or(0, |ms| now.saturating_add(ms).min(NEVER)),
-        atomic: send.atomic,
+        expires: send.expires_ms.map_or(0, |ms| now.saturating_add(ms)),
+        whole: send.whole,
         key: send.key.clone(),
     }
 }

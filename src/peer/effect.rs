@@ -8,11 +8,22 @@ use crate::{
 #[derive(Clone, PartialEq, Debug)]
 pub enum Effect {
     /// The next `count` messages of this send were accepted, as `first` and those after it.
-    Sent { token: u32, first: MessageId, count: u32 },
+    Sent {
+        token: u32,
+        first: MessageId,
+        count: u32,
+    },
     /// The next `count` messages of this send were not.
-    Refused { token: u32, why: Why, count: u32 },
+    Refused {
+        token: u32,
+        why: Why,
+        count: u32,
+    },
     /// The send's key named this message already.
-    Duplicate { token: u32, id: MessageId },
+    Duplicate {
+        token: u32,
+        id: MessageId,
+    },
     /// Messages for this receive.
     Delivered {
         token: u32,
@@ -26,19 +37,50 @@ pub enum Effect {
         chunk: Option<u8>,
     },
     /// The receive has all it gets.
-    Received { token: u32 },
+    Received {
+        token: u32,
+    },
     /// For these messages the settlement did not stand.
-    Lost { token: u32, first: MessageId, count: u32 },
+    Lost {
+        token: u32,
+        first: MessageId,
+        count: u32,
+    },
     /// The command is over.
-    Done { token: u32, value: u64 },
-    Dead { queue: QueueId, first: MessageId, count: u32, reason: Box<str> },
-    Dropped { queue: QueueId, first: MessageId, count: u32, cause: Cause },
-    Depth { queue: QueueId, backlog: u64 },
+    Done {
+        token: u32,
+        value: u64,
+    },
+    Dead {
+        queue: QueueId,
+        first: MessageId,
+        count: u32,
+        reason: Box<str>,
+    },
+    Dropped {
+        queue: QueueId,
+        first: MessageId,
+        count: u32,
+        cause: Cause,
+    },
+    Depth {
+        queue: QueueId,
+        backlog: u64,
+    },
     /// These bodies are needed no more. Only from peers of a memory journal.
-    Gone { first: MessageId, count: u32 },
+    Gone {
+        first: MessageId,
+        count: u32,
+    },
     /// A lease of this peer ended without its doing.
-    LeaseLost { first: MessageId, count: u32, grant: u64 },
-    QueueGone { queue: QueueId },
+    LeaseLost {
+        first: MessageId,
+        count: u32,
+        grant: u64,
+    },
+    QueueGone {
+        queue: QueueId,
+    },
 }
 
 /// Why a send was refused.

@@ -111,7 +111,9 @@ impl Peer {
 
     /// The record was not committed: its commands are pending again, in their order.
     pub fn abandoned(&mut self) {
-        let Some(flight) = self.flight.take() else { return };
+        let Some(flight) = self.flight.take() else {
+            return;
+        };
         self.take_back(flight);
     }
 

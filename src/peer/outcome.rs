@@ -17,7 +17,9 @@ impl Peer {
     /// The record under way was committed under `number`, and everything before it is applied. When the replica is
     /// already past it (a snapshot was loaded that contains it), what it did can't be known any more.
     pub fn committed(&mut self, number: u64) {
-        let Some(flight) = self.flight.take() else { return };
+        let Some(flight) = self.flight.take() else {
+            return;
+        };
         if number <= self.engine.base() {
             return self.unknown(flight);
         }
@@ -37,7 +39,9 @@ impl Peer {
                     }
                 }
                 Origin::Demand(token) => {
-                    let Outcome::Leased(runs) = outcome else { continue };
+                    let Outcome::Leased(runs) = outcome else {
+                        continue;
+                    };
                     if !runs.is_empty() {
                         demands.retain_mut(|demand| {
                             demand.wait &= demand.token != token;
@@ -47,7 +51,9 @@ impl Peer {
                     self.effects.extend(runs.into_iter().map(|(id, run)| held(id, run).delivered(token)));
                 }
                 Origin::Ahead(queue) => {
-                    let Outcome::Leased(runs) = outcome else { continue };
+                    let Outcome::Leased(runs) = outcome else {
+                        continue;
+                    };
                     let ahead = self.ahead.entry(queue).or_default();
                     runs.into_iter().for_each(|(id, run)| ahead.add(held(id, run)));
                 }
@@ -78,9 +84,10 @@ impl Peer {
                 if refused == 0 {
                     return None;
                 }
-                let waits = self.engine.queue(send.queue).is_some_and(|queue| {
-                    queue.policy.overflow == crate::format::Overflow::Wait
-                });
+                let waits = self
+                    .engine
+                    .queue(send.queue)
+                    .is_some_and(|queue| queue.policy.overflow == crate::format::Overflow::Wait);
                 if !waits {
                     self.effects.push(Effect::Refused { token, why: Why::Full, count: refused });
                     return None;
@@ -108,7 +115,9 @@ impl Peer {
     }
 
     fn redriven(&mut self, command: Command, count: u64) -> Option<Command> {
-        let Order::Redrive { queue, to, max, moved } = command.order else { return None };
+        let Order::Redrive { queue, to, max, moved } = command.order else {
+            return None;
+        };
         let (moved, left) = (moved + count, max.saturating_sub(count));
         if count == 0 || left == 0 {
             self.effects.push(Effect::Done { token: command.token, value: moved });
@@ -154,14 +163,15 @@ impl Peer {
     /// The step's outcome is lost: what it may have done must not be done again blindly.
     fn unknown(&mut self, flight: Flight) {
         let Flight { origins, demands, .. } = flight;
-        for origin in origins {
+        for origin in origins.into_iter().rev() {
             match origin {
                 Origin::Command(Command { token, order: Order::Send(send) }) => {
                     self.effects.push(Effect::Refused { token, why: Why::Unknown, count: send.count });
                 }
                 // A settlement is checked against its lease: it can be said again, and will stand or be lost.
                 Origin::Command(command) | Origin::Redrive(Some(command)) => self.pending.push_front(command),
-                Origin::Redrive(None) | Origin::Demand(_) | Origin::Ahead(_) | Origin::GiveBack | Origin::Start(..) => {}
+                Origin::Redrive(None) | Origin::Demand(_) | Origin::Ahead(_) | Origin::GiveBack | Origin::Start(..) => {
+                }
             }
         }
         self.demands.splice(0..0, demands);

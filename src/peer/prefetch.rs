@@ -162,13 +162,16 @@ impl Peer {
             let Some((queue, ahead)) = engine.queue(demand.queue).zip(ahead.get_mut(&demand.queue)) else {
                 return true;
             };
-            if queue.paused {
+            // With too little here, and more in the queue, the next step makes it a full batch.
+            if queue.paused || (ahead.count() < demand.max && queue.counts().ready > 0) {
                 return true;
             }
             let until = now.saturating_add(demand.lease_ms.unwrap_or(queue.policy.visibility_ms));
             let mut left = demand.max;
             while left > 0 {
-                let Some(held) = ahead.hand_out(left, until) else { break };
+                let Some(held) = ahead.hand_out(left, until) else {
+                    break;
+                };
                 left -= held.count;
                 ahead.start(&held, now);
                 effects.push(held.delivered(demand.token));
@@ -179,6 +182,32 @@ impl Peer {
             }
             left == demand.max
         });
+    }
+}
+
+impl Peer {
+    /// Gives receives what there is for them, as the beginning of what the step under decision brings.
+    pub(super) fn begin_with_ahead(&mut self, now: Time) {
+        let Self { demands, ahead, engine, effects, .. } = self;
+        for demand in demands {
+            let Some((queue, ahead)) = engine.queue(demand.queue).zip(ahead.get_mut(&demand.queue)) else {
+                continue;
+            };
+            if queue.paused {
+                continue;
+            }
+            let until = now.saturating_add(demand.lease_ms.unwrap_or(queue.policy.visibility_ms));
+            while demand.max > 0 {
+                let Some(held) = ahead.hand_out(demand.max, until) else {
+                    break;
+                };
+                demand.max -= held.count;
+                // It has something: it waits no more.
+                demand.wait = false;
+                ahead.start(&held, now);
+                effects.push(held.delivered(demand.token));
+            }
+        }
     }
 }
 

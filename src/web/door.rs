@@ -5,7 +5,7 @@ use js_sys::Error;
 use wasm_bindgen::prelude::*;
 
 use crate::{
-    format::{Backoff, FormatError, Overflow, Policy},
+    format::{Backoff, FormatError, Overflow, Policy, Whole},
     id::{MessageId, NEVER, Time},
     peer::{self, SendOrder, Settle},
     web::rows,
@@ -44,7 +44,9 @@ fn message(number: f64, index: u32) -> MessageId {
 
 fn refused(error: FormatError) -> JsValue {
     let (name, text) = match error {
-        FormatError::Newer => ("VersionError", "a newer version of posthaste wrote this journal; reload the page to get it"),
+        FormatError::Newer => {
+            ("VersionError", "a newer version of posthaste wrote this journal; reload the page to get it")
+        }
         FormatError::Corrupt(part) => ("CorruptionError", part),
     };
     let error = Error::new(text);
@@ -100,7 +102,9 @@ impl Peer {
 
     /// The policy's numbers, in the order [`Peer::create`] takes them; empty when there is no such queue.
     pub fn policy(&self, queue: u32) -> Vec<f64> {
-        let Some(queue) = self.peer.engine().queue(queue) else { return Vec::new() };
+        let Some(queue) = self.peer.engine().queue(queue) else {
+            return Vec::new();
+        };
         let Policy { backoff, overflow, .. } = &queue.policy;
         let policy = &queue.policy;
         vec![
@@ -165,7 +169,8 @@ impl Peer {
         self.peer.remove(token, queue);
     }
 
-    /// `delay_ms` -1: the queue's; `expires_ms` 0: as the queue's retention says.
+    /// `kind`: 0 as many as fit, 1 a part of the batch before it, 2 all or nothing with `more` messages that follow as its
+    /// parts. `delay_ms` -1: the queue's; `expires_ms` 0: as the queue's retention says.
     #[allow(clippy::too_many_arguments)]
     pub fn send(
         &mut self,
@@ -175,14 +180,21 @@ impl Peer {
         bytes: f64,
         delay_ms: f64,
         expires_ms: f64,
-        atomic: bool,
+        kind: u8,
+        more: u32,
+        more_bytes: f64,
         key: Option<String>,
     ) {
         let expires_ms = optional(expires_ms).filter(|&ms| ms > 0);
         let (delay_ms, key) = (optional(delay_ms), key.map(Into::into));
         let count = count.max(1);
+        let together = match kind {
+            0 => Whole::No,
+            1 => Whole::Part,
+            _ => Whole::First { more, bytes: whole(more_bytes) },
+        };
         let bytes = whole(bytes).min((1 << 53) - 1);
-        self.peer.send(token, SendOrder { queue, count, bytes, delay_ms, expires_ms, atomic, key });
+        self.peer.send(token, SendOrder { queue, count, bytes, delay_ms, expires_ms, whole: together, key });
     }
 
     pub fn unsend(&mut self, token: u32) -> bool {

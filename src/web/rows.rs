@@ -92,7 +92,9 @@ struct Dropped {
 
 /// `undefined` when there is no such queue.
 pub fn metrics(queue: Option<&Queue>, now: Time) -> Result<JsValue, JsValue> {
-    let Some(queue) = queue else { return Ok(JsValue::UNDEFINED) };
+    let Some(queue) = queue else {
+        return Ok(JsValue::UNDEFINED);
+    };
     let counts = queue.counts_at(now);
     let Tally { sent, delivered, acked, retried, duplicates, dead_lettered, dropped } = queue.tally;
     let [expired, overflow, purged, no_dead_letter_queue] = dropped.map(real);

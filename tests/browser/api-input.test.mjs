@@ -29,7 +29,7 @@ sweep("bad names: empty, huge, half a character, not text; odd ones work", async
 sweep("bad options when opening: a typed error that shows the value, and no queue is made", async () => {
   const bad = [
     ["RangeError", { visibilityTimeout: 0 }, "0"], ["RangeError", { visibilityTimeout: -5 }, "-5"], ["TypeError", { visibilityTimeout: "30" }, '"30"'],
-    ["TypeError", { visibilityTimeout: NaN }, "NaN"], ["RangeError", { maxRetries: -1 }, "-1"], ["RangeError", { maxRetries: 1.5 }, "1.5"],
+    ["RangeError", { visibilityTimeout: NaN }, "NaN"], ["RangeError", { maxRetries: -1 }, "-1"], ["RangeError", { maxRetries: 1.5 }, "1.5"],
     ["TypeError", { maxRetries: 3n }, "3n"], ["TypeError", { retryDelay: "1s" }, '"1s"'], ["RangeError", { retryDelay: { base: -1 } }, "-1"],
     ["TypeError", { retryDelay: {} }, "base"], ["RangeError", { retryDelay: { base: 1, factor: 0.1 } }, "0.1"], ["RangeError", { retryDelay: { base: 1, jitter: 2 } }, "2"],
     ["TypeError", { deadLetterQueue: 5 }, "5"], ["TypeError", { deadLetterQueue: true }, "true"], ["RangeError", { deliveryDelay: -0.5 }, "-0.5"],

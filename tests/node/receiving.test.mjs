@@ -291,8 +291,11 @@ test("what is asked of receive is checked", async () => {
 test("one by one or a hundred at a time, everything is received once", async () => {
   const { queue } = await filled(500);
   const got = [];
-  for (const max of [1, 1, 1, 7, 100, 1, 1, 250, 1000]) {
-    for (const message of await queue.receive({ max })) {
+  const sizes = [1, 1, 1, 7, 100, 1, 1, 250];
+  for (let turn = 0; got.length < 500; turn += 1) {
+    const messages = await queue.receive({ max: sizes[turn % sizes.length] });
+    assert.ok(messages.length > 0, "while there are some, some come");
+    for (const message of messages) {
       got.push(message.body);
       await message.ack();
     }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use posthaste::{
+    format::Whole,
     id::{MessageId, QueueId, Time},
     peer::{Effect, Peer, SendOrder, Settle},
 };
@@ -17,11 +18,21 @@ use super::{
 pub enum Phase {
     Idle,
     /// A step is decided and not yet committed.
-    Decided { record: Vec<u8>, bodies: Vec<u32> },
+    Decided {
+        record: Vec<u8>,
+        bodies: Vec<u32>,
+    },
     /// It was committed, and the context does not know yet.
-    Committed { number: u64 },
+    Committed {
+        number: u64,
+    },
     /// A snapshot is taken and not yet written.
-    Snapshot { number: u64, floor: u64, bytes: Vec<u8>, ranges: Vec<(u64, u64)> },
+    Snapshot {
+        number: u64,
+        floor: u64,
+        bytes: Vec<u8>,
+        ranges: Vec<(u64, u64)>,
+    },
 }
 
 /// What a token stands for.
@@ -58,6 +69,17 @@ pub struct Witness<'a> {
     pub store: &'a Store,
     pub history: &'a History,
     pub ledger: &'a mut Ledger,
+    pub now: Time,
+    /// Whether no clock differs from any other, or jumps.
+    pub one_clock: bool,
+}
+
+/// Notes a message that the application holds, as one run with its neighbour where it can be.
+fn hold(held: &mut Vec<Holding>, id: MessageId, grant: u64) {
+    match held.last_mut() {
+        Some(last) if last.grant == grant && last.first.plus(last.count) == id => last.count += 1,
+        _ => held.push(Holding { first: id, count: 1, grant }),
+    }
 }
 
 impl Context {
@@ -78,7 +100,7 @@ impl Context {
     }
 
     pub fn send(&mut self, order: SendOrder, tags: impl Iterator<Item = u32>) {
-        let (queue, atomic, key) = (order.queue, order.atomic, order.key.clone());
+        let (queue, atomic, key) = (order.queue, order.whole != Whole::No, order.key.clone());
         let token = self.ask(Ask::Send { queue, tags: tags.collect(), atomic, key });
         self.peer.send(token, order);
     }
@@ -108,7 +130,9 @@ impl Context {
     /// Forgets a send that is not under way, as when its signal is aborted.
     pub fn unsend(&mut self) {
         let send = self.asks.iter().find(|(_, ask)| matches!(ask, Ask::Send { .. }));
-        let Some(token) = send.map(|(&token, _)| token) else { return };
+        let Some(token) = send.map(|(&token, _)| token) else {
+            return;
+        };
         if matches!(self.phase, Phase::Idle) && self.peer.unsend(token) {
             self.asks.remove(&token);
         }
@@ -127,7 +151,9 @@ impl Context {
         let mut taken: BTreeMap<u32, usize> = BTreeMap::new();
         let mut bodies = Vec::new();
         for &(token, count) in self.peer.sends() {
-            let Some(Ask::Send { tags, .. }) = self.asks.get(&token) else { continue };
+            let Some(Ask::Send { tags, .. }) = self.asks.get(&token) else {
+                continue;
+            };
             let from = taken.entry(token).or_default();
             bodies.extend(tags.iter().skip(*from).take(count as usize));
             *from += count as usize;
@@ -179,22 +205,28 @@ impl Context {
 
     /// Takes in what took effect, and has it checked.
     pub fn hear(&mut self, witness: Witness) -> Check {
-        let Witness { store, history, ledger } = witness;
+        let Witness { store, history, ledger, now, one_clock } = witness;
         history.check_replica(self.peer.engine())?;
         for effect in self.peer.effects() {
             match effect {
                 Effect::Sent { token, first, count } => self.sent(history, ledger, token, first, count)?,
                 Effect::Refused { token, count, .. } => self.forget_bodies(token, count),
                 Effect::Duplicate { token, .. } => self.forget_bodies(token, 1),
-                Effect::Delivered { token, first, count, grant, .. } => {
+                Effect::Delivered { token, first, count, grant, until, .. } => {
+                    // Where clocks differ, what was leased ahead may be handed out too late.
+                    let on_time = one_clock && until > now;
                     let Some(Ask::Receive(queue)) = self.asks.get(&token) else {
                         return Err(format!("{first:?} was delivered to no one"));
                     };
                     for id in (0..count).map(|place| first.plus(place)) {
+                        if on_time && !history.lease_stands(id, *queue, grant, self.id) {
+                            return Err(format!("{id:?} was delivered after its lease, at {now} until {until}"));
+                        }
                         let body = store.body(id.number(), id.index());
-                        ledger.delivered(history, id, (self.id, *queue, grant), body)?;
+                        if ledger.delivered(history, id, (self.id, *queue, grant), body)? {
+                            hold(&mut self.held, id, grant);
+                        }
                     }
-                    self.held.push(Holding { first, count, grant });
                 }
                 Effect::Lost { token, first, count } => {
                     if let Some(Ask::Settle { lost, .. }) = self.asks.get_mut(&token) {
@@ -222,7 +254,9 @@ impl Context {
             ledger.sent_with_key(history, *queue, key, first)?;
         }
         for place in 0..count {
-            let Some(tag) = tags.pop_front() else { return Err(format!("more than was asked: {first:?}")) };
+            let Some(tag) = tags.pop_front() else {
+                return Err(format!("more than was asked: {first:?}"));
+            };
             ledger.sent(history, first.plus(place), tag)?;
         }
         if tags.is_empty() {
@@ -232,7 +266,9 @@ impl Context {
     }
 
     fn forget_bodies(&mut self, token: u32, count: u32) {
-        let Some(Ask::Send { tags, .. }) = self.asks.get_mut(&token) else { return };
+        let Some(Ask::Send { tags, .. }) = self.asks.get_mut(&token) else {
+            return;
+        };
         tags.drain(..(count as usize).min(tags.len()));
         if tags.is_empty() {
             self.asks.remove(&token);

@@ -73,13 +73,17 @@ impl History {
         if self.dropped.insert(id, (cause, number)).is_some() {
             return Err(format!("{id:?} was dropped twice"));
         }
-        let Some(queue) = self.engine.queue(queue) else { return Err(format!("{id:?} dropped from no queue")) };
+        let Some(queue) = self.engine.queue(queue) else {
+            return Err(format!("{id:?} dropped from no queue"));
+        };
         let items = &self.entries[self.entries.len() - 1].record.items;
         let asked = items.iter().any(|item| matches!(item, Item::Purge { .. } | Item::Cancel { .. }));
         let policy = &queue.policy;
         let allowed = match cause {
             Cause::Expired => !queue.keeper,
-            Cause::Overflow => matches!(policy.overflow, Overflow::DropOldest | Overflow::DropNewest),
+            Cause::Overflow => {
+                matches!(policy.overflow, Overflow::DropOldest | Overflow::DropNewest)
+            }
             Cause::Purged => asked,
             Cause::NoDeadLetterQueue => policy.dead_letter_queue.is_none() && policy.max_retries != u32::MAX,
         };
@@ -140,12 +144,16 @@ impl History {
             time = entry.time;
             for item in &entry.record.items {
                 match item {
-                    Item::Purge { queue: of } if *of == queue => return Some((End::Purged(number), until)),
+                    Item::Purge { queue: of } if *of == queue => {
+                        return Some((End::Purged(number), until));
+                    }
                     Item::Settle { queue: of, first, count, grant: named, how }
                         if *of == queue && *named == grant && covers(*first, *count) =>
                     {
                         match how {
-                            _ if entry.record.writer != holder => return Some((End::Stolen(number), until)),
+                            _ if entry.record.writer != holder => {
+                                return Some((End::Stolen(number), until));
+                            }
                             How::Start => {}
                             How::Extend { until: later } => until = *later,
                             How::Ack => return Some((End::Acked(number), until)),
@@ -157,6 +165,12 @@ impl History {
             }
         }
         Some((End::Running, until))
+    }
+
+    /// Whether nothing but a purge ended that lease.
+    pub fn lease_stands(&self, id: MessageId, queue: QueueId, grant: u64, holder: u64) -> bool {
+        let lease = self.lease(id, queue, grant, holder);
+        matches!(lease, Some((End::Running | End::Purged(_), _)))
     }
 
     /// Whether deliveries of the queue were stopped when that record was committed, and all through it.

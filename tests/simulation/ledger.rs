@@ -54,7 +54,9 @@ impl Ledger {
         let known = self.keyed.entry((queue, key.into())).or_default();
         for other in known.iter() {
             let apart = history.time_at(id.number()).abs_diff(history.time_at(other.number()));
-            if apart < window {
+            // What found no room is not remembered.
+            let refused = history.dropped.get(other) == Some(&(Cause::Overflow, other.number()));
+            if apart < window && !refused {
                 return Err(format!("{id:?} and {other:?} have the key {key} within {apart} ms"));
             }
         }
@@ -62,20 +64,25 @@ impl Ledger {
         Ok(())
     }
 
-    /// A message was handed to an application. `body` is what the store has for it now.
+    /// A message is to be handed to an application; `body` is what the store has for it now. False: the context finds
+    /// no body because it was slow. The lease had ended when it took the message out of those leased ahead, and nobody
+    /// is shown anything.
     pub fn delivered(
         &mut self,
         history: &History,
         id: MessageId,
         (holder, queue, grant): (u64, QueueId, u64),
         body: Option<u32>,
-    ) -> Check {
+    ) -> Result<bool, String> {
         self.deliveries += 1;
+        let Some((end, _)) = history.lease(id, queue, grant, holder) else {
+            return Err(format!("{id:?} was delivered without a lease"));
+        };
+        if body.is_none() && end != End::Running {
+            return Ok(false);
+        }
         if body.is_none() || body != history.body(id) {
             return Err(format!("the body of {id:?} is lost: {body:?} for {:?}", history.body(id)));
-        }
-        if history.lease(id, queue, grant, holder).is_none() {
-            return Err(format!("{id:?} was delivered without a lease"));
         }
         if history.was_paused(queue, grant) {
             return Err(format!("{id:?} was delivered from a paused queue"));
@@ -85,7 +92,8 @@ impl Ledger {
             return Err(format!("{id:?} was delivered twice under one lease"));
         }
         claims.push(Claim { holder, queue, grant });
-        self.check_claims(history, id)
+        self.check_claims(history, id)?;
+        Ok(true)
     }
 
     /// No two live leases on a message, none after its ack or its drop.
@@ -98,7 +106,9 @@ impl Ledger {
             match end {
                 Some(End::RanOut(at) | End::GivenUp(at)) if at <= later.grant => {}
                 Some(End::Acked(_)) => return Err(format!("{id:?} was acked and delivered again")),
-                _ => return Err(format!("{id:?} is leased twice: {} ended {end:?}, {}", earlier.grant, later.grant)),
+                _ => {
+                    return Err(format!("{id:?} is leased twice: {} ended {end:?}, {}", earlier.grant, later.grant));
+                }
             }
         }
         let last = claims.last().map_or(0, |claim| claim.grant);
@@ -111,7 +121,9 @@ impl Ledger {
     /// An application was told that what it said of this message stands.
     pub fn stands(&self, history: &History, id: MessageId, grant: u64, said: Said) -> Check {
         let claim = self.claims.get(&id).into_iter().flatten().find(|claim| claim.grant == grant);
-        let Some(claim) = claim else { return Err(format!("{id:?} was settled without a claim")) };
+        let Some(claim) = claim else {
+            return Err(format!("{id:?} was settled without a claim"));
+        };
         let end = history.lease(id, claim.queue, grant, claim.holder).map(|(end, _)| end);
         match (said, end) {
             (Said::Ack, Some(End::Acked(_))) | (Said::GiveUp, Some(End::GivenUp(_))) => self.check_claims(history, id),
@@ -160,7 +172,9 @@ impl Ledger {
         for &id in self.promised.keys() {
             match (self.is_acked(history, id), history.dropped.contains_key(&id)) {
                 (true, false) | (false, true) => {}
-                (acked, dropped) => return Err(format!("{id:?} was lost: acked {acked}, dropped {dropped}")),
+                (acked, dropped) => {
+                    return Err(format!("{id:?} was lost: acked {acked}, dropped {dropped}"));
+                }
             }
         }
         for &id in self.claims.keys() {

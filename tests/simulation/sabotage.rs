@@ -31,9 +31,13 @@ impl Sabotage {
         if self != Self::AnyGrant {
             return false;
         }
-        let Ok(mut record) = Record::decode(bytes) else { return false };
+        let Ok(mut record) = Record::decode(bytes) else {
+            return false;
+        };
         for item in &mut record.items {
-            let Item::Settle { queue, first, grant, .. } = item else { continue };
+            let Item::Settle { queue, first, grant, .. } = item else {
+                continue;
+            };
             let run = history.engine.queue(*queue).and_then(|queue| queue.find(*first));
             if let Some(State::Leased { grant: current, .. }) = run.map(|(_, run)| run.state) {
                 *grant = current;

@@ -1,7 +1,7 @@
 //! The world of one seed: contexts on one journal, what they do, and what goes wrong.
 
 use posthaste::{
-    format::{Backoff, Overflow, Policy},
+    format::{Backoff, Overflow, Policy, Whole},
     id::{QueueId, Time},
     peer::{SendOrder, Settle},
 };
@@ -31,6 +31,8 @@ pub struct World {
     next_tag: u32,
     /// What a body is said to weigh: heavy ones make clean-up come early.
     weight: u64,
+    /// As on one machine while no one sets its clock.
+    one_clock: bool,
     pub crashes: u64,
 }
 
@@ -51,10 +53,7 @@ fn queues() -> [(&'static str, Policy); 3] {
                 ..base.clone()
             },
         ),
-        (
-            "strict",
-            Policy { capacity_messages: 10, overflow: Overflow::Reject, dead_letter_queue: dead, ..base },
-        ),
+        ("strict", Policy { capacity_messages: 10, overflow: Overflow::Reject, dead_letter_queue: dead, ..base }),
     ]
 }
 
@@ -62,6 +61,7 @@ impl World {
     pub fn new(seed: u64, sabotage: Sabotage) -> Self {
         let mut random = Random(seed);
         let peers = 2 + random.below(4);
+        let one_clock = random.once_in(2);
         let weight = if random.once_in(2) { 2 << 20 } else { 100 };
         let mut world = Self {
             random,
@@ -74,6 +74,7 @@ impl World {
             next_id: 1,
             next_tag: 1,
             weight,
+            one_clock,
             crashes: 0,
         };
         (0..peers).for_each(|_| world.join());
@@ -82,7 +83,7 @@ impl World {
 
     /// A new context opens the journal.
     fn join(&mut self) {
-        let skew = self.random.below(4000) as i64 - 2000;
+        let skew = if self.one_clock { 0 } else { self.random.below(4000) as i64 - 2000 };
         let context = self.opened(skew);
         self.contexts.push(context);
     }
@@ -123,8 +124,9 @@ impl World {
     }
 
     fn hear(&mut self, at: usize) -> Check {
-        let Self { store, history, ledger, .. } = self;
-        self.contexts[at].hear(Witness { store, history, ledger })?;
+        let Self { store, history, ledger, now, one_clock, .. } = self;
+        let (now, one_clock) = (*now, *one_clock);
+        self.contexts[at].hear(Witness { store, history, ledger, now, one_clock })?;
         if let Sabotage::TwoHolders = self.sabotage
             && let Some(held) = self.contexts[at].held.last()
         {
@@ -132,7 +134,7 @@ impl World {
             let queue = self.history.engine.named("work").unwrap_or(0);
             let body = self.store.body(held.first.number(), held.first.index());
             let claim = (other, queue, held.grant);
-            return self.ledger.delivered(&self.history, held.first, claim, body);
+            self.ledger.delivered(&self.history, held.first, claim, body)?;
         }
         Ok(())
     }
@@ -141,8 +143,8 @@ impl World {
         match self.random.below(100) {
             0..3 => self.crash(at)?,
             3..5 => self.contexts[at].asleep = true,
-            5 => self.contexts[at].skew += self.random.below(60_000) as i64 - 30_000,
-            6..46 => self.ask(at),
+            5 if !self.one_clock => self.contexts[at].skew += self.random.below(60_000) as i64 - 30_000,
+            5..46 => self.ask(at),
             _ => self.go_on(at)?,
         }
         self.hear(at)
@@ -220,7 +222,7 @@ impl World {
             bytes: u64::from(count) * self.weight,
             delay_ms: random.once_in(6).then(|| random.below(10_000)),
             expires_ms: (!keeper && random.once_in(10)).then(|| 1 + random.below(30_000)),
-            atomic: random.once_in(4),
+            whole: if random.once_in(4) { Whole::First { more: 0, bytes: 0 } } else { Whole::No },
             key,
         };
         let tags = self.next_tag..self.next_tag + count;
@@ -328,7 +330,9 @@ impl World {
     fn step_reading_first(&mut self, at: usize) -> Check {
         self.catch_up(at)?;
         let wall = self.wall(at);
-        let Some((record, bodies)) = self.contexts[at].decide(wall) else { return self.hear(at) };
+        let Some((record, bodies)) = self.contexts[at].decide(wall) else {
+            return self.hear(at);
+        };
         if let Some(number) = self.commit(at, record, bodies)? {
             self.contexts[at].land(&self.store, number)?;
         }
@@ -361,7 +365,8 @@ impl World {
         self.catch_up(at)?;
         let wall = self.wall(at);
         let context = &mut self.contexts[at];
-        let queues: Vec<(QueueId, bool)> = context.peer.engine().queues().map(|(id, queue)| (id, queue.paused)).collect();
+        let queues: Vec<(QueueId, bool)> =
+            context.peer.engine().queues().map(|(id, queue)| (id, queue.paused)).collect();
         for (queue, paused) in queues {
             if paused {
                 let token = context.other();

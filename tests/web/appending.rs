@@ -11,14 +11,8 @@ async fn numbers_grow_and_records_come_back() {
     for number in 1..=3 {
         assert_eq!(append(&store, &step(number, "[]")).await, f64::from(number));
     }
-    assert_eq!(
-        read(&store, 1.0).await,
-        r#"{"numbers":[1,2,3],"records":[[1],[2],[3]]}"#
-    );
-    assert_eq!(
-        read(&store, 3.0).await,
-        r#"{"numbers":[3],"records":[[3]]}"#
-    );
+    assert_eq!(read(&store, 1.0).await, r#"{"numbers":[1,2,3],"records":[[1],[2],[3]]}"#);
+    assert_eq!(read(&store, 3.0).await, r#"{"numbers":[3],"records":[[3]]}"#);
     assert_eq!(read(&store, 4.0).await, r#"{"numbers":[],"records":[]}"#);
     lab::done(&[&store], &name).await;
 }
@@ -26,9 +20,7 @@ async fn numbers_grow_and_records_come_back() {
 #[wasm_bindgen_test]
 async fn a_blind_append_sees_nothing_and_is_one_transaction_with_one_request() {
     let (store, name) = new_store().await;
-    let decide = answer(
-        "globalThis.tailSeen = tail, { record: new Uint8Array(1), bodies: [{ a: 1 }], chunk: -1 }",
-    );
+    let decide = answer("globalThis.tailSeen = tail, { record: new Uint8Array(1), bodies: [{ a: 1 }], chunk: -1 }");
     let calls = js("return lab.count()", &[]).await;
     append(&store, &decide).await;
     js("lab.restore()", &[]).await;
@@ -53,17 +45,12 @@ async fn an_append_after_the_tail_sees_what_came_since_and_nothing_comes_between
     let (store, name) = new_store().await;
     let other = lab::open(&name).await;
     append(&store, &step(7, "[1, 2]")).await;
-    let decide = answer(
-        "globalThis.tailSeen = tail, { record: new Uint8Array([8]), bodies: [], chunk: -1 }",
-    );
+    let decide = answer("globalThis.tailSeen = tail, { record: new Uint8Array([8]), bodies: [], chunk: -1 }");
     let raced = other.append(0.0, step(9, "[]"), false);
     let number = store.append(1.0, decide, false).await.unwrap();
     let seen = lab::shown(&value("globalThis.tailSeen"));
     assert_eq!(raced.await.unwrap(), 2);
-    assert_eq!(
-        (number, seen.as_str()),
-        (3.into(), r#"{"numbers":[1,2],"records":[[7],[9]]}"#)
-    );
+    assert_eq!((number, seen.as_str()), (3.into(), r#"{"numbers":[1,2],"records":[[7],[9]]}"#));
     lab::done(&[&store, &other], &name).await;
 }
 
@@ -71,13 +58,7 @@ async fn an_append_after_the_tail_sees_what_came_since_and_nothing_comes_between
 async fn an_append_of_nothing_answers_zero_and_writes_nothing() {
     let (store, name) = new_store().await;
     for from in [0.0, 1.0, 2.0] {
-        assert_eq!(
-            store
-                .append(from, answer("undefined"), false)
-                .await
-                .unwrap(),
-            0
-        );
+        assert_eq!(store.append(from, answer("undefined"), false).await.unwrap(), 0);
     }
     assert_eq!(append(&store, &step(1, "[]")).await, 1.0);
     lab::done(&[&store], &name).await;
@@ -94,10 +75,7 @@ async fn what_decide_throws_is_the_rejection_and_nothing_is_written() {
         let senseless = refusal(store.append(from, answer("{ record: 'text' }"), false)).await;
         assert_eq!(senseless.0, "TypeError");
     }
-    assert_eq!(
-        read(&store, 1.0).await,
-        r#"{"numbers":[1],"records":[[1]]}"#
-    );
+    assert_eq!(read(&store, 1.0).await, r#"{"numbers":[1],"records":[[1]]}"#);
     lab::done(&[&store], &name).await;
 }
 
@@ -142,18 +120,12 @@ async fn concurrent_appends_get_a_number_each() {
 #[wasm_bindgen_test]
 async fn a_long_tail_is_read_whole_and_in_order() {
     let (store, name) = new_store().await;
-    let pending: Vec<_> = (0..600)
-        .map(|_| store.append(0.0, step(5, "['body']"), false))
-        .collect();
+    let pending: Vec<_> = (0..600).map(|_| store.append(0.0, step(5, "['body']"), false)).collect();
     for promise in pending {
         promise.await.unwrap();
     }
     let tail = store.read(1.0).await.unwrap();
-    let ordered = js(
-        "return a.records.length == 600 && a.numbers.every((n, i) => n === i + 1)",
-        &[&tail],
-    )
-    .await;
+    let ordered = js("return a.records.length == 600 && a.numbers.every((n, i) => n === i + 1)", &[&tail]).await;
     assert_eq!(ordered, true);
     lab::done(&[&store], &name).await;
 }
@@ -164,46 +136,22 @@ async fn a_body_that_cannot_be_cloned_is_refused_and_named_and_nothing_is_writte
     append(&store, &step(1, "[]")).await;
     let bodies = "['good', () => 1, new Map(), Symbol('x')]";
     for (from, chunk) in [(0.0, -1), (2.0, -1), (0.0, 0), (2.0, 0), (0.0, 1)] {
-        let decide = [
-            "{ record: new Uint8Array([2]), bodies: ",
-            bodies,
-            ", chunk: ",
-            &chunk.to_string(),
-            " }",
-        ];
+        let decide = ["{ record: new Uint8Array([2]), bodies: ", bodies, ", chunk: ", &chunk.to_string(), " }"];
         let refused = refusal(store.append(from, answer(&decide.concat()), false)).await;
         assert_eq!(refused.0, "DataCloneError");
     }
     let named = store.refused(value(bodies).unchecked_into()).await.unwrap();
     assert_eq!(js("return a.join()", &[&named]).await, "1,3");
-    assert_eq!(
-        read(&store, 1.0).await,
-        r#"{"numbers":[1],"records":[[1]]}"#
-    );
-    assert_eq!(
-        js(
-            "return (await lab.keys(a)).join()",
-            &[&name.as_str().into()]
-        )
-        .await,
-        "0,1"
-    );
+    assert_eq!(read(&store, 1.0).await, r#"{"numbers":[1],"records":[[1]]}"#);
+    assert_eq!(js("return (await lab.keys(a)).join()", &[&name.as_str().into()]).await, "0,1");
     lab::done(&[&store], &name).await;
 }
 
 #[wasm_bindgen_test]
 async fn a_record_that_is_a_view_is_stored_without_what_surrounds_it() {
     let (store, name) = new_store().await;
-    append(
-        &store,
-        &answer("{ record: new Uint8Array(1000).subarray(10, 12), bodies: [], chunk: -1 }"),
-    )
-    .await;
-    let size = js(
-        "return (await lab.get(a, 1))[0].buffer.byteLength",
-        &[&name.as_str().into()],
-    )
-    .await;
+    append(&store, &answer("{ record: new Uint8Array(1000).subarray(10, 12), bodies: [], chunk: -1 }")).await;
+    let size = js("return (await lab.get(a, 1))[0].buffer.byteLength", &[&name.as_str().into()]).await;
     assert_eq!(size, 2);
     lab::done(&[&store], &name).await;
 }
@@ -225,10 +173,7 @@ async fn durability_is_what_was_asked_for() {
     store.append(0.0, step(1, "[]"), true).await.unwrap();
     store.append(1.0, step(1, "[]"), true).await.unwrap();
     js("lab.restore()", &[]).await;
-    assert_eq!(
-        js("return a.join()", &[&asked]).await,
-        "relaxed,strict,strict"
-    );
+    assert_eq!(js("return a.join()", &[&asked]).await, "relaxed,strict,strict");
     assert_eq!(store.durability(), "strict");
     assert_eq!(store.kind(), "indexeddb");
     lab::done(&[&store], &name).await;
@@ -241,15 +186,8 @@ async fn appends_leave_nothing_behind_in_memory() {
     let mut warm = 0;
     for round in 0..1500 {
         // Blind, and after the tail.
-        let from = if round % 4 == 3 {
-            f64::from(round + 1)
-        } else {
-            0.0
-        };
-        store
-            .append(from, decides[round as usize % 2].clone(), false)
-            .await
-            .unwrap();
+        let from = if round % 4 == 3 { f64::from(round + 1) } else { 0.0 };
+        store.append(from, decides[round as usize % 2].clone(), false).await.unwrap();
         if round == 200 {
             warm = memory();
         }
@@ -260,8 +198,5 @@ async fn appends_leave_nothing_behind_in_memory() {
 
 fn memory() -> u32 {
     let memory: js_sys::WebAssembly::Memory = wasm_bindgen::memory().unchecked_into();
-    memory
-        .buffer()
-        .unchecked_into::<js_sys::ArrayBuffer>()
-        .byte_length()
+    memory.buffer().unchecked_into::<js_sys::ArrayBuffer>().byte_length()
 }

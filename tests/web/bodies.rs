@@ -7,27 +7,17 @@ use crate::lab::{self, answer, append, js, new_store, step};
 
 async fn values(store: &lab::IndexedDb, keys: &[f64]) -> String {
     let found = store.values(keys.to_vec()).await.expect("loads");
-    js(
-        "return JSON.stringify(a.map((value) => value ?? null))",
-        &[&found],
-    )
-    .await
-    .as_string()
-    .unwrap()
+    js("return JSON.stringify(a.map((value) => value ?? null))", &[&found]).await.as_string().unwrap()
 }
 
 #[wasm_bindgen_test]
 async fn bodies_lie_in_the_records_value() {
     let (store, name) = new_store().await;
     append(&store, &step(1, "['a', 'b']")).await;
-    let decide =
-        "{ record: new Uint8Array(1), bodies: ['c'], headers: { 0: { k: 'v' } }, chunk: -1 }";
+    let decide = "{ record: new Uint8Array(1), bodies: ['c'], headers: { 0: { k: 'v' } }, chunk: -1 }";
     append(&store, &answer(decide)).await;
     let found = values(&store, &[2.0, -1.0, 1.0, -1.0]).await;
-    assert_eq!(
-        found,
-        r#"[{"bodies":["c"],"headers":{"0":{"k":"v"}}},{"bodies":["a","b"]}]"#
-    );
+    assert_eq!(found, r#"[{"bodies":["c"],"headers":{"0":{"k":"v"}}},{"bodies":["a","b"]}]"#);
     lab::done(&[&store], &name).await;
 }
 
@@ -40,24 +30,14 @@ async fn bodies_apart_lie_in_chunks_with_the_headers_of_their_own() {
     }";
     append(&store, &answer(decide)).await;
     append(&store, &step(2, "['own']")).await;
-    let keys = js(
-        "return JSON.stringify(await lab.keys(a))",
-        &[&name.as_str().into()],
-    )
-    .await;
+    let keys = js("return JSON.stringify(await lab.keys(a))", &[&name.as_str().into()]).await;
     assert_eq!(keys, "[0,1,2,[1,0],[1,1],[1,2]]");
     let all = values(&store, &[1.0, 0.0, 1.0, 1.0, 1.0, 2.0]).await;
     let first = r#"{"bodies":[0,1,2,3],"headers":{"0":{"k":"0"},"3":{"k":"3"}}}"#;
     let last = r#"{"bodies":[8,9],"headers":{"1":{"k":"9"}}}"#;
-    assert_eq!(
-        all,
-        [r"[", first, r#",{"bodies":[4,5,6,7]},"#, last, "]"].concat()
-    );
+    assert_eq!(all, [r"[", first, r#",{"bodies":[4,5,6,7]},"#, last, "]"].concat());
     assert_eq!(values(&store, &[1.0, 2.0]).await, ["[", last, "]"].concat());
-    assert_eq!(
-        lab::read(&store, 1.0).await,
-        r#"{"numbers":[1,2],"records":[[1],[2]]}"#
-    );
+    assert_eq!(lab::read(&store, 1.0).await, r#"{"numbers":[1,2],"records":[[1],[2]]}"#);
     lab::done(&[&store], &name).await;
 }
 
@@ -65,34 +45,13 @@ async fn bodies_apart_lie_in_chunks_with_the_headers_of_their_own() {
 async fn values_come_in_the_order_asked_and_the_missing_are_undefined() {
     let (store, name) = new_store().await;
     for number in 1..=6 {
-        append(
-            &store,
-            &step(number, &["[", &number.to_string(), "]"].concat()),
-        )
-        .await;
+        append(&store, &step(number, &["[", &number.to_string(), "]"].concat())).await;
     }
-    store
-        .snapshot(6.0, 6.0, lab::bytes(&[0]), vec![3.0, 3.0])
-        .await
-        .unwrap();
-    let own = |numbers: &[f64]| {
-        numbers
-            .iter()
-            .flat_map(|number| [*number, -1.0])
-            .collect::<Vec<_>>()
-    };
+    store.snapshot(6.0, 6.0, lab::bytes(&[0]), vec![3.0, 3.0]).await.unwrap();
+    let own = |numbers: &[f64]| numbers.iter().flat_map(|number| [*number, -1.0]).collect::<Vec<_>>();
     let found = values(&store, &own(&[6.0, 1.0, 2.0, 3.0, 4.0, 9.0, 5.0])).await;
     let body = |number: u8| ["{\"bodies\":[", &number.to_string(), "]}"].concat();
-    let expected = [
-        body(6),
-        body(1),
-        body(2),
-        "null".into(),
-        body(4),
-        "null".into(),
-        body(5),
-    ]
-    .join(",");
+    let expected = [body(6), body(1), body(2), "null".into(), body(4), "null".into(), body(5)].join(",");
     assert_eq!(found, ["[", &expected, "]"].concat());
     assert_eq!(values(&store, &[]).await, "[]");
     lab::done(&[&store], &name).await;
@@ -108,24 +67,12 @@ async fn values_read_what_is_asked_for_and_no_more() {
     let tail = js("return JSON.stringify(a)", &[&calls]).await;
     store.values(vec![1.0, 0.0]).await.unwrap();
     let one = js("return JSON.stringify(a)", &[&calls]).await;
-    store
-        .values((0..32).flat_map(|chunk| [1.0, f64::from(chunk)]).collect())
-        .await
-        .unwrap();
+    store.values((0..32).flat_map(|chunk| [1.0, f64::from(chunk)]).collect()).await.unwrap();
     let run = js("return JSON.stringify(a)", &[&calls]).await;
     js("lab.restore()", &[]).await;
-    assert_eq!(
-        tail,
-        r#"{"transaction":1,"get":1,"getAll":1,"getAllKeys":1,"commit":1}"#
-    );
-    assert_eq!(
-        one,
-        r#"{"transaction":2,"get":2,"getAll":1,"getAllKeys":1,"commit":2}"#
-    );
-    assert_eq!(
-        run,
-        r#"{"transaction":3,"get":2,"getAll":2,"getAllKeys":1,"commit":3}"#
-    );
+    assert_eq!(tail, r#"{"transaction":1,"get":1,"getAll":1,"getAllKeys":1,"commit":1}"#);
+    assert_eq!(one, r#"{"transaction":2,"get":2,"getAll":1,"getAllKeys":1,"commit":2}"#);
+    assert_eq!(run, r#"{"transaction":3,"get":2,"getAll":2,"getAllKeys":1,"commit":3}"#);
     lab::done(&[&store], &name).await;
 }
 

@@ -92,16 +92,12 @@ pub async fn open(name: &str) -> IndexedDb {
 
 /// Runs JavaScript with `lab`, `a`, `b`, `c`, `d`.
 pub async fn js(body: &str, args: &[&JsValue]) -> JsValue {
-    run(body, &args.iter().collect::<Array>())
-        .await
-        .unwrap_or_else(|error| panic!("{error:?} in {body}"))
+    run(body, &args.iter().collect::<Array>()).await.unwrap_or_else(|error| panic!("{error:?} in {body}"))
 }
 
 /// The value of a JavaScript expression.
 pub fn value(expression: &str) -> JsValue {
-    Function::new_no_args(&["return (", expression, ")"].concat())
-        .call0(&JsValue::UNDEFINED)
-        .expect("evaluates")
+    Function::new_no_args(&["return (", expression, ")"].concat()).call0(&JsValue::UNDEFINED).expect("evaluates")
 }
 
 /// A `decide` that ignores the tail and answers this expression.
@@ -111,25 +107,11 @@ pub fn answer(expression: &str) -> Function {
 
 /// A `decide` that answers a record of this one byte, with these bodies.
 pub fn step(byte: u8, bodies: &str) -> Function {
-    answer(
-        &[
-            "{ record: new Uint8Array([",
-            &byte.to_string(),
-            "]), bodies: ",
-            bodies,
-            ", chunk: -1 }",
-        ]
-        .concat(),
-    )
+    answer(&["{ record: new Uint8Array([", &byte.to_string(), "]), bodies: ", bodies, ", chunk: -1 }"].concat())
 }
 
 pub async fn append(store: &IndexedDb, decide: &Function) -> f64 {
-    store
-        .append(0.0, decide.clone(), false)
-        .await
-        .expect("appends")
-        .as_f64()
-        .expect("a number")
+    store.append(0.0, decide.clone(), false).await.expect("appends").as_f64().expect("a number")
 }
 
 /// A tail as JSON: `{"numbers":[1],"records":[[7]]}`, with `"snapshot":[number,[bytes]]` where there is one.
@@ -142,10 +124,7 @@ pub fn shown(tail: &JsValue) -> String {
             records: tail.records.map((record) => [...record]),
         })",
     );
-    show.call1(&JsValue::UNDEFINED, tail)
-        .expect("a tail")
-        .as_string()
-        .expect("text")
+    show.call1(&JsValue::UNDEFINED, tail).expect("a tail").as_string().expect("text")
 }
 
 pub async fn read(store: &IndexedDb, from: f64) -> String {
@@ -171,15 +150,10 @@ pub async fn refusal(promise: Promise) -> (String, String) {
 pub fn signal() -> (Promise, Function) {
     let mut resolve = None;
     let promise = Promise::new(&mut |done, _| resolve = Some(done));
-    (
-        promise,
-        resolve.expect("is called at once").unchecked_into(),
-    )
+    (promise, resolve.expect("is called at once").unchecked_into())
 }
 
 pub async fn done(stores: &[&IndexedDb], name: &str) {
     stores.iter().for_each(|store| store.close());
-    IndexedDb::delete_database(name.into())
-        .await
-        .expect("deletes");
+    IndexedDb::delete_database(name.into()).await.expect("deletes");
 }

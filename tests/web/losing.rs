@@ -4,10 +4,7 @@ use js_sys::{Array, Function};
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use crate::lab::{
-    self, IndexedDb, answer, append, bytes, js, new_store, property, read, refusal, signal, step,
-    value,
-};
+use crate::lab::{self, IndexedDb, answer, append, bytes, js, new_store, property, read, refusal, signal, step, value};
 
 #[wasm_bindgen_test]
 async fn a_database_deleted_under_us_is_told_and_never_made_anew() {
@@ -15,9 +12,7 @@ async fn a_database_deleted_under_us_is_told_and_never_made_anew() {
     append(&store, &step(1, "[]")).await;
     let (gone, lost) = signal();
     store.watch(Function::new_no_args(""), lost);
-    IndexedDb::delete_database(name.clone())
-        .await
-        .expect("is not blocked by an open store");
+    IndexedDb::delete_database(name.clone()).await.expect("is not blocked by an open store");
     let error = gone.await.unwrap();
     assert_eq!(property(&error, "name"), "StorageLostError");
     for promise in [
@@ -42,18 +37,15 @@ async fn an_upgrade_by_a_newer_version_is_given_way() {
     let (store, name) = new_store().await;
     let (gone, lost) = signal();
     store.watch(Function::new_no_args(""), lost);
-    js(
-        "await lab.raw(a, undefined, 2, () => {})",
-        &[&name.as_str().into()],
-    )
-    .await;
+    js("await lab.raw(a, undefined, 2, () => {})", &[&name.as_str().into()]).await;
     assert_eq!(property(&gone.await.unwrap(), "name"), "VersionError");
     assert_eq!(refusal(store.read(1.0)).await.0, "VersionError");
     lab::done(&[&store], &name).await;
 }
 
 /// Makes the next call of a method of the platform throw what a lost connection throws.
-const THROW_ONCE: &str = "lab.once(a, b, () => { throw new DOMException('The database connection is closing', 'InvalidStateError') })";
+const THROW_ONCE: &str =
+    "lab.once(a, b, () => { throw new DOMException('The database connection is closing', 'InvalidStateError') })";
 
 #[wasm_bindgen_test]
 async fn a_lost_connection_is_opened_again_where_nothing_was_written_yet() {
@@ -63,10 +55,7 @@ async fn a_lost_connection_is_opened_again_where_nothing_was_written_yet() {
     assert_eq!(append(&store, &step(1, "['x']")).await, 1.0);
     for _ in 0..2 {
         js(THROW_ONCE, &[&database, &"transaction".into()]).await;
-        assert_eq!(
-            read(&store, 1.0).await,
-            r#"{"numbers":[1],"records":[[1]]}"#
-        );
+        assert_eq!(read(&store, 1.0).await, r#"{"numbers":[1],"records":[[1]]}"#);
     }
     // In the middle of reading: the transaction dies with the connection.
     let dies = "lab.once(IDBObjectStore.prototype, 'get', function (original, args) {
@@ -75,10 +64,7 @@ async fn a_lost_connection_is_opened_again_where_nothing_was_written_yet() {
         return request;
     })";
     js(dies, &[]).await;
-    assert_eq!(
-        read(&store, 1.0).await,
-        r#"{"numbers":[1],"records":[[1]]}"#
-    );
+    assert_eq!(read(&store, 1.0).await, r#"{"numbers":[1],"records":[[1]]}"#);
     js(dies, &[]).await;
     store.values(vec![1.0, -1.0]).await.unwrap();
     js(dies, &[]).await;
@@ -105,11 +91,7 @@ async fn a_connection_that_stays_lost_is_the_platforms_error() {
 #[wasm_bindgen_test]
 async fn many_operations_on_a_lost_connection_open_it_once() {
     let (store, name) = new_store().await;
-    js(
-        THROW_ONCE,
-        &[&value("IDBDatabase.prototype"), &"transaction".into()],
-    )
-    .await;
+    js(THROW_ONCE, &[&value("IDBDatabase.prototype"), &"transaction".into()]).await;
     let opened = js(
         "const opened = { count: 0 };
         lab.patch(IDBFactory.prototype, 'open', (original) => function (...args) { opened.count++; return original.apply(this, args); });
@@ -117,9 +99,7 @@ async fn many_operations_on_a_lost_connection_open_it_once() {
         &[],
     )
     .await;
-    let pending: Vec<_> = (0..20)
-        .map(|_| store.append(0.0, step(1, "[]"), false))
-        .collect();
+    let pending: Vec<_> = (0..20).map(|_| store.append(0.0, step(1, "[]"), false)).collect();
     for promise in pending {
         promise.await.unwrap();
     }
@@ -136,16 +116,8 @@ async fn only_a_commit_that_was_cut_off_has_an_unknown_outcome() {
     let (store, name) = new_store().await;
     for (from, chunk) in [(0.0, "-1"), (1.0, "-1"), (0.0, "1")] {
         js(CUT_OFF, &[]).await;
-        let decide = [
-            "{ record: new Uint8Array([1]), bodies: [1, 2, 3], chunk: ",
-            chunk,
-            " }",
-        ]
-        .concat();
-        let error = store
-            .append(from, answer(&decide), false)
-            .await
-            .unwrap_err();
+        let decide = ["{ record: new Uint8Array([1]), bodies: [1, 2, 3], chunk: ", chunk, " }"].concat();
+        let error = store.append(from, answer(&decide), false).await.unwrap_err();
         assert_eq!(property(&error, "outcomeUnknown"), true);
     }
     assert_eq!(read(&store, 1.0).await, r#"{"numbers":[],"records":[]}"#);
@@ -153,10 +125,7 @@ async fn only_a_commit_that_was_cut_off_has_an_unknown_outcome() {
     js("lab.once(IDBObjectStore.prototype, 'put', function (original, args) { throw new DOMException('', 'UnknownError') })", &[]).await;
     let error = store.append(0.0, step(1, "[]"), false).await.unwrap_err();
     assert!(property(&error, "outcomeUnknown").is_undefined());
-    assert_eq!(
-        lab::read(&store, 1.0).await,
-        r#"{"numbers":[],"records":[]}"#
-    );
+    assert_eq!(lab::read(&store, 1.0).await, r#"{"numbers":[],"records":[]}"#);
     append(&store, &step(1, "[]")).await;
     lab::done(&[&store], &name).await;
 }
@@ -172,11 +141,7 @@ async fn a_full_disk_is_a_quota_error_of_certain_outcome() {
     )
     .await;
     let error = store.append(0.0, step(1, "[]"), false).await.unwrap_err();
-    js(
-        "Object.defineProperty(IDBTransaction.prototype, 'error', a.real)",
-        &[&js_sys::global()],
-    )
-    .await;
+    js("Object.defineProperty(IDBTransaction.prototype, 'error', a.real)", &[&js_sys::global()]).await;
     assert_eq!(property(&error, "name"), "QuotaExceededError");
     assert!(property(&error, "outcomeUnknown").is_undefined());
     assert_eq!(append(&store, &step(1, "[]")).await, 1.0);
@@ -198,17 +163,8 @@ async fn a_connection_the_browser_closed_is_opened_again_by_itself() {
     let kept = js(KEEP_CONNECTIONS, &[]).await;
     append(&store, &step(1, "[]")).await;
     let (heard, moved) = signal();
-    store.watch(
-        moved,
-        js("return () => { globalThis.lostByClose = true }", &[])
-            .await
-            .unchecked_into(),
-    );
-    js(
-        "a[0].close(); a[0].dispatchEvent(new Event('close'))",
-        &[&kept],
-    )
-    .await;
+    store.watch(moved, js("return () => { globalThis.lostByClose = true }", &[]).await.unchecked_into());
+    js("a[0].close(); a[0].dispatchEvent(new Event('close'))", &[&kept]).await;
     heard.await.unwrap();
     assert_eq!(append(&store, &step(2, "[]")).await, 2.0);
     js("lab.restore()", &[]).await;
@@ -233,17 +189,10 @@ async fn a_journal_cleared_with_its_connection_is_lost_also_when_another_is_in_i
             &[&kept, &name.as_str().into()],
         )
         .await;
-        let new = if another {
-            Some(lab::open(&name).await)
-        } else {
-            None
-        };
+        let new = if another { Some(lab::open(&name).await) } else { None };
         js("a[0].dispatchEvent(new Event('close'))", &[&kept]).await;
         assert_eq!(property(&gone.await.unwrap(), "name"), "StorageLostError");
-        assert_eq!(
-            refusal(store.append(0.0, step(2, "[]"), false)).await.0,
-            "StorageLostError"
-        );
+        assert_eq!(refusal(store.append(0.0, step(2, "[]"), false)).await.0, "StorageLostError");
         assert_eq!(IndexedDb::exists(name.clone()).await.unwrap(), another);
         if let Some(new) = &new {
             assert_eq!(read(new, 1.0).await, r#"{"numbers":[],"records":[]}"#);
@@ -256,10 +205,7 @@ async fn a_journal_cleared_with_its_connection_is_lost_also_when_another_is_in_i
 #[wasm_bindgen_test]
 async fn what_is_in_flight_ends_and_what_comes_after_close_is_refused() {
     let (store, name) = new_store().await;
-    let pending = [
-        store.append(0.0, step(1, "[]"), false),
-        store.append(1.0, step(2, "[]"), false),
-    ];
+    let pending = [store.append(0.0, step(1, "[]"), false), store.append(1.0, step(2, "[]"), false)];
     store.close();
     store.close();
     let (error, message) = refusal(store.append(0.0, step(3, "[]"), false)).await;

@@ -6,7 +6,8 @@ use wasm_bindgen_test::wasm_bindgen_test;
 use crate::lab::{self, IndexedDb, append, js, new_name, new_store, property, refusal, step};
 
 /// Lets the patience of 10 s end at the next turn of the event loop.
-const NO_PATIENCE: &str = "lab.patch(globalThis, 'setTimeout', (original) => (work, ms) => original(work, ms === 10000 ? 0 : ms))";
+const NO_PATIENCE: &str =
+    "lab.patch(globalThis, 'setTimeout', (original) => (work, ms) => original(work, ms === 10000 ? 0 : ms))";
 
 #[wasm_bindgen_test]
 async fn every_opening_of_a_name_is_the_same_journal() {
@@ -54,20 +55,17 @@ async fn an_opening_that_does_not_answer_ends_with_an_error() {
     let (store, name) = new_store().await;
     store.close();
     // A connection that gives no way, and an upgrade that waits for it: openings queue behind.
-    let held = js("return new Promise((resolve) => { const r = indexedDB.open(a); r.onsuccess = () => resolve(r.result); })", &[&name.as_str().into()]).await;
-    let upgrade = js(
-        "return { ended: lab.ended(indexedDB.open(a, 2)) }",
+    let held = js(
+        "return new Promise((resolve) => { const r = indexedDB.open(a); r.onsuccess = () => resolve(r.result); })",
         &[&name.as_str().into()],
     )
     .await;
+    let upgrade = js("return { ended: lab.ended(indexedDB.open(a, 2)) }", &[&name.as_str().into()]).await;
     js(NO_PATIENCE, &[]).await;
     let (error, message) = refusal(IndexedDb::open(name.clone())).await;
     let (deletion, _) = refusal(IndexedDb::delete_database(name.clone())).await;
     js("lab.restore()", &[]).await;
-    assert_eq!(
-        (error.as_str(), deletion.as_str()),
-        ("TimeoutError", "TimeoutError")
-    );
+    assert_eq!((error.as_str(), deletion.as_str()), ("TimeoutError", "TimeoutError"));
     assert!(message.contains(&name), "{message}");
     js("a.close(); (await b.ended).close()", &[&held, &upgrade]).await;
     lab::done(&[&store], &name).await;
@@ -77,17 +75,14 @@ async fn an_opening_that_does_not_answer_ends_with_an_error() {
 async fn an_opening_given_up_leaves_neither_a_database_nor_a_connection() {
     let (store, name) = new_store().await;
     store.close();
-    let held = js("return new Promise((resolve) => { const r = indexedDB.open(a); r.onsuccess = () => resolve(r.result); })", &[&name.as_str().into()]).await;
-    let deletion = js(
-        "return { ended: lab.ended(indexedDB.deleteDatabase(a)) }",
+    let held = js(
+        "return new Promise((resolve) => { const r = indexedDB.open(a); r.onsuccess = () => resolve(r.result); })",
         &[&name.as_str().into()],
     )
     .await;
+    let deletion = js("return { ended: lab.ended(indexedDB.deleteDatabase(a)) }", &[&name.as_str().into()]).await;
     js(NO_PATIENCE, &[]).await;
-    assert_eq!(
-        refusal(IndexedDb::open(name.clone())).await.0,
-        "TimeoutError"
-    );
+    assert_eq!(refusal(IndexedDb::open(name.clone())).await.0, "TimeoutError");
     js("lab.restore()", &[]).await;
     // The deletion goes on, then the opening that nobody wants any more, then this one: it finds nothing and no one.
     let was = js(
@@ -103,27 +98,27 @@ async fn an_opening_given_up_leaves_neither_a_database_nor_a_connection() {
 #[wasm_bindgen_test]
 async fn a_store_service_that_fails_once_is_asked_twice() {
     let name = new_name();
-    js("lab.once(IDBFactory.prototype, 'open', () => { throw new DOMException('Internal error', 'UnknownError') })", &[]).await;
+    js(
+        "lab.once(IDBFactory.prototype, 'open', () => { throw new DOMException('Internal error', 'UnknownError') })",
+        &[],
+    )
+    .await;
     let store = lab::open(&name).await;
     lab::done(&[&store], &name).await;
 }
 
 #[wasm_bindgen_test]
 async fn a_context_without_indexeddb_is_told_so() {
-    let without =
-        "Object.defineProperty(globalThis, 'indexedDB', { configurable: true, value: undefined })";
+    let without = "Object.defineProperty(globalThis, 'indexedDB', { configurable: true, value: undefined })";
     let real = js(
-        &[
-            "const real = Object.getOwnPropertyDescriptor(globalThis, 'indexedDB'); ",
-            without,
-            "; return { real }",
-        ]
-        .concat(),
+        &["const real = Object.getOwnPropertyDescriptor(globalThis, 'indexedDB'); ", without, "; return { real }"]
+            .concat(),
         &[],
     )
     .await;
     let refused = refusal(IndexedDb::open(new_name())).await;
-    js("delete globalThis.indexedDB; if (a.real) Object.defineProperty(globalThis, 'indexedDB', a.real)", &[&real]).await;
+    js("delete globalThis.indexedDB; if (a.real) Object.defineProperty(globalThis, 'indexedDB', a.real)", &[&real])
+        .await;
     assert_eq!(refused.0, "NotSupportedError");
 }
 

@@ -20,20 +20,9 @@ pub fn run(words: &[String]) -> Result<()> {
             continue;
         }
         if *name == "memory" && root().join("benches").is_dir() {
-            shown(setup::cargo().args([
-                "bench",
-                "--locked",
-                "--package",
-                "posthaste",
-                "--benches",
-                "--quiet",
-            ]))?;
+            shown(setup::cargo().args(["bench", "--locked", "--package", "posthaste", "--benches", "--quiet"]))?;
         }
-        shown(
-            setup::node()
-                .arg(root().join("www/bench/run.mjs"))
-                .arg(name),
-        )?;
+        shown(setup::node().arg(root().join("www/bench/run.mjs")).arg(name))?;
     }
     Ok(())
 }
@@ -41,10 +30,6 @@ pub fn run(words: &[String]) -> Result<()> {
 /// Runs a program whose output is the result.
 fn shown(command: &mut Command) -> Result<()> {
     let status = command.status()?;
-    ensure!(
-        status.success(),
-        "{} failed: {status}",
-        command.get_program().to_string_lossy()
-    );
+    ensure!(status.success(), "{} failed: {status}", command.get_program().to_string_lossy());
     Ok(())
 }

@@ -52,68 +52,31 @@ fn bound() -> PathBuf {
 }
 
 fn compile(log: &Log) -> Result<Outcome> {
-    let before = fs::metadata(compiled())
-        .and_then(|metadata| metadata.modified())
-        .ok();
+    let before = fs::metadata(compiled()).and_then(|metadata| metadata.modified()).ok();
     let mut build = setup::cargo();
-    build.args([
-        "build",
-        "--release",
-        "--locked",
-        "--target",
-        "wasm32-unknown-unknown",
-        "--package",
-        "posthaste",
-    ]);
+    build.args(["build", "--release", "--locked", "--target", "wasm32-unknown-unknown", "--package", "posthaste"]);
     // Panic messages name source files; without this they would name the folders of whoever builds.
-    let flags = machine_paths()
-        .into_iter()
-        .map(|(path, name)| format!("--remap-path-prefix={path}={name}"));
-    build.env(
-        "CARGO_ENCODED_RUSTFLAGS",
-        flags.collect::<Vec<_>>().join("\x1f"),
-    );
+    let flags = machine_paths().into_iter().map(|(path, name)| format!("--remap-path-prefix={path}={name}"));
+    build.env("CARGO_ENCODED_RUSTFLAGS", flags.collect::<Vec<_>>().join("\x1f"));
     log.run(&mut build)?;
     let after = fs::metadata(compiled())?.modified().ok();
-    Ok(if before == after {
-        Outcome::Fresh
-    } else {
-        Outcome::Done
-    })
+    Ok(if before == after { Outcome::Fresh } else { Outcome::Done })
 }
 
 /// The folders of this machine that a compiler might write down, and what stands for each in the module.
 fn machine_paths() -> Vec<(String, &'static str)> {
-    let home = env::var_os("HOME")
-        .or_else(|| env::var_os("USERPROFILE"))
-        .map(PathBuf::from);
-    let cargo_home = env::var_os("CARGO_HOME")
-        .map(PathBuf::from)
-        .or(home.as_ref().map(|home| home.join(".cargo")));
+    let home = env::var_os("HOME").or_else(|| env::var_os("USERPROFILE")).map(PathBuf::from);
+    let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from).or(home.as_ref().map(|home| home.join(".cargo")));
     // The last one that fits wins.
-    [
-        (home, "home"),
-        (cargo_home, "cargo"),
-        (Some(root()), "posthaste"),
-    ]
-    .into_iter()
-    .filter_map(|(path, name)| Some((path?.to_str()?.to_owned(), name)))
-    .collect()
+    [(home, "home"), (cargo_home, "cargo"), (Some(root()), "posthaste")]
+        .into_iter()
+        .filter_map(|(path, name)| Some((path?.to_str()?.to_owned(), name)))
+        .collect()
 }
 
 fn bind(log: &Log) -> Result<Outcome> {
-    let made = [
-        "posthaste.js",
-        "posthaste.d.ts",
-        "posthaste_bg.wasm",
-        "inline.js",
-        "inline.d.ts",
-    ];
-    let inputs = [
-        compiled(),
-        root().join("xtask/src/build.rs"),
-        root().join("Cargo.lock"),
-    ];
+    let made = ["posthaste.js", "posthaste.d.ts", "posthaste_bg.wasm", "inline.js", "inline.d.ts"];
+    let inputs = [compiled(), root().join("xtask/src/build.rs"), root().join("Cargo.lock")];
     fresh::unless(&inputs, &made.map(|name| bound().join(name)), || {
         if bound().exists() {
             fs::remove_dir_all(bound())?;
@@ -125,30 +88,24 @@ fn bind(log: &Log) -> Result<Outcome> {
         log.run(bindgen.arg(bound()).arg(compiled()))?;
 
         let module = bound().join("posthaste_bg.wasm");
-        let mut optimize = setup::node();
-        optimize
-            .arg("node_modules/binaryen/bin/wasm-opt")
-            .args(WASM_FEATURES);
-        optimize.args([
-            "-O3",
-            "--strip-debug",
-            "--strip-producers",
-            "--strip-target-features",
-        ]);
-        log.run(optimize.arg(&module).arg("-o").arg(&module))?;
+        log.run(optimizer().arg(&module).arg("-o").arg(&module))?;
 
         let wasm = fs::read(&module)?;
         for (path, _) in machine_paths() {
-            let found = wasm
-                .windows(path.len())
-                .any(|window| window == path.as_bytes());
-            ensure!(
-                !found,
-                "the wasm module names a folder of this machine: {path}"
-            );
+            let found = wasm.windows(path.len()).any(|window| window == path.as_bytes());
+            ensure!(!found, "the wasm module names a folder of this machine: {path}");
         }
         inline(&wasm)
     })
+}
+
+fn optimizer() -> Command {
+    let mut optimizer = setup::node();
+    optimizer.arg("node_modules/binaryen/bin/wasm-opt").args(WASM_FEATURES);
+    // What LLVM did not inline stays apart: inlining it here made the module a tenth bigger, gzipped.
+    optimizer.args(["-O3", "--skip-pass=inlining-optimizing"]);
+    optimizer.args(["--strip-debug", "--strip-producers", "--strip-target-features"]);
+    optimizer
 }
 
 /// Writes the module as a script, for the entry that brings its wasm along.
@@ -156,10 +113,7 @@ fn inline(wasm: &[u8]) -> Result<()> {
     let deflated = miniz_oxide::deflate::compress_to_vec(wasm, 10);
     let text = base64::engine::general_purpose::STANDARD.encode(deflated);
     let says = "// The wasm module: deflated (raw), in base64.";
-    fs::write(
-        bound().join("inline.js"),
-        format!("{says}\nexport default \"{text}\";\n"),
-    )?;
+    fs::write(bound().join("inline.js"), format!("{says}\nexport default \"{text}\";\n"))?;
     let declared = "declare const module: string;\nexport default module;";
     fs::write(bound().join("inline.d.ts"), format!("{says}\n{declared}\n"))?;
     Ok(())
@@ -168,51 +122,24 @@ fn inline(wasm: &[u8]) -> Result<()> {
 /// Types of the sources, and the declarations that users get.
 fn declare(log: &Log) -> Result<Outcome> {
     let package = root().join("pkg");
-    let inputs = [
-        package.join("src"),
-        package.join("tsconfig.json"),
-        bound().join("posthaste.d.ts"),
-    ];
-    fresh::unless(
-        &inputs,
-        &[
-            package.join("dist/index.d.ts"),
-            package.join("dist/slim.d.ts"),
-        ],
-        || {
-            let made = target().join("xtask/types");
-            if made.exists() {
-                fs::remove_dir_all(&made)?;
-            }
-            let mut tsc = setup::node();
-            tsc.arg("node_modules/typescript/bin/tsc")
-                .arg("--project")
-                .arg(&package);
-            tsc.args([
-                "--noEmit",
-                "false",
-                "--declaration",
-                "--emitDeclarationOnly",
-                "--rootDir",
-            ]);
-            log.run(tsc.arg(package.join("src")).arg("--outDir").arg(&made))?;
-            log.run(
-                setup::node()
-                    .arg(root().join("xtask/declare.mjs"))
-                    .arg(&made)
-                    .arg(package.join("dist")),
-            )
-        },
-    )
+    let inputs = [package.join("src"), package.join("tsconfig.json"), bound().join("posthaste.d.ts")];
+    fresh::unless(&inputs, &[package.join("dist/index.d.ts"), package.join("dist/slim.d.ts")], || {
+        let made = target().join("xtask/types");
+        if made.exists() {
+            fs::remove_dir_all(&made)?;
+        }
+        let mut tsc = setup::node();
+        tsc.arg("node_modules/typescript/bin/tsc").arg("--project").arg(&package);
+        tsc.args(["--noEmit", "false", "--declaration", "--emitDeclarationOnly", "--rootDir"]);
+        log.run(tsc.arg(package.join("src")).arg("--outDir").arg(&made))?;
+        log.run(setup::node().arg(root().join("xtask/declare.mjs")).arg(&made).arg(package.join("dist")))
+    })
 }
 
 fn bundle(log: &Log) -> Result<Outcome> {
     let package = root().join("pkg");
     let script = root().join("xtask/bundle.mjs");
     let inputs = [package.join("src"), bound(), script.clone()];
-    let made =
-        ["index.js", "slim.js", "posthaste.wasm"].map(|name| package.join("dist").join(name));
-    fresh::unless(&inputs, &made, || {
-        log.run(setup::node().arg(script).arg(&package))
-    })
+    let made = ["index.js", "slim.js", "posthaste.wasm"].map(|name| package.join("dist").join(name));
+    fresh::unless(&inputs, &made, || log.run(setup::node().arg(script).arg(&package)))
 }

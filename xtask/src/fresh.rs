@@ -8,20 +8,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 /// Does `work`, unless all `outputs` are there and were made from `inputs` as they are now. A folder stands for its files.
-pub fn unless(
-    inputs: &[PathBuf],
-    outputs: &[PathBuf],
-    work: impl FnOnce() -> Result<()>,
-) -> Result<Outcome> {
+pub fn unless(inputs: &[PathBuf], outputs: &[PathBuf], work: impl FnOnce() -> Result<()>) -> Result<Outcome> {
     let mut names = DefaultHasher::new();
     outputs.hash(&mut names);
-    let stamp = target()
-        .join("xtask/made")
-        .join(format!("{:016x}", names.finish()));
+    let stamp = target().join("xtask/made").join(format!("{:016x}", names.finish()));
     let now = digest(inputs)?;
-    if outputs.iter().all(|output| output.exists())
-        && fs::read_to_string(&stamp).is_ok_and(|made| made == now)
-    {
+    if outputs.iter().all(|output| output.exists()) && fs::read_to_string(&stamp).is_ok_and(|made| made == now) {
         return Ok(Outcome::Fresh);
     }
     // A stamp must never outlive a half-made output.
@@ -39,9 +31,7 @@ fn digest(inputs: &[PathBuf]) -> Result<String> {
     for input in inputs {
         for file in files(input)? {
             file.hash(&mut hasher);
-            fs::read(&file)
-                .with_context(|| format!("{} cannot be read", file.display()))?
-                .hash(&mut hasher);
+            fs::read(&file).with_context(|| format!("{} cannot be read", file.display()))?.hash(&mut hasher);
         }
     }
     Ok(format!("{:016x}", hasher.finish()))
@@ -52,9 +42,8 @@ pub fn files(path: &Path) -> Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
-    let mut entries: Vec<PathBuf> = fs::read_dir(path)?
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<_, _>>()?;
+    let mut entries: Vec<PathBuf> =
+        fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
     entries.sort();
     let mut found = Vec::new();
     for entry in entries {

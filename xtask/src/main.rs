@@ -29,11 +29,7 @@ cargo xtask <command>
 
 fn main() -> ExitCode {
     let mut words: Vec<String> = env::args().skip(1).collect();
-    let command = if words.is_empty() {
-        String::new()
-    } else {
-        words.remove(0)
-    };
+    let command = if words.is_empty() { String::new() } else { words.remove(0) };
     let result = match command.as_str() {
         "demo" => demo::run(),
         "test" => test::run(&words),
@@ -43,9 +39,7 @@ fn main() -> ExitCode {
         "size" => size::run(),
         // The tools of wasm-bindgen, which our own steps call.
         "bindgen" => wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(tool(&words)),
-        "test-runner" => {
-            wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(tool(&words))
-        }
+        "test-runner" => wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(tool(&words)),
         _ => {
             eprint!("{USAGE}");
             return ExitCode::from(2);
@@ -66,14 +60,10 @@ fn tool(words: &[String]) -> Vec<String> {
 
 /// The root of the repository.
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .expect("xtask/ lies in the repository")
-        .to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask/ lies in the repository").to_owned()
 }
 
 /// Where everything made goes that is not part of the package.
 fn target() -> PathBuf {
-    env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root().join("target"), |folder| root().join(folder))
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), |folder| root().join(folder))
 }

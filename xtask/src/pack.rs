@@ -29,9 +29,7 @@ pub fn step(plan: &mut Plan, update: bool) {
 /// The tarball made last.
 pub fn tarball() -> Result<PathBuf> {
     let mut files = fs::read_dir(folder())?.filter_map(|entry| Some(entry.ok()?.path()));
-    files
-        .find(|path| path.extension().is_some_and(|ending| ending == "tgz"))
-        .context("no tarball was made")
+    files.find(|path| path.extension().is_some_and(|ending| ending == "tgz")).context("no tarball was made")
 }
 
 fn pack(log: &Log, update: bool) -> Result<Outcome> {
@@ -39,18 +37,15 @@ fn pack(log: &Log, update: bool) -> Result<Outcome> {
         fs::remove_dir_all(folder())?;
     }
     fs::create_dir_all(folder())?;
-    log.run(
-        setup::npm()
-            .args(["pack", "--silent", "--pack-destination"])
-            .arg(folder())
-            .current_dir(root().join("pkg")),
-    )?;
+    let package = root().join("pkg");
+    // npm takes these two along by itself, but only from the package's own folder, and no third.
+    fs::copy(root().join("README.md"), package.join("README.md")).context("README.md")?;
+    let licence = ["LICENSE", "LICENSE-MIT", "LICENSE-APACHE"].map(|name| fs::read_to_string(root().join(name)));
+    let licence = licence.into_iter().collect::<Result<Vec<_>, _>>().context("LICENSE")?;
+    fs::write(package.join("LICENSE"), licence.join("\n----\n\n"))?;
+    log.run(setup::npm().args(["pack", "--silent", "--pack-destination"]).arg(folder()).current_dir(package))?;
 
-    let listing = Command::new("tar")
-        .arg("-tzf")
-        .arg(tarball()?)
-        .output()
-        .context("tar is needed")?;
+    let listing = Command::new("tar").arg("-tzf").arg(tarball()?).output().context("tar is needed")?;
     let mut files: Vec<&str> = str::from_utf8(&listing.stdout)?.lines().collect();
     files.sort_unstable();
     let files = files.join("\n") + "\n";
@@ -59,14 +54,8 @@ fn pack(log: &Log, update: bool) -> Result<Outcome> {
         fs::write(&snapshot, &files)?;
     }
     let expected = fs::read_to_string(&snapshot).unwrap_or_default();
-    let missing: Vec<&str> = expected
-        .lines()
-        .filter(|file| !files.lines().any(|other| other == *file))
-        .collect();
-    let stray: Vec<&str> = files
-        .lines()
-        .filter(|file| !expected.lines().any(|other| other == *file))
-        .collect();
+    let missing: Vec<&str> = expected.lines().filter(|file| !files.lines().any(|other| other == *file)).collect();
+    let stray: Vec<&str> = files.lines().filter(|file| !expected.lines().any(|other| other == *file)).collect();
     if !missing.is_empty() || !stray.is_empty() {
         bail!(
             "the tarball is not what xtask/tarball.txt lists: missing {missing:?}, not expected {stray:?}. \

@@ -8,40 +8,20 @@ use std::path::PathBuf;
 use std::process::Command;
 
 const GECKODRIVER: &str = "0.37.1";
-const CHROMIUM: &[&str] = &[
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-    "chrome",
-    MAC_CHROME,
-];
+const CHROMIUM: &[&str] =
+    &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", MAC_CHROME];
 const MAC_CHROME: &str = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome";
-const FIREFOX: &[&str] = &[
-    "firefox-esr",
-    "firefox",
-    "/Applications/Firefox.app/Contents/MacOS/firefox",
-];
+const FIREFOX: &[&str] = &["firefox-esr", "firefox", "/Applications/Firefox.app/Contents/MacOS/firefox"];
 
 /// The compiler's target for wasm.
 pub fn wasm_target(plan: &mut Plan) {
     plan.step("wasm target", &[], |log| {
-        let sysroot = Command::new("rustc")
-            .args(["--print", "sysroot"])
-            .output()
-            .context("rustc is needed")?;
+        let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output().context("rustc is needed")?;
         let sysroot = PathBuf::from(String::from_utf8(sysroot.stdout)?.trim());
-        if sysroot
-            .join("lib/rustlib/wasm32-unknown-unknown/lib")
-            .is_dir()
-        {
+        if sysroot.join("lib/rustlib/wasm32-unknown-unknown/lib").is_dir() {
             return Ok(Outcome::Fresh);
         }
-        log.run(
-            Command::new("rustup")
-                .args(["target", "add", "wasm32-unknown-unknown"])
-                .current_dir(root()),
-        )?;
+        log.run(Command::new("rustup").args(["target", "add", "wasm32-unknown-unknown"]).current_dir(root()))?;
         Ok(Outcome::Done)
     });
 }
@@ -51,17 +31,9 @@ pub fn npm_packages(plan: &mut Plan) {
     plan.beside("npm packages", |log| {
         let tests = root().join("tests");
         let inputs = [tests.join("package.json"), tests.join("package-lock.json")];
-        fresh::unless(
-            &inputs,
-            &[tests.join("node_modules/.package-lock.json")],
-            || {
-                log.run(
-                    npm()
-                        .args(["ci", "--no-audit", "--no-fund"])
-                        .current_dir(&tests),
-                )
-            },
-        )
+        fresh::unless(&inputs, &[tests.join("node_modules/.package-lock.json")], || {
+            log.run(npm().args(["ci", "--no-audit", "--no-fund"]).current_dir(&tests))
+        })
     });
 }
 
@@ -79,11 +51,7 @@ pub fn browsers(plan: &mut Plan) {
             };
             log.run(apt().arg("update"))?;
             let packages = ["chromium", "chromium-driver", "firefox-esr"];
-            log.run(
-                apt()
-                    .args(["install", "-y", "--no-install-recommends"])
-                    .args(packages),
-            )?;
+            log.run(apt().args(["install", "-y", "--no-install-recommends"]).args(packages))?;
         }
         chromium()?;
         chromedriver()?;
@@ -99,18 +67,8 @@ pub fn firefox_driver(plan: &mut Plan) {
             return Ok(Outcome::Fresh);
         }
         let mut install = cargo();
-        install.args([
-            "install",
-            "geckodriver",
-            "--version",
-            GECKODRIVER,
-            "--locked",
-            "--debug",
-            "--root",
-        ]);
-        install
-            .arg(target().join("tools"))
-            .env("CARGO_PROFILE_DEV_DEBUG", "false");
+        install.args(["install", "geckodriver", "--version", GECKODRIVER, "--locked", "--debug", "--root"]);
+        install.arg(target().join("tools")).env("CARGO_PROFILE_DEV_DEBUG", "false");
         log.run(&mut install)?;
         Ok(Outcome::Done)
     });
@@ -121,9 +79,8 @@ pub fn chromium() -> Result<PathBuf> {
 }
 
 pub fn chromedriver() -> Result<PathBuf> {
-    find(&["chromedriver"]).context(
-        "chromedriver is not here: install the one of your Chromium (Debian: chromium-driver)",
-    )
+    find(&["chromedriver"])
+        .context("chromedriver is not here: install the one of your Chromium (Debian: chromium-driver)")
 }
 
 pub fn firefox() -> Result<PathBuf> {
@@ -131,12 +88,8 @@ pub fn firefox() -> Result<PathBuf> {
 }
 
 pub fn geckodriver() -> Result<PathBuf> {
-    let own = target()
-        .join("tools/bin")
-        .join(format!("geckodriver{}", env::consts::EXE_SUFFIX));
-    find(&["geckodriver"])
-        .or(own.is_file().then_some(own))
-        .context("geckodriver is not here")
+    let own = target().join("tools/bin").join(format!("geckodriver{}", env::consts::EXE_SUFFIX));
+    find(&["geckodriver"]).or(own.is_file().then_some(own)).context("geckodriver is not here")
 }
 
 /// The first of these programs that the machine has.
@@ -144,18 +97,12 @@ fn find(names: &[&str]) -> Option<PathBuf> {
     let folders: Vec<PathBuf> = env::split_paths(&env::var_os("PATH")?).collect();
     names.iter().find_map(|name| {
         let file = format!("{name}{}", env::consts::EXE_SUFFIX);
-        folders
-            .iter()
-            .map(|folder| folder.join(&file))
-            .find(|path| path.is_file())
+        folders.iter().map(|folder| folder.join(&file)).find(|path| path.is_file())
     })
 }
 
 fn is_root() -> bool {
-    Command::new("id")
-        .arg("-u")
-        .output()
-        .is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
 /// The cargo that runs us, in the root of the repository.
@@ -179,22 +126,12 @@ pub fn npm() -> Command {
 /// Node that is too old fails late and oddly; this says so first.
 pub fn node_version(plan: &mut Plan) {
     plan.step("Node", &[], |_| {
-        let output = Command::new("node")
-            .arg("--version")
-            .output()
-            .context("Node.js 20.19 or newer is needed")?;
+        let output = Command::new("node").arg("--version").output().context("Node.js 20.19 or newer is needed")?;
         let version = String::from_utf8(output.stdout)?;
-        let mut numbers = version
-            .trim()
-            .trim_start_matches('v')
-            .split('.')
-            .map(|part| part.parse().unwrap_or(0));
+        let mut numbers = version.trim().trim_start_matches('v').split('.').map(|part| part.parse().unwrap_or(0));
         let found = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
         if found < (20, 19) {
-            bail!(
-                "Node.js 20.19 or newer is needed; this is {}",
-                version.trim()
-            );
+            bail!("Node.js 20.19 or newer is needed; this is {}", version.trim());
         }
         Ok(Outcome::Fresh)
     });

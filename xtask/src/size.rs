@@ -18,17 +18,9 @@ pub fn run() -> Result<()> {
 }
 
 pub fn step(plan: &mut Plan) {
-    plan.step("size", build::BUILT, |log| {
+    plan.step("size", &["bundles"], |log| {
         let table = crate::target().join("xtask/size.txt");
-        log.run(
-            setup::node()
-                .arg(root().join("xtask/size.mjs"))
-                .arg(root().join("pkg"))
-                .arg(table),
-        )?;
-        Ok(Outcome::Tested {
-            passed: 1,
-            failed: 0,
-        })
+        log.run(setup::node().arg(root().join("xtask/size.mjs")).arg(root().join("pkg")).arg(table))?;
+        Ok(Outcome::Tested { passed: 1, failed: 0 })
     });
 }

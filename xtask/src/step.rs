@@ -59,10 +59,7 @@ pub struct Plan {
 impl Plan {
     /// A plan that goes on after a failed step, with all that does not need that step.
     pub fn keep_going() -> Plan {
-        Plan {
-            keep_going: true,
-            ..Plan::default()
-        }
+        Plan { keep_going: true, ..Plan::default() }
     }
 
     /// Adds a step, unless the plan has one of that name. It runs when the steps it `needs` went well.
@@ -72,26 +69,12 @@ impl Plan {
         needs: &'static [&'static str],
         work: impl FnOnce(&Log) -> Result<Outcome> + Send + 'static,
     ) {
-        self.add(Step {
-            name,
-            needs,
-            beside: false,
-            work: Box::new(work),
-        });
+        self.add(Step { name, needs, beside: false, work: Box::new(work) });
     }
 
     /// Adds a step that runs beside the others. It needs nothing.
-    pub fn beside(
-        &mut self,
-        name: &'static str,
-        work: impl FnOnce(&Log) -> Result<Outcome> + Send + 'static,
-    ) {
-        self.add(Step {
-            name,
-            needs: &[],
-            beside: true,
-            work: Box::new(work),
-        });
+    pub fn beside(&mut self, name: &'static str, work: impl FnOnce(&Log) -> Result<Outcome> + Send + 'static) {
+        self.add(Step { name, needs: &[], beside: true, work: Box::new(work) });
     }
 
     fn add(&mut self, step: Step) {
@@ -103,8 +86,7 @@ impl Plan {
     /// Runs everything and prints a line a step. Fails with the first failure, or, where it keeps going, tells it in the tally.
     pub fn run(self) -> Result<Tally> {
         let mut screen = Screen::new(&self.steps, self.keep_going);
-        let (beside, steps): (Vec<_>, Vec<_>) =
-            self.steps.into_iter().partition(|step| step.beside);
+        let (beside, steps): (Vec<_>, Vec<_>) = self.steps.into_iter().partition(|step| step.beside);
         let ended: Mutex<HashMap<&str, Ended>> = Mutex::default();
         let changed = Condvar::new();
         std::thread::scope(|scope| {
@@ -118,11 +100,7 @@ impl Plan {
             });
             let wait_for = |name: &str| {
                 let guard = ended.lock().unwrap();
-                changed
-                    .wait_while(guard, |ended| !ended.contains_key(name))
-                    .unwrap()
-                    .remove(name)
-                    .unwrap()
+                changed.wait_while(guard, |ended| !ended.contains_key(name)).unwrap().remove(name).unwrap()
             };
             for step in steps {
                 for need in step.needs {
@@ -154,10 +132,7 @@ impl Plan {
 fn run_one(name: &'static str, work: Work) -> Ended {
     let start = Instant::now();
     let result = Log::new(name).and_then(|log| work(&log));
-    Ended {
-        result,
-        took: start.elapsed(),
-    }
+    Ended { result, took: start.elapsed() }
 }
 
 /// The lines on the screen, and what they said.
@@ -172,18 +147,11 @@ struct Screen {
 impl Screen {
     fn new(steps: &[Step], keep_going: bool) -> Screen {
         let names = steps.iter().map(|step| (step.name, true)).collect();
-        Screen {
-            names,
-            failed: Vec::new(),
-            keep_going,
-            tally: Tally::default(),
-        }
+        Screen { names, failed: Vec::new(), keep_going, tally: Tally::default() }
     }
 
     fn is_pending(&self, name: &str) -> bool {
-        self.names
-            .iter()
-            .any(|(known, pending)| *known == name && *pending)
+        self.names.iter().any(|(known, pending)| *known == name && *pending)
     }
 
     fn has_failed(&self, name: &str) -> bool {
@@ -191,34 +159,19 @@ impl Screen {
     }
 
     fn pending(&self) -> Vec<&'static str> {
-        self.names
-            .iter()
-            .filter(|(_, pending)| *pending)
-            .map(|(name, _)| *name)
-            .collect()
+        self.names.iter().filter(|(_, pending)| *pending).map(|(name, _)| *name).collect()
     }
 
     fn open(&self, name: &str) {
-        let place = self
-            .names
-            .iter()
-            .position(|(known, _)| *known == name)
-            .map_or(0, |at| at + 1);
+        let place = self.names.iter().position(|(known, _)| *known == name).map_or(0, |at| at + 1);
         let total = self.names.len();
-        let label = format!(
-            "[{place:>width$}/{total}] {name} ",
-            width = total.to_string().len()
-        );
+        let label = format!("[{place:>width$}/{total}] {name} ", width = total.to_string().len());
         eprint!("{label:.<46} ");
         let _ = std::io::stderr().flush();
     }
 
     fn close(&mut self, name: &str, end: Ended) -> Result<()> {
-        let at = self
-            .names
-            .iter()
-            .position(|(known, _)| *known == name)
-            .context("no such step")?;
+        let at = self.names.iter().position(|(known, _)| *known == name).context("no such step")?;
         self.names[at].1 = false;
         let name = self.names[at].0;
         let seconds = format!("{:.1} s", end.took.as_secs_f64());
@@ -269,20 +222,10 @@ impl Screen {
 /// Shows the end of a step's log.
 fn show_log(name: &str) {
     let path = log_path(name);
-    let text = fs::read(&path)
-        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
-        .unwrap_or_default();
+    let text = fs::read(&path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
     let hidden = lines.len().saturating_sub(100);
-    eprintln!(
-        "--- {}{}",
-        path.display(),
-        if hidden > 0 {
-            ", its last 100 lines"
-        } else {
-            ""
-        }
-    );
+    eprintln!("--- {}{}", path.display(), if hidden > 0 { ", its last 100 lines" } else { "" });
     for line in &lines[hidden..] {
         eprintln!("    {line}");
     }
@@ -290,11 +233,7 @@ fn show_log(name: &str) {
 }
 
 fn log_path(name: &str) -> PathBuf {
-    crate::target()
-        .join("xtask")
-        .join("log")
-        .join(name.replace([' ', '/', ','], "-"))
-        .with_extension("log")
+    crate::target().join("xtask").join("log").join(name.replace([' ', '/', ','], "-")).with_extension("log")
 }
 
 /// Where a step's programs write, and the way to run them.
@@ -314,10 +253,7 @@ impl Log {
     pub fn run(&self, command: &mut Command) -> Result<()> {
         let program = command.get_program().to_string_lossy().into_owned();
         let mut log = OpenOptions::new().append(true).open(&self.path)?;
-        let words: Vec<_> = command
-            .get_args()
-            .map(|word| word.to_string_lossy())
-            .collect();
+        let words: Vec<_> = command.get_args().map(|word| word.to_string_lossy()).collect();
         writeln!(log, "$ {program} {}", words.join(" "))?;
         let start = Instant::now();
         let mut child = command
@@ -328,18 +264,11 @@ impl Log {
             .with_context(|| format!("{program} could not be started"))?;
         loop {
             if let Some(status) = child.try_wait()? {
-                return if status.success() {
-                    Ok(())
-                } else {
-                    bail!("{program} failed: {status}")
-                };
+                return if status.success() { Ok(()) } else { bail!("{program} failed: {status}") };
             }
             if start.elapsed() > LONGEST {
                 child.kill()?;
-                bail!(
-                    "{program} took longer than {} minutes and was ended",
-                    LONGEST.as_secs() / 60
-                );
+                bail!("{program} took longer than {} minutes and was ended", LONGEST.as_secs() / 60);
             }
             std::thread::sleep(Duration::from_millis(10));
         }

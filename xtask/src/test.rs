@@ -1,7 +1,7 @@
 //! `cargo xtask test [part...]`: every check there is; the last line adds them up.
 
 use crate::step::{Log, Outcome, Plan};
-use crate::{build, fresh, pack, root, setup, size, target};
+use crate::{build, fresh, pack, root, setup, target};
 use anyhow::{Context, Result, bail, ensure};
 use std::env;
 use std::fs;
@@ -21,38 +21,17 @@ const PARTS: &[Part] = &[
     ("browser", browser),
 ];
 
-const WASM: &[&str] = &[
-    "--package",
-    "posthaste",
-    "--target",
-    "wasm32-unknown-unknown",
-];
+const WASM: &[&str] = &["--package", "posthaste", "--target", "wasm32-unknown-unknown"];
 
 /// Crates that touch the web. The engine, built natively, must do without.
-const WEB_CRATES: &[&str] = &[
-    "wasm-bindgen",
-    "js-sys",
-    "web-sys",
-    "serde-wasm-bindgen",
-    "getrandom",
-];
+const WEB_CRATES: &[&str] = &["wasm-bindgen", "js-sys", "web-sys", "serde-wasm-bindgen", "getrandom"];
 
 /// What every test of the packed package needs.
 const INSTALLED: &[&str] = &["installed package"];
 
 pub fn run(words: &[String]) -> Result<()> {
-    if let Some(odd) = words
-        .iter()
-        .find(|word| !PARTS.iter().any(|(name, _)| name == *word))
-    {
-        bail!(
-            "no part {odd:?}; there are: {}",
-            PARTS
-                .iter()
-                .map(|(name, _)| *name)
-                .collect::<Vec<_>>()
-                .join(" ")
-        );
+    if let Some(odd) = words.iter().find(|word| !PARTS.iter().any(|(name, _)| name == *word)) {
+        bail!("no part {odd:?}; there are: {}", PARTS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" "));
     }
     let mut plan = Plan::keep_going();
     for (name, part) in PARTS {
@@ -69,47 +48,19 @@ pub fn run(words: &[String]) -> Result<()> {
 }
 
 fn style(plan: &mut Plan) {
-    plan.step("format", &[], |log| {
-        check(log, setup::cargo().args(["fmt", "--all", "--check"]))
-    });
+    plan.step("format", &[], |log| check(log, setup::cargo().args(["fmt", "--all", "--check"])));
     plan.step("tidy", &[], |log| {
-        tests(
-            log,
-            setup::cargo().args([
-                "test",
-                "--locked",
-                "--package",
-                "xtask",
-                "--profile",
-                "tool",
-            ]),
-        )
+        tests(log, setup::cargo().args(["test", "--locked", "--package", "xtask", "--profile", "tool"]))
     });
     plan.step("clippy, native", &[], |log| {
-        let clippy = [
-            "clippy",
-            "--locked",
-            "--workspace",
-            "--all-targets",
-            "--",
-            "-D",
-            "warnings",
-        ];
+        let clippy = ["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"];
         check(log, setup::cargo().args(clippy))
     });
     setup::wasm_target(plan);
     plan.step("clippy, wasm", &["wasm target"], |log| {
-        let files: Vec<String> = wasm_tests()?
-            .into_iter()
-            .flat_map(|name| ["--test".to_owned(), name])
-            .collect();
+        let files: Vec<String> = wasm_tests()?.into_iter().flat_map(|name| ["--test".to_owned(), name]).collect();
         let mut clippy = setup::cargo();
-        clippy
-            .args(["clippy", "--locked"])
-            .args(WASM)
-            .arg("--lib")
-            .args(files)
-            .args(["--", "-D", "warnings"]);
+        clippy.args(["clippy", "--locked"]).args(WASM).arg("--lib").args(files).args(["--", "-D", "warnings"]);
         check(log, &mut clippy)
     });
 }
@@ -117,43 +68,21 @@ fn style(plan: &mut Plan) {
 fn engine(plan: &mut Plan) {
     plan.step("engine without the web", &[], |log| {
         log.run(setup::cargo().args(["check", "--locked", "--package", "posthaste"]))?;
-        let tree = [
-            "tree",
-            "--locked",
-            "--package",
-            "posthaste",
-            "--edges",
-            "normal",
-            "--prefix",
-            "none",
-        ];
+        let tree = ["tree", "--locked", "--package", "posthaste", "--edges", "normal", "--prefix", "none"];
         let tree = setup::cargo().args(tree).output()?;
         let tree = String::from_utf8(tree.stdout)?;
         ensure!(tree.starts_with("posthaste "), "cargo tree did not answer");
-        if let Some(found) = tree.lines().find(|line| {
-            WEB_CRATES
-                .iter()
-                .any(|name| line.split(' ').next() == Some(name))
-        }) {
+        if let Some(found) =
+            tree.lines().find(|line| WEB_CRATES.iter().any(|name| line.split(' ').next() == Some(name)))
+        {
             bail!("a native build of the engine has {found}");
         }
-        Ok(Outcome::Tested {
-            passed: 1,
-            failed: 0,
-        })
+        Ok(Outcome::Tested { passed: 1, failed: 0 })
     });
     plan.step("engine tests", &[], |log| {
         tests(
             log,
-            setup::cargo().args([
-                "test",
-                "--locked",
-                "--package",
-                "posthaste",
-                "--profile",
-                "trial",
-                "--no-fail-fast",
-            ]),
+            setup::cargo().args(["test", "--locked", "--package", "posthaste", "--profile", "trial", "--no-fail-fast"]),
         )
     });
 }
@@ -164,48 +93,21 @@ fn web(plan: &mut Plan) {
     setup::wasm_target(plan);
     setup::node_version(plan);
     plan.step("wasm in Node", &["wasm target", "Node"], |log| {
-        let files = wasm_tests()?
-            .into_iter()
-            .filter(|name| name != "web")
-            .collect();
+        let files = wasm_tests()?.into_iter().filter(|name| name != "web").collect();
         wasm(log, files, |_| Ok(()))
     });
-    plan.step(
-        "wasm in Chromium, page",
-        &["wasm target", "browsers"],
-        |log| {
-            wasm(log, wasm_tests()?, |test| {
-                chromium(test.env("WASM_BINDGEN_USE_BROWSER", "1"))
-            })
-        },
-    );
-    plan.step(
-        "wasm in Chromium, worker",
-        &["wasm target", "browsers"],
-        |log| {
-            wasm(log, wasm_tests()?, |test| {
-                chromium(test.env("WASM_BINDGEN_USE_DEDICATED_WORKER", "1"))
-            })
-        },
-    );
-    plan.step(
-        "wasm in Firefox, page",
-        &["wasm target", "browsers", "geckodriver"],
-        |log| {
-            wasm(log, wasm_tests()?, |test| {
-                firefox(test.env("WASM_BINDGEN_USE_BROWSER", "1"))
-            })
-        },
-    );
-    plan.step(
-        "wasm in Firefox, worker",
-        &["wasm target", "browsers", "geckodriver"],
-        |log| {
-            wasm(log, wasm_tests()?, |test| {
-                firefox(test.env("WASM_BINDGEN_USE_DEDICATED_WORKER", "1"))
-            })
-        },
-    );
+    plan.step("wasm in Chromium, page", &["wasm target", "browsers"], |log| {
+        wasm(log, wasm_tests()?, |test| chromium(test.env("WASM_BINDGEN_USE_BROWSER", "1")))
+    });
+    plan.step("wasm in Chromium, worker", &["wasm target", "browsers"], |log| {
+        wasm(log, wasm_tests()?, |test| chromium(test.env("WASM_BINDGEN_USE_DEDICATED_WORKER", "1")))
+    });
+    plan.step("wasm in Firefox, page", &["wasm target", "browsers", "geckodriver"], |log| {
+        wasm(log, wasm_tests()?, |test| firefox(test.env("WASM_BINDGEN_USE_BROWSER", "1")))
+    });
+    plan.step("wasm in Firefox, worker", &["wasm target", "browsers", "geckodriver"], |log| {
+        wasm(log, wasm_tests()?, |test| firefox(test.env("WASM_BINDGEN_USE_DEDICATED_WORKER", "1")))
+    });
 }
 
 fn chromium(test: &mut Command) -> Result<()> {
@@ -225,12 +127,7 @@ fn wasm_tests() -> Result<Vec<String>> {
         let file = file?.path();
         let is_rust = file.extension().is_some_and(|ending| ending == "rs");
         if is_rust && fs::read_to_string(&file)?.contains("#![cfg(target_arch = \"wasm32\")]") {
-            names.push(
-                file.file_stem()
-                    .context("a file has a name")?
-                    .to_string_lossy()
-                    .into_owned(),
-            );
+            names.push(file.file_stem().context("a file has a name")?.to_string_lossy().into_owned());
         }
     }
     names.sort();
@@ -238,39 +135,22 @@ fn wasm_tests() -> Result<Vec<String>> {
 }
 
 /// Runs test files in wasm by wasm-bindgen's own runner, which `place` tells where.
-fn wasm(
-    log: &Log,
-    files: Vec<String>,
-    place: impl FnOnce(&mut Command) -> Result<()>,
-) -> Result<Outcome> {
+fn wasm(log: &Log, files: Vec<String>, place: impl FnOnce(&mut Command) -> Result<()>) -> Result<Outcome> {
     if files.is_empty() {
         bail!("no tests for here in tests/*.rs");
     }
     let mut test = setup::cargo();
-    let runner = format!(
-        "target.wasm32-unknown-unknown.runner=[{:?},\"test-runner\"]",
-        env::current_exe()?
-    );
-    test.args(["test", "--locked", "--no-fail-fast", "--config", &runner])
-        .args(WASM);
+    let runner = format!("target.wasm32-unknown-unknown.runner=[{:?},\"test-runner\"]", env::current_exe()?);
+    test.args(["test", "--locked", "--no-fail-fast", "--config", &runner]).args(WASM);
     for file in &files {
         test.args(["--test", file]);
     }
-    let drivers = [
-        "CHROMEDRIVER",
-        "GECKODRIVER",
-        "SAFARIDRIVER",
-        "MSEDGEDRIVER",
-    ];
-    for variable in drivers
-        .map(|name| [name.to_owned(), format!("{name}_REMOTE")])
-        .concat()
-    {
+    let drivers = ["CHROMEDRIVER", "GECKODRIVER", "SAFARIDRIVER", "MSEDGEDRIVER"];
+    for variable in drivers.map(|name| [name.to_owned(), format!("{name}_REMOTE")]).concat() {
         test.env_remove(variable);
     }
     test.env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", capabilities()?);
-    test.env("WASM_BINDGEN_TEST_TIMEOUT", "120")
-        .env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "30");
+    test.env("WASM_BINDGEN_TEST_TIMEOUT", "120").env("WASM_BINDGEN_TEST_DRIVER_TIMEOUT", "30");
     place(&mut test)?;
     tests(log, &mut test)
 }
@@ -303,9 +183,7 @@ fn installed(plan: &mut Plan) {
             fs::remove_dir_all(&old)?;
         }
         let mut install = setup::npm();
-        install
-            .args(["install", "--no-save", "--no-audit", "--no-fund"])
-            .arg(pack::tarball()?);
+        install.args(["install", "--no-save", "--no-audit", "--no-fund"]).arg(pack::tarball()?);
         log.run(install.current_dir(&tests))?;
         Ok(Outcome::Done)
     });
@@ -315,76 +193,48 @@ fn types(plan: &mut Plan) {
     installed(plan);
     plan.step("types", INSTALLED, |log| {
         let projects = fresh::files(&root().join("tests/types"))?;
-        let projects: Vec<_> = projects
-            .iter()
-            .filter(|file| file.ends_with("tsconfig.json"))
-            .collect();
+        let projects: Vec<_> = projects.iter().filter(|file| file.ends_with("tsconfig.json")).collect();
         let mut failed = 0;
         for project in &projects {
-            let tsc = log.run(
-                setup::node()
-                    .arg("node_modules/typescript/bin/tsc")
-                    .arg("--project")
-                    .arg(project),
-            );
+            let tsc = log.run(setup::node().arg("node_modules/typescript/bin/tsc").arg("--project").arg(project));
             failed += usize::from(tsc.is_err());
         }
-        Ok(Outcome::Tested {
-            passed: projects.len() - failed,
-            failed,
-        })
+        Ok(Outcome::Tested { passed: projects.len() - failed, failed })
     });
 }
 
 fn node(plan: &mut Plan) {
     installed(plan);
-    plan.step("package in Node", INSTALLED, |log| node_tests(log, "node"));
+    plan.step("package in Node", INSTALLED, |log| node_tests(log, "node", 120));
 }
 
 fn package(plan: &mut Plan) {
     installed(plan);
     setup::browsers(plan);
-    size::step(plan);
-    plan.step(
-        "package where it is used",
-        &["installed package", "browsers"],
-        |log| node_tests(log, "package"),
-    );
+    plan.step("package where it is used", &["installed package", "browsers"], |log| node_tests(log, "package", 300));
 }
 
 fn browser(plan: &mut Plan) {
     installed(plan);
     setup::browsers(plan);
-    plan.step(
-        "package in browsers",
-        &["installed package", "browsers"],
-        |log| node_tests(log, "browser"),
-    );
+    plan.step("package in browsers", &["installed package", "browsers"], |log| node_tests(log, "browser", 600));
 }
 
 /// A program that checks one thing.
 fn check(log: &Log, command: &mut Command) -> Result<Outcome> {
     log.run(command)?;
-    Ok(Outcome::Tested {
-        passed: 1,
-        failed: 0,
-    })
+    Ok(Outcome::Tested { passed: 1, failed: 0 })
 }
 
 /// `node --test` on the files `tests/<folder>/*.test.mjs`, one after another: they share the machine's two cores.
-fn node_tests(log: &Log, folder: &str) -> Result<Outcome> {
+/// A file that takes longer than `seconds` has failed.
+fn node_tests(log: &Log, folder: &str, seconds: u32) -> Result<Outcome> {
     let files = fresh::files(&root().join("tests").join(folder))?;
     let is_test = |file: &&PathBuf| file.to_string_lossy().ends_with(".test.mjs");
     let files: Vec<&Path> = files.iter().filter(is_test).map(PathBuf::as_path).collect();
     let mut test = setup::node();
-    test.args([
-        "--test",
-        "--test-reporter=spec",
-        "--test-concurrency=1",
-        "--test-timeout=600000",
-    ])
-    .args(files);
-    tests(log, &mut test)
+    test.args(["--test", "--test-reporter=spec", "--test-concurrency=1"]);
+    tests(log, test.arg(format!("--test-timeout={}", seconds * 1000)).args(files))
 }
 
 /// Runs a program that runs tests, and counts them.
@@ -392,10 +242,7 @@ fn tests(log: &Log, command: &mut Command) -> Result<Outcome> {
     let result = log.run(command);
     let (mut passed, mut failed) = (0, 0);
     for line in log.text()?.lines() {
-        let words: Vec<&str> = line
-            .split([' ', ';'])
-            .filter(|word| !word.is_empty())
-            .collect();
+        let words: Vec<&str> = line.split([' ', ';']).filter(|word| !word.is_empty()).collect();
         match words[..] {
             ["test", "result:", _, more, "passed", fewer, "failed", ..] => {
                 passed += more.parse::<usize>().unwrap_or(0);

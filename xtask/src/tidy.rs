@@ -15,35 +15,22 @@ const LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 70;
 
 /// Names that say nothing about what is inside.
-const EMPTY_NAMES: &[&str] = &[
-    "util", "utils", "helper", "helpers", "common", "misc", "manager",
-];
+const EMPTY_NAMES: &[&str] = &["util", "utils", "helper", "helpers", "common", "misc", "manager"];
 
 /// Every text file of the repository that people write, by its path from the root.
 fn sources() -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     collect(&root(), &mut found);
-    assert!(
-        found.len() > 20,
-        "these are not all the sources: {:?}",
-        found.keys()
-    );
+    assert!(found.len() > 20, "these are not all the sources: {:?}", found.keys());
     found
 }
 
 fn collect(folder: &Path, found: &mut BTreeMap<String, String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path: PathBuf = entry.unwrap().path();
-        let name = path
-            .strip_prefix(root())
-            .unwrap()
-            .to_string_lossy()
-            .replace('\\', "/");
+        let name = path.strip_prefix(root()).unwrap().to_string_lossy().replace('\\', "/");
         let ending = path.extension().unwrap_or_default().to_string_lossy();
-        if NOT_OURS
-            .iter()
-            .any(|other| name == *other || name.ends_with(&format!("/{other}")))
-        {
+        if NOT_OURS.iter().any(|other| name == *other || name.ends_with(&format!("/{other}"))) {
             continue;
         }
         if path.is_dir() {
@@ -55,10 +42,7 @@ fn collect(folder: &Path, found: &mut BTreeMap<String, String>) {
 }
 
 fn code() -> impl Iterator<Item = (String, String)> {
-    let is_code = |name: &str| {
-        CODE.iter()
-            .any(|ending| name.ends_with(&format!(".{ending}")))
-    };
+    let is_code = |name: &str| CODE.iter().any(|ending| name.ends_with(&format!(".{ending}")));
     sources().into_iter().filter(move |(name, _)| is_code(name))
 }
 
@@ -70,11 +54,7 @@ fn nothing(found: Vec<String>, what: &str) {
 fn files_are_short() {
     let count = |(name, text): (String, String)| (text.lines().count(), name);
     let long = code().map(count).filter(|(lines, _)| *lines > LINES_MAX);
-    nothing(
-        long.map(|(lines, name)| format!("{name}: {lines} lines"))
-            .collect(),
-        "files past 500 lines",
-    );
+    nothing(long.map(|(lines, name)| format!("{name}: {lines} lines")).collect(), "files past 500 lines");
 }
 
 #[test]
@@ -88,10 +68,7 @@ fn functions_are_short() {
             // rustfmt puts the brace that ends a function under the place where it begins.
             if !line.contains("//") && words.any(|word| word == "fn") {
                 let end = format!("{indent}}}");
-                let length = lines[start..]
-                    .iter()
-                    .position(|line| *line == end)
-                    .map_or(1, |last| last + 1);
+                let length = lines[start..].iter().position(|line| *line == end).map_or(1, |last| last + 1);
                 if length > FUNCTION_LINES_MAX {
                     long.push(format!("{name}:{}: {length} lines", start + 1));
                 }
@@ -104,40 +81,26 @@ fn functions_are_short() {
 #[test]
 fn files_say_what_they_are_for() {
     let opens = |text: &str| {
-        let text = text
-            .strip_prefix("<!doctype html>")
-            .unwrap_or(text)
-            .trim_start();
-        ["//", "/*", "<!--"]
-            .iter()
-            .any(|mark| text.starts_with(mark))
+        let text = text.strip_prefix("<!doctype html>").unwrap_or(text).trim_start();
+        ["//", "/*", "<!--"].iter().any(|mark| text.starts_with(mark))
     };
     let silent = code().filter(|(_, text)| !opens(text));
-    nothing(
-        silent.map(|(name, _)| name).collect(),
-        "files that do not open with a comment",
-    );
+    nothing(silent.map(|(name, _)| name).collect(), "files that do not open with a comment");
 }
 
 #[test]
 fn names_say_something() {
     let is_empty = |name: &String| {
-        let parts = name
-            .split('/')
-            .map(|part| part.split('.').next().unwrap_or(""));
+        let parts = name.split('/').map(|part| part.split('.').next().unwrap_or(""));
         parts.into_iter().any(|part| EMPTY_NAMES.contains(&part))
     };
-    nothing(
-        sources().into_keys().filter(is_empty).collect(),
-        "names that say nothing",
-    );
+    nothing(sources().into_keys().filter(is_empty).collect(), "names that say nothing");
 }
 
 #[test]
 fn nothing_is_left_for_later() {
     // In halves, so as not to find ourselves.
-    let marks =
-        [["TO", "DO"], ["FIX", "ME"], ["XX", "X"], ["HA", "CK"]].map(|halves| halves.concat());
+    let marks = [["TO", "DO"], ["FIX", "ME"], ["XX", "X"], ["HA", "CK"]].map(|halves| halves.concat());
     let mut found = Vec::new();
     for (name, text) in sources() {
         for (at, line) in text.lines().enumerate() {
@@ -152,12 +115,7 @@ fn nothing_is_left_for_later() {
 
 #[test]
 fn lock_files_name_no_registry() {
-    let locks = sources()
-        .into_iter()
-        .filter(|(name, _)| name.ends_with("package-lock.json"));
+    let locks = sources().into_iter().filter(|(name, _)| name.ends_with("package-lock.json"));
     let naming = locks.filter(|(_, text)| text.contains("\"resolved\""));
-    nothing(
-        naming.map(|(name, _)| name).collect(),
-        "lock files with addresses",
-    );
+    nothing(naming.map(|(name, _)| name).collect(), "lock files with addresses");
 }

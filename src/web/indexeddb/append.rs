@@ -33,13 +33,7 @@ struct Step {
 impl Append {
     pub fn new(from: f64, decide: Function, strict: bool) -> Self {
         let reading = (from > 0.0).then(|| Reading::new(from));
-        Append {
-            decide,
-            strict,
-            reading,
-            step: None,
-            record: None,
-        }
+        Append { decide, strict, reading, step: None, record: None }
     }
 
     /// Calls `decide`; answers whether there is anything to write. What it throws is what the append rejects with.
@@ -49,20 +43,13 @@ impl Append {
             return Ok(false);
         }
         self.step = Step::of(&answer);
-        if self.step.is_some() {
-            Ok(true)
-        } else {
-            Err(js_sys::TypeError::new("no record with its bodies").into())
-        }
+        if self.step.is_some() { Ok(true) } else { Err(js_sys::TypeError::new("no record with its bodies").into()) }
     }
 }
 
 impl Job for Append {
     fn mode(&self) -> Mode {
-        Mode {
-            write: true,
-            strict: self.strict,
-        }
+        Mode { write: true, strict: self.strict }
     }
 
     fn prepare(&mut self) -> Result<Option<JsValue>, JsValue> {
@@ -88,9 +75,7 @@ impl Job for Append {
             return Ok(Next::Commit(Some(record)));
         }
         match &self.step {
-            Some(step @ Step { apart: None, .. }) => {
-                Ok(Next::Commit(Some(step.put(transaction, &step.bodies)?)))
-            }
+            Some(step @ Step { apart: None, .. }) => Ok(Next::Commit(Some(step.put(transaction, &step.bodies)?))),
             Some(step) => {
                 let request = step.put(transaction, &JsValue::from_f64(0.0))?;
                 self.record = Some(request.clone());
@@ -116,12 +101,7 @@ impl Step {
         let bodies = answer.bodies().dyn_into().ok()?;
         let chunk = answer.chunk();
         let apart = (chunk >= 0.0).then(|| 1 << (chunk as u32).min(20));
-        Some(Step {
-            record,
-            bodies,
-            headers: answer.headers(),
-            apart,
-        })
+        Some(Step { record, bodies, headers: answer.headers(), apart })
     }
 
     fn put(&self, transaction: &Transaction, bodies: &JsValue) -> Result<IdbRequest, JsValue> {
@@ -139,14 +119,8 @@ impl Step {
         while first < self.bodies.length() {
             let bodies = self.bodies.slice(first, first + size);
             let headers = self.headers_between(first, size)?;
-            let value = if headers.is_undefined() {
-                Array::of1(&bodies)
-            } else {
-                Array::of2(&bodies, &headers)
-            };
-            transaction
-                .store
-                .put_with_key(&value, &layout::chunk_key(number, chunk))?;
+            let value = if headers.is_undefined() { Array::of1(&bodies) } else { Array::of2(&bodies, &headers) };
+            transaction.store.put_with_key(&value, &layout::chunk_key(number, chunk))?;
             first += size;
             chunk += 1.0;
         }

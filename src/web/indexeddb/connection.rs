@@ -90,11 +90,7 @@ impl Connection {
     }
 
     /// Begins a transaction; none: the connection is to be opened again first.
-    pub fn begin(
-        &self,
-        operation: &Rc<Operation>,
-        mode: Mode,
-    ) -> Result<Option<Transaction>, JsValue> {
+    pub fn begin(&self, operation: &Rc<Operation>, mode: Mode) -> Result<Option<Transaction>, JsValue> {
         let Some(database) = self.open_database()? else {
             return Ok(None);
         };
@@ -128,11 +124,7 @@ impl Connection {
 
     /// Tells the watcher that there may be new records.
     pub fn moved(&self) {
-        let moved = self
-            .watch
-            .borrow()
-            .as_ref()
-            .map(|watch| watch.moved.clone());
+        let moved = self.watch.borrow().as_ref().map(|watch| watch.moved.clone());
         if let Some(moved) = moved {
             call(&moved, &JsValue::UNDEFINED);
         }
@@ -171,11 +163,7 @@ impl Connection {
             }
             if matches!(&*self.state.borrow(), State::Opening(_)) {
                 self.waiting.borrow_mut().push(operation.clone());
-                return if operation.event().await {
-                    Ok(())
-                } else {
-                    Err(operation.value())
-                };
+                return if operation.event().await { Ok(()) } else { Err(operation.value()) };
             }
             *self.state.borrow_mut() = State::Opening(None);
             let result = self.connect(operation).await;
@@ -200,9 +188,7 @@ impl Connection {
         let proof = opening::prove(operation, &database, &self.options).await?;
         self.still_opening(&database)?;
         if known.is_some_and(|birth| birth != proof.birth) {
-            return Err(errors::storage_lost(
-                &[&errors::quoted(&self.name), " was deleted and made anew"].concat(),
-            ));
+            return Err(errors::storage_lost(&[&errors::quoted(&self.name), " was deleted and made anew"].concat()));
         }
         self.birth.set(Some(proof.birth));
         self.strict.set(proof.strict);

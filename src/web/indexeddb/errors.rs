@@ -30,10 +30,7 @@ pub fn storage_lost(message: &str) -> JsValue {
 
 /// The connection was closed by its owner.
 pub fn closed(database: &str) -> JsValue {
-    platform_named(
-        "InvalidStateError",
-        &[&quoted(database), " is closed"].concat(),
-    )
+    platform_named("InvalidStateError", &[&quoted(database), " is closed"].concat())
 }
 
 /// An error of the platform's own class.
@@ -51,26 +48,18 @@ pub fn quoted(database: &str) -> String {
 
 /// Whether the error says that the connection is gone, not that the request was wrong: a fresh one may do.
 pub fn lost_connection(error: &JsValue) -> bool {
-    error.dyn_ref::<DomException>().is_some_and(|error| {
-        matches!(
-            error.name().as_str(),
-            "UnknownError" | "InvalidStateError" | "AbortError"
-        )
-    })
+    error
+        .dyn_ref::<DomException>()
+        .is_some_and(|error| matches!(error.name().as_str(), "UnknownError" | "InvalidStateError" | "AbortError"))
 }
 
 /// The reason of an abort that came after `commit()`: marked where it does not rule out that the commit happened.
 pub fn after_commit(error: JsValue) -> JsValue {
     let certain = error.dyn_ref::<DomException>().is_some_and(|error| {
-        matches!(
-            error.name().as_str(),
-            "QuotaExceededError" | "ConstraintError" | "DataError" | "NotReadableError"
-        )
+        matches!(error.name().as_str(), "QuotaExceededError" | "ConstraintError" | "DataError" | "NotReadableError")
     });
     if !certain {
-        error
-            .unchecked_ref::<platform::Marked>()
-            .set_outcome_unknown(true);
+        error.unchecked_ref::<platform::Marked>().set_outcome_unknown(true);
     }
     error
 }

@@ -40,11 +40,7 @@ pub trait Job {
 }
 
 /// Does the job, once more where the connection was lost on the way and that is safe.
-pub async fn perform(
-    connection: Rc<Connection>,
-    operation: Rc<Operation>,
-    mut job: Box<dyn Job>,
-) -> Answer {
+pub async fn perform(connection: Rc<Connection>, operation: Rc<Operation>, mut job: Box<dyn Job>) -> Answer {
     if let Some(answer) = job.prepare()? {
         return Ok(answer);
     }

@@ -42,11 +42,7 @@ pub struct Header {
 
 impl Header {
     pub fn born() -> Self {
-        Header {
-            birth: (js_sys::Math::random() * BIRTH_END).floor(),
-            number: 0.0,
-            floor: 0.0,
-        }
+        Header { birth: (js_sys::Math::random() * BIRTH_END).floor(), number: 0.0, floor: 0.0 }
     }
 
     pub fn write(self) -> JsValue {
@@ -69,27 +65,15 @@ impl Header {
         if format > FORMAT {
             return Err(errors::newer(&transaction.database().name()));
         }
-        let (birth, last, floor) = (
-            number(header.birth()),
-            number(header.number()),
-            number(header.floor()),
-        );
-        let read = Header {
-            birth,
-            number: last,
-            floor,
-        };
+        let (birth, last, floor) = (number(header.birth()), number(header.number()), number(header.floor()));
+        let read = Header { birth, number: last, floor };
         // What is no number is NaN by now, and fails here.
         let good = format == FORMAT
             && is_integer(read.birth, BIRTH_END)
             && is_integer(read.number, NUMBER_END)
             && is_integer(read.floor, NUMBER_END)
             && read.floor <= read.number;
-        if good {
-            Ok(read)
-        } else {
-            Err(transaction.corrupt(&HEADER_KEY.into()))
-        }
+        if good { Ok(read) } else { Err(transaction.corrupt(&HEADER_KEY.into())) }
     }
 }
 
@@ -116,18 +100,13 @@ pub fn chunks_between(low: f64, high: f64) -> Result<IdbKeyRange, JsValue> {
 
 /// The number in a key found among the records, if the generator could have made it.
 pub fn number_of(key: &JsValue) -> Option<f64> {
-    key.as_f64()
-        .filter(|number| *number >= 1.0 && is_integer(*number, NUMBER_END))
+    key.as_f64().filter(|number| *number >= 1.0 && is_integer(*number, NUMBER_END))
 }
 
 /// The same bytes in a buffer of their own: a clone of a view is a clone of all it looks into.
 pub fn own(bytes: Uint8Array) -> Uint8Array {
     let length = bytes.length();
-    if length == bytes.buffer().byte_length() {
-        bytes
-    } else {
-        bytes.slice(0, length)
-    }
+    if length == bytes.buffer().byte_length() { bytes } else { bytes.slice(0, length) }
 }
 
 /// The record in the value at a record's key.

@@ -55,11 +55,7 @@ impl IndexedDb {
     pub fn open(name: String) -> Promise {
         operation::run(async move |operation| {
             let connection = Connection::open(&operation, name).await?;
-            Ok(IndexedDb {
-                connection,
-                hints: OnceCell::new(),
-            }
-            .into())
+            Ok(IndexedDb { connection, hints: OnceCell::new() }.into())
         })
     }
 
@@ -84,11 +80,7 @@ impl IndexedDb {
     /// The most that `append` can give: "strict" where the platform takes that option, else "relaxed".
     #[wasm_bindgen(getter, unchecked_return_type = "\"relaxed\" | \"strict\"")]
     pub fn durability(&self) -> String {
-        String::from(if self.connection.strict() {
-            "strict"
-        } else {
-            "relaxed"
-        })
+        String::from(if self.connection.strict() { "strict" } else { "relaxed" })
     }
 
     /// One atomic step: what `decide` answers becomes the next record. `from` 0: nothing is read and `decide` is called at
@@ -111,10 +103,7 @@ impl IndexedDb {
 
     /// The bodies at `keys`, flat pairs (number, part): part -1 is the record's own value, else a chunk.
     #[wasm_bindgen(unchecked_return_type = "Promise<any[]>")]
-    pub fn values(
-        &self,
-        #[wasm_bindgen(unchecked_param_type = "ArrayLike<number>")] keys: Vec<f64>,
-    ) -> Promise {
+    pub fn values(&self, #[wasm_bindgen(unchecked_param_type = "ArrayLike<number>")] keys: Vec<f64>) -> Promise {
         self.perform(Values::new(keys))
     }
 
@@ -128,13 +117,7 @@ impl IndexedDb {
         bytes: Uint8Array,
         #[wasm_bindgen(unchecked_param_type = "ArrayLike<number>")] ranges: Vec<f64>,
     ) -> Promise {
-        self.perform(Replacement::new(
-            number,
-            floor,
-            bytes,
-            ranges,
-            self.connection.strict_used(),
-        ))
+        self.perform(Replacement::new(number, floor, bytes, ranges, self.connection.strict_used()))
     }
 
     /// `moved` is called when the journal may have new records, `lost` once when the store is lost for good.

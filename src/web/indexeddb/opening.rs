@@ -32,32 +32,18 @@ pub struct Proof {
 }
 
 /// Proves that the database is a journal of this version. Writes nothing.
-pub async fn prove(
-    operation: &Rc<Operation>,
-    database: &Database,
-    options: &Options,
-) -> Result<Proof, JsValue> {
+pub async fn prove(operation: &Rc<Operation>, database: &Database, options: &Options) -> Result<Proof, JsValue> {
     let name = &database.name();
     let stores = database.object_store_names();
     let ours = stores.contains("journal");
     if ours && database.version() > VERSION {
         return Err(errors::newer(name));
     }
-    let foreign = || {
-        errors::corruption(&[&errors::quoted(name), " holds other things than a journal"].concat())
-    };
+    let foreign = || errors::corruption(&[&errors::quoted(name), " holds other things than a journal"].concat());
     if !ours || stores.length() != 1 {
         return Err(foreign());
     }
-    let transaction = Transaction::begin(
-        operation,
-        database,
-        Mode {
-            strict: true,
-            ..READ
-        },
-        options,
-    )?;
+    let transaction = Transaction::begin(operation, database, Mode { strict: true, ..READ }, options)?;
     if !transaction.store.auto_increment() || !transaction.store.key_path()?.is_null() {
         return Err(foreign());
     }
@@ -68,10 +54,7 @@ pub async fn prove(
         return Err(transaction.reason());
     }
     let header = Header::read(&header.result()?, &transaction)?;
-    Ok(Proof {
-        birth: header.birth,
-        strict,
-    })
+    Ok(Proof { birth: header.birth, strict })
 }
 
 pub async fn delete(operation: Rc<Operation>, name: String) -> Answer {
@@ -107,9 +90,7 @@ pub async fn settled(operation: &Operation, promise: &Promise) -> Answer {
 fn factory() -> Result<Factory, JsValue> {
     platform::GLOBAL
         .with(platform::Global::indexed_db)?
-        .ok_or_else(|| {
-            errors::platform_named("NotSupportedError", "there is no IndexedDB in this context")
-        })
+        .ok_or_else(|| errors::platform_named("NotSupportedError", "there is no IndexedDB in this context"))
 }
 
 /// An opening or deletion under way; detached when dropped.
@@ -126,12 +107,7 @@ impl<'a> Waiting<'a> {
         request.set_onupgradeneeded(Some(operation.good()));
         request.set_onerror(Some(operation.bad()));
         let timer = platform::set_timeout(operation.bad(), PATIENCE_MS);
-        Waiting {
-            request,
-            operation,
-            timer,
-            name,
-        }
+        Waiting { request, operation, timer, name }
     }
 
     /// Waits for success or for an upgrade to be made.
@@ -140,21 +116,10 @@ impl<'a> Waiting<'a> {
             return Ok(());
         }
         // A timer brings no event.
-        if self.operation.value().is_object()
-            && self.request.ready_state() == IdbRequestReadyState::Done
-        {
-            return Err(self
-                .request
-                .error()
-                .ok()
-                .flatten()
-                .map_or(JsValue::NULL, JsValue::from));
+        if self.operation.value().is_object() && self.request.ready_state() == IdbRequestReadyState::Done {
+            return Err(self.request.error().ok().flatten().map_or(JsValue::NULL, JsValue::from));
         }
-        let message = [
-            &errors::quoted(self.name),
-            " did not answer for 10 s: another tab holds or blocks it",
-        ]
-        .concat();
+        let message = [&errors::quoted(self.name), " did not answer for 10 s: another tab holds or blocks it"].concat();
         Err(errors::platform_named("TimeoutError", &message))
     }
 }
@@ -175,9 +140,7 @@ async fn try_connect(operation: &Operation, name: &str, create: bool) -> Result<
     loop {
         if let Err(error) = waiting.event().await {
             drop(waiting);
-            if request.ready_state() == IdbRequestReadyState::Pending
-                || request.transaction().is_some()
-            {
+            if request.ready_state() == IdbRequestReadyState::Pending || request.transaction().is_some() {
                 undo_late(request);
             }
             return Err(error);
@@ -188,9 +151,7 @@ async fn try_connect(operation: &Operation, name: &str, create: bool) -> Result<
         if !create {
             drop(waiting);
             let _ = upgrade.abort();
-            return Err(errors::storage_lost(
-                &[&errors::quoted(name), " was deleted"].concat(),
-            ));
+            return Err(errors::storage_lost(&[&errors::quoted(name), " was deleted"].concat()));
         }
         if let Err(error) = make(&request) {
             drop(waiting);
@@ -206,9 +167,7 @@ fn make(request: &IdbOpenDbRequest) -> Result<(), JsValue> {
     let parameters = IdbObjectStoreParameters::new();
     parameters.set_auto_increment(true);
     let store = database.create_object_store_with_optional_parameters("journal", &parameters)?;
-    store
-        .unchecked_into::<Store>()
-        .put_number(&Header::born().write(), layout::HEADER_KEY)?;
+    store.unchecked_into::<Store>().put_number(&Header::born().write(), layout::HEADER_KEY)?;
     Ok(())
 }
 

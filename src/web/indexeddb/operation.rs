@@ -103,10 +103,7 @@ impl Operation {
             return;
         };
         let Some(future) = work.as_mut() else { return };
-        let Poll::Ready(answer) = future
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()))
-        else {
+        let Poll::Ready(answer) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
             return;
         };
         *work = None;

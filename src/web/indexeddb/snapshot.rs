@@ -22,23 +22,13 @@ pub struct Replacement {
 
 impl Replacement {
     pub fn new(number: f64, floor: f64, bytes: Uint8Array, ranges: Vec<f64>, strict: bool) -> Self {
-        Replacement {
-            number,
-            floor,
-            bytes: layout::own(bytes),
-            ranges,
-            strict,
-            header: None,
-        }
+        Replacement { number, floor, bytes: layout::own(bytes), ranges, strict, header: None }
     }
 }
 
 impl Job for Replacement {
     fn mode(&self) -> Mode {
-        Mode {
-            write: true,
-            strict: self.strict,
-        }
+        Mode { write: true, strict: self.strict }
     }
 
     fn step(&mut self, transaction: &Transaction) -> Result<Next, JsValue> {
@@ -52,11 +42,7 @@ impl Job for Replacement {
         if header.number >= self.number {
             return Ok(Next::Done(JsValue::FALSE));
         }
-        let next = Header {
-            number: self.number,
-            floor: header.floor.max(self.floor),
-            ..header
-        };
+        let next = Header { number: self.number, floor: header.floor.max(self.floor), ..header };
         store.put_number(&self.bytes, layout::SNAPSHOT_KEY)?;
         store.put_number(&next.write(), layout::HEADER_KEY)?;
         for range in self.ranges.chunks_exact(2) {

@@ -59,15 +59,7 @@ impl Job for Read {
 impl Reading {
     pub fn new(from: f64) -> Self {
         let (numbers, records) = (Array::new(), Array::new());
-        Reading {
-            from,
-            asked: None,
-            header: None,
-            snapshot: None,
-            page: None,
-            numbers,
-            records,
-        }
+        Reading { from, asked: None, header: None, snapshot: None, page: None, numbers, records }
     }
 
     pub fn restart(&mut self) {
@@ -80,11 +72,7 @@ impl Reading {
             let header = transaction.store.get_number(layout::HEADER_KEY)?;
             self.asked = Some(header.clone());
             // From the start there may be a snapshot, and then most records need not be read.
-            return if self.from > 1.0 {
-                self.ask(transaction, self.from)
-            } else {
-                Ok(Some(header))
-            };
+            return if self.from > 1.0 { self.ask(transaction, self.from) } else { Ok(Some(header)) };
         };
         if self.header.is_none() {
             let header = Header::read(&asked.result()?, transaction)?;
@@ -129,9 +117,7 @@ impl Reading {
     fn ask(&mut self, transaction: &Transaction, from: f64) -> Result<Option<IdbRequest>, JsValue> {
         let range = layout::records_from(from)?;
         let values = transaction.store.get_all_with_key_and_limit(&range, PAGE)?;
-        let numbers = transaction
-            .store
-            .get_all_keys_with_key_and_limit(&range, PAGE)?;
+        let numbers = transaction.store.get_all_keys_with_key_and_limit(&range, PAGE)?;
         let last = numbers.clone();
         self.page = Some(Page { values, numbers });
         Ok(Some(last))
@@ -140,12 +126,7 @@ impl Reading {
 
 impl Page {
     /// Adds what was found. Answers the last number where there may be more.
-    fn take(
-        &self,
-        transaction: &Transaction,
-        numbers: &Array,
-        records: &Array,
-    ) -> Result<Option<f64>, JsValue> {
+    fn take(&self, transaction: &Transaction, numbers: &Array, records: &Array) -> Result<Option<f64>, JsValue> {
         let keys: Array = self.numbers.result()?.unchecked_into();
         let values: Array = self.values.result()?.unchecked_into();
         let count = keys.length();
@@ -153,8 +134,7 @@ impl Page {
         for place in 0..count {
             let key = keys.get(place);
             last = layout::number_of(&key).ok_or_else(|| transaction.corrupt(&key))?;
-            let record =
-                layout::record_of(&values.get(place)).ok_or_else(|| transaction.corrupt(&key))?;
+            let record = layout::record_of(&values.get(place)).ok_or_else(|| transaction.corrupt(&key))?;
             numbers.push(&key);
             records.push(&record);
         }

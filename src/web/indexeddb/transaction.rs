@@ -17,10 +17,7 @@ pub struct Mode {
     pub strict: bool,
 }
 
-pub const READ: Mode = Mode {
-    write: false,
-    strict: false,
-};
+pub const READ: Mode = Mode { write: false, strict: false };
 
 /// `{ durability }`, made once.
 pub struct Options {
@@ -42,25 +39,13 @@ impl Transaction {
         mode: Mode,
         options: &Options,
     ) -> Result<Self, JsValue> {
-        let options = if mode.strict {
-            &options.strict
-        } else {
-            &options.relaxed
-        };
-        let mode = if mode.write {
-            &platform::READWRITE
-        } else {
-            &platform::READONLY
-        };
-        let transaction = platform::JOURNAL
-            .with(|journal| mode.with(|mode| database.transaction(journal, mode, options)))?;
+        let options = if mode.strict { &options.strict } else { &options.relaxed };
+        let mode = if mode.write { &platform::READWRITE } else { &platform::READONLY };
+        let transaction =
+            platform::JOURNAL.with(|journal| mode.with(|mode| database.transaction(journal, mode, options)))?;
         let store = platform::JOURNAL.with(|journal| transaction.store(journal))?;
         transaction.set_onabort(Some(operation.bad()));
-        Ok(Transaction {
-            transaction,
-            store,
-            operation: operation.clone(),
-        })
+        Ok(Transaction { transaction, store, operation: operation.clone() })
     }
 
     /// Says that no request follows: saves a turn through the event loop. Where the platform has no `commit()` the
@@ -88,10 +73,7 @@ impl Transaction {
     pub fn reason(&self) -> JsValue {
         match self.transaction.error() {
             Some(error) => error.into(),
-            None => errors::platform_named(
-                "AbortError",
-                "the transaction was aborted: its connection was closed",
-            ),
+            None => errors::platform_named("AbortError", "the transaction was aborted: its connection was closed"),
         }
     }
 
@@ -102,14 +84,7 @@ impl Transaction {
     /// The error for a value at `key` that is not what the layout says.
     pub fn corrupt(&self, key: &JsValue) -> JsValue {
         let database = errors::quoted(&self.database().name());
-        errors::corruption(
-            &[
-                &database,
-                " holds a damaged or foreign value at key ",
-                &platform::text(key),
-            ]
-            .concat(),
-        )
+        errors::corruption(&[&database, " holds a damaged or foreign value at key ", &platform::text(key)].concat())
     }
 }
 
@@ -127,9 +102,6 @@ impl Options {
             options.set_durability(durability);
             options
         };
-        Options {
-            relaxed: of("relaxed"),
-            strict: of("strict"),
-        }
+        Options { relaxed: of("relaxed"), strict: of("strict") }
     }
 }

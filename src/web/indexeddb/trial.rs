@@ -13,20 +13,13 @@ pub struct Trial(pub Array);
 
 impl Job for Trial {
     fn mode(&self) -> Mode {
-        Mode {
-            write: true,
-            strict: false,
-        }
+        Mode { write: true, strict: false }
     }
 
     fn step(&mut self, transaction: &Transaction) -> Result<Next, JsValue> {
         let refused = Array::new();
         for index in 0..self.0.length() {
-            if transaction
-                .store
-                .put_number(&self.0.get(index), layout::TRIAL_KEY)
-                .is_err()
-            {
+            if transaction.store.put_number(&self.0.get(index), layout::TRIAL_KEY).is_err() {
                 refused.push(&JsValue::from(index));
             }
         }

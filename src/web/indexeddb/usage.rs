@@ -11,9 +11,7 @@ use super::platform::{self, Estimate, UsageDetails};
 /// Bytes in IndexedDB, or in all storage of the origin where that is all that is told; undefined where nothing is.
 pub async fn usage(operation: Rc<Operation>) -> Answer {
     // Not in insecure contexts, nor everywhere.
-    let storage = platform::GLOBAL
-        .with(platform::Global::navigator)
-        .and_then(|navigator| navigator.storage());
+    let storage = platform::GLOBAL.with(platform::Global::navigator).and_then(|navigator| navigator.storage());
     let Some(Ok(estimate)) = storage.map(|storage| storage.estimate()) else {
         return Ok(JsValue::UNDEFINED);
     };

@@ -29,11 +29,7 @@ struct Run {
 
 impl Values {
     pub fn new(keys: Vec<f64>) -> Self {
-        let mut values = Values {
-            keys,
-            runs: Vec::new(),
-            requests: None,
-        };
+        let mut values = Values { keys, runs: Vec::new(), requests: None };
         values.restart();
         values
     }
@@ -45,11 +41,7 @@ impl Values {
             let (number, part) = (pair[0], pair[1]);
             match self.runs.last_mut() {
                 Some(run) if together && run.goes_on_with(number, part) => run.count += 1,
-                _ => self.runs.push(Run {
-                    number,
-                    part,
-                    count: 1,
-                }),
+                _ => self.runs.push(Run { number, part, count: 1 }),
             }
         }
     }
@@ -107,10 +99,7 @@ impl Run {
         if self.part == OWN {
             JsValue::from_f64(self.number + f64::from(place))
         } else {
-            layout::chunk_key(
-                &JsValue::from_f64(self.number),
-                self.part + f64::from(place),
-            )
+            layout::chunk_key(&JsValue::from_f64(self.number), self.part + f64::from(place))
         }
     }
 
@@ -119,18 +108,11 @@ impl Run {
         if self.count == 1 {
             return transaction.store.get(&first);
         }
-        transaction
-            .store
-            .get_all_with_key(&IdbKeyRange::bound(&first, &self.key(self.count - 1))?.into())
+        transaction.store.get_all_with_key(&IdbKeyRange::bound(&first, &self.key(self.count - 1))?.into())
     }
 
     /// Adds the bodies to those found; false when some of the run are gone: which, only each by itself can tell.
-    fn collect(
-        &self,
-        transaction: &Transaction,
-        result: &JsValue,
-        found: &Array,
-    ) -> Result<bool, JsValue> {
+    fn collect(&self, transaction: &Transaction, result: &JsValue, found: &Array) -> Result<bool, JsValue> {
         if self.count == 1 {
             found.push(&self.bodies(transaction, 0, result)?);
             return Ok(true);
@@ -145,16 +127,10 @@ impl Run {
         Ok(true)
     }
 
-    fn bodies(
-        &self,
-        transaction: &Transaction,
-        place: u32,
-        value: &JsValue,
-    ) -> Result<JsValue, JsValue> {
+    fn bodies(&self, transaction: &Transaction, place: u32, value: &JsValue) -> Result<JsValue, JsValue> {
         if value.is_undefined() {
             return Ok(JsValue::UNDEFINED);
         }
-        layout::bodies_of(value, self.part != OWN)
-            .ok_or_else(|| transaction.corrupt(&self.key(place)))
+        layout::bodies_of(value, self.part != OWN).ok_or_else(|| transaction.corrupt(&self.key(place)))
     }
 }

@@ -1,0 +1,22 @@
+/** Keeping a journal short, and telling trouble that passes from trouble that does not. */
+
+import type { Peer } from "./engine";
+import type { Store } from "./store";
+
+/** Writes a snapshot and deletes what it makes superfluous. `current` is the journal's peer when that is done. */
+export async function clean(peer: Peer, store: Store, current: () => Peer): Promise<void> {
+  const bytes = peer.snapshot();
+  let written = false;
+  try {
+    written = await store.snapshot(peer.base, peer.floor(), bytes, Array.from(peer.drained()));
+  } catch {
+    // It only saves room and time; the next one will do.
+  }
+  if (current() === peer) peer.snapshotWritten(written);
+}
+
+/** Errors that opening the store again does not mend. */
+export function isFinal(error: unknown): boolean {
+  const name = (error as Error)?.name;
+  return name === "VersionError" || name === "CorruptionError" || name === "QuotaExceededError";
+}

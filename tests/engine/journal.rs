@@ -1,0 +1,443 @@
+//! A journal in memory, its peers, and a ledger of what they told: every effect is checked against it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use posthaste::{
+    engine::Engine,
+    format::{Backoff, Overflow, Policy, Record, Whole},
+    id::{MessageId, QueueId, Time},
+    peer::{Effect, Peer, SendOrder, Settle},
+};
+
+pub type Check = Result<(), String>;
+
+/// Queues that commands send to. The next one is the keeper, which only dead letters come to.
+pub const POLICIES: usize = 5;
+const NAMES: [&str; POLICIES + 1] = ["work", "ring", "strict", "newest", "narrow", "dead"];
+const BODY_BYTES: u64 = 100;
+const DRAIN_ROUNDS: u32 = 40;
+
+#[derive(Clone, Debug)]
+pub enum Do {
+    Send {
+        queue: usize,
+        count: u32,
+        atomic: bool,
+        delay: Option<u64>,
+        expires: Option<u64>,
+        key: Option<u8>,
+    },
+    Receive {
+        queue: usize,
+        max: u32,
+        wait: bool,
+    },
+    Finish {
+        which: usize,
+        finish: Finish,
+    },
+    Cancel {
+        which: usize,
+    },
+    Purge {
+        queue: usize,
+    },
+    Pause {
+        queue: usize,
+        paused: bool,
+    },
+    Redrive {
+        max: u64,
+    },
+    ReleaseIdle,
+    /// Time goes on; what is due on the way is done.
+    Pass(u64),
+    Step,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Finish {
+    Ack,
+    Retry(Option<u64>),
+    DeadLetter,
+    Extend(u64),
+    Release,
+}
+
+enum Ask {
+    Create,
+    Send { atomic: bool, queue: QueueId, left: u32, key: Option<Box<str>> },
+    Receive(QueueId),
+    Finish { held: Held, finish: Finish, lost: BTreeSet<MessageId> },
+    Cancel(MessageId),
+    Other,
+}
+
+/// A delivered message under its lease.
+#[derive(Clone, Copy, PartialEq, Debug)]
+struct Held {
+    id: MessageId,
+    peer: usize,
+    queue: QueueId,
+    grant: u64,
+    until: Time,
+}
+
+#[derive(Default)]
+pub struct Journal {
+    pub peers: Vec<Peer>,
+    pub records: Vec<Vec<u8>>,
+    now: Time,
+    /// The time of the last record.
+    written: Time,
+    asks: BTreeMap<u32, Ask>,
+    token: u32,
+    /// Every message in the order it was first delivered.
+    pub delivered: Vec<MessageId>,
+    pub sent: BTreeSet<MessageId>,
+    /// Leases that applications hold, as far as they know.
+    leases: BTreeMap<MessageId, Held>,
+    /// Deliveries of each message that count, in the queue it was last delivered from.
+    attempts: BTreeMap<MessageId, (QueueId, u32)>,
+    acked: BTreeSet<MessageId>,
+    dropped: BTreeSet<MessageId>,
+    cancelled: BTreeSet<MessageId>,
+    keyed: BTreeMap<(QueueId, Box<str>), (MessageId, Time)>,
+}
+
+fn policy(name: &str) -> Policy {
+    let backoff = Backoff { base_ms: 500, factor: 2000, max_ms: 10_000, jitter: 300 };
+    let base = Policy { visibility_ms: 5000, window_ms: 10_000, max_retries: 2, backoff, ..Policy::default() };
+    let dead = Some("dead".into());
+    match name {
+        "work" => Policy { capacity_messages: 25, dead_letter_queue: dead, ..base },
+        "ring" => Policy { capacity_messages: 6, overflow: Overflow::DropOldest, retention_ms: 60_000, ..base },
+        "strict" => Policy { capacity_messages: 8, overflow: Overflow::Reject, dead_letter_queue: dead, ..base },
+        "newest" => Policy { capacity_messages: 7, overflow: Overflow::DropNewest, ..base },
+        _ => Policy { capacity_bytes: 9 * BODY_BYTES + 50, dead_letter_queue: dead, ..base },
+    }
+}
+
+impl Journal {
+    pub fn new(peers: u64) -> Self {
+        let mut journal = Self { now: 1_800_000_000_000, ..Self::default() };
+        journal.peers = (1..=peers).map(|id| Peer::new(id, id, false)).collect();
+        for name in &NAMES[..POLICIES] {
+            let token = journal.ask(Ask::Create);
+            journal.peers[0].create(token, name, policy(name));
+        }
+        journal.step(0).expect("there is nothing to go wrong yet");
+        journal.catch_up();
+        journal
+    }
+
+    fn ask(&mut self, ask: Ask) -> u32 {
+        self.token += 1;
+        self.asks.insert(self.token, ask);
+        self.token
+    }
+
+    fn engine(&self) -> &Engine {
+        self.peers[0].engine()
+    }
+
+    fn queue(&self, queue: usize) -> QueueId {
+        self.engine().named(NAMES[queue]).expect("it was made at the start")
+    }
+
+    pub fn act(&mut self, at: usize, command: Do) -> Check {
+        match command {
+            Do::Send { queue, count, atomic, delay, expires, key } => {
+                let queue = self.queue(queue);
+                let key: Option<Box<str>> = key.map(|key| format!("key {key}").into());
+                let token = self.ask(Ask::Send { atomic, queue, left: count, key: key.clone() });
+                let bytes = u64::from(count) * BODY_BYTES;
+                let whole = if atomic { Whole::First { more: 0, bytes: 0 } } else { Whole::No };
+                let order = SendOrder { queue, count, bytes, delay_ms: delay, expires_ms: expires, whole, key };
+                self.peers[at].send(token, order);
+            }
+            Do::Receive { queue, max, wait } => {
+                let queue = self.queue(queue);
+                let token = self.ask(Ask::Receive(queue));
+                self.sync(at)?;
+                self.peers[at].receive(token, queue, max, None, wait, self.now);
+                self.hear(at, false)?;
+            }
+            Do::Finish { which, finish } => self.finish(which, finish),
+            Do::Cancel { which } => {
+                if let Some(&id) = self.sent.iter().nth(which % self.sent.len().max(1)) {
+                    let holds =
+                        |queue: &QueueId| self.engine().queue(*queue).is_some_and(|queue| queue.find(id).is_some());
+                    let queue = self.engine().queues().map(|(queue, _)| queue).find(holds).unwrap_or(0);
+                    let token = self.ask(Ask::Cancel(id));
+                    self.peers[at].cancel(token, queue, id);
+                }
+            }
+            Do::Purge { queue } => {
+                let (queue, token) = (self.queue(queue), self.ask(Ask::Other));
+                self.peers[at].purge(token, queue);
+            }
+            Do::Pause { queue, paused } => {
+                let (queue, token) = (self.queue(queue), self.ask(Ask::Other));
+                self.peers[at].pause(token, queue, paused);
+            }
+            Do::Redrive { max } => {
+                let (queue, token) = (self.queue(POLICIES), self.ask(Ask::Other));
+                self.peers[at].redrive(token, queue, None, max);
+            }
+            Do::ReleaseIdle => self.peers[at].release_idle(),
+            Do::Pass(ms) => self.pass(ms)?,
+            Do::Step => self.step(at)?,
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self, which: usize, finish: Finish) {
+        let Some((_, &held)) = self.leases.iter().nth(which % self.leases.len().max(1)) else { return };
+        let how = match &finish {
+            Finish::Ack => Settle::Ack,
+            Finish::Retry(delay_ms) => Settle::Retry { delay_ms: *delay_ms, error: Some("no route".into()) },
+            Finish::DeadLetter => Settle::DeadLetter { reason: "unreadable".into() },
+            Finish::Extend(ms) => Settle::Extend { ms: *ms },
+            Finish::Release => Settle::Release,
+        };
+        let token = self.ask(Ask::Finish { held, finish, lost: BTreeSet::new() });
+        self.peers[held.peer].settle(token, held.id, 1, held.grant, how);
+    }
+
+    fn pass(&mut self, ms: u64) -> Check {
+        let end = self.now + ms;
+        loop {
+            let now = self.now;
+            let due = self.peers.iter_mut().map(|peer| peer.deadline(now)).min().unwrap_or(end);
+            if due >= end {
+                self.now = end;
+                return Ok(());
+            }
+            self.now = due.max(now + 1);
+            (0..self.peers.len()).try_for_each(|at| self.step(at))?;
+        }
+    }
+
+    /// Lets a peer read what it does not know.
+    fn sync(&mut self, at: usize) -> Check {
+        while self.peers[at].engine().base() < self.records.len() as u64 {
+            let base = self.peers[at].engine().base();
+            let known = self.peers[at].apply(base + 1, &self.records[base as usize]);
+            known.map_err(|error| format!("a record can't be read: {error:?}"))?;
+        }
+        self.hear(at, false)
+    }
+
+    pub fn catch_up(&mut self) {
+        (0..self.peers.len()).try_for_each(|at| self.sync(at)).expect("nothing new is promised by reading");
+    }
+
+    fn step(&mut self, at: usize) -> Check {
+        self.sync(at)?;
+        if self.peers[at].decide(self.now) {
+            let bytes = self.peers[at].record().to_vec();
+            let record = Record::decode(&bytes).map_err(|error| format!("a record can't be read: {error:?}"))?;
+            self.records.push(bytes);
+            self.written = record.time;
+            self.end_leases(record.time);
+            self.peers[at].committed(self.records.len() as u64);
+            self.hear(at, true)?;
+            self.check_counts(at)?;
+        }
+        self.hear(at, false)
+    }
+
+    /// Leases that end before a record of that time takes effect; the deliveries count.
+    fn end_leases(&mut self, time: Time) {
+        let over: Vec<Held> = self.leases.values().filter(|held| held.until <= time).copied().collect();
+        for held in over {
+            self.leases.remove(&held.id);
+            self.count_attempt(held);
+        }
+    }
+
+    fn count_attempt(&mut self, held: Held) {
+        self.attempts.entry(held.id).or_insert((held.queue, 0)).1 += 1;
+    }
+
+    fn check_counts(&self, at: usize) -> Check {
+        for (_, queue) in self.peers[at].engine().queues() {
+            let tally = &queue.tally;
+            let accounted = tally.acked + tally.dead_lettered + tally.dropped.iter().sum::<u64>() + queue.backlog();
+            if tally.sent != accounted {
+                return Err(format!("counts of {} do not add up: {tally:?}, backlog {}", queue.name, queue.backlog()));
+            }
+            if queue.backlog() > queue.policy.capacity_messages || queue.bytes() > queue.policy.capacity_bytes {
+                return Err(format!("{} is over its capacity: {}", queue.name, queue.backlog()));
+            }
+            let purged = tally.dropped[2];
+            if queue.keeper && tally.dropped.iter().sum::<u64>() > purged {
+                return Err(format!("{} dropped by itself: {tally:?}", queue.name));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in what took effect. `own`: by a record of this peer, just committed.
+    fn hear(&mut self, at: usize, own: bool) -> Check {
+        for effect in self.peers[at].effects() {
+            match effect {
+                Effect::Sent { token, first, count } => self.heard_sent(token, first, count)?,
+                Effect::Refused { token, count, .. } => self.answered(token, count),
+                Effect::Duplicate { token, .. } => self.answered(token, 1),
+                Effect::Delivered { token, first, count, grant, until, attempt, .. } => {
+                    let Some(&Ask::Receive(queue)) = self.asks.get(&token) else { return Err("for no one".into()) };
+                    for id in (0..count).map(|place| first.plus(place)) {
+                        self.heard_delivered(Held { id, peer: at, queue, grant, until }, attempt)?;
+                    }
+                }
+                Effect::Lost { token, first, .. } => {
+                    if let Some(Ask::Finish { lost, .. }) = self.asks.get_mut(&token) {
+                        lost.insert(first);
+                    }
+                }
+                Effect::Done { token, value } => self.heard_done(token, value)?,
+                Effect::Dropped { first, count, .. } if own => {
+                    for id in (0..count).map(|place| first.plus(place)) {
+                        self.leases.remove(&id);
+                        if !self.dropped.insert(id) {
+                            return Err(format!("{id:?} was dropped twice"));
+                        }
+                    }
+                }
+                Effect::Dead { first, count, .. } if own => {
+                    (0..count).for_each(|place| {
+                        self.attempts.remove(&first.plus(place));
+                    });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// So many messages of a send have their answer.
+    fn answered(&mut self, token: u32, count: u32) {
+        if let Some(Ask::Send { left, .. }) = self.asks.get_mut(&token) {
+            *left -= count;
+            if *left == 0 {
+                self.asks.remove(&token);
+            }
+        }
+    }
+
+    fn heard_sent(&mut self, token: u32, first: MessageId, accepted: u32) -> Check {
+        let Some(Ask::Send { atomic, queue, left, key }) = self.asks.get(&token) else {
+            return Err("by no one".into());
+        };
+        if *atomic && accepted != *left {
+            return Err(format!("{accepted} of an all-or-nothing batch of {left} stand"));
+        }
+        if let Some(key) = key {
+            let time = self.peers.iter().map(|peer| peer.engine().time()).max().unwrap_or(0);
+            let window = self.engine().queue(*queue).map_or(0, |queue| queue.policy.window_ms);
+            let before = self.keyed.insert((*queue, key.clone()), (first, time));
+            // What was dropped for want of room is not remembered.
+            let known = before.filter(|(id, sent)| time < sent + window && !self.dropped.contains(id));
+            if let Some((other, sent)) = known {
+                return Err(format!("{first:?} and {other:?} of {sent} have the key {key}"));
+            }
+        }
+        self.sent.extend((0..accepted).map(|place| first.plus(place)));
+        self.answered(token, accepted);
+        Ok(())
+    }
+
+    fn heard_delivered(&mut self, held: Held, attempt: u32) -> Check {
+        let id = held.id;
+        if self.acked.contains(&id) || self.dropped.contains(&id) || self.cancelled.contains(&id) {
+            return Err(format!("{id:?} was acked, cancelled or dropped, and delivered"));
+        }
+        if let Some(other) = self.leases.get(&id) {
+            return Err(format!("two hold {id:?}: {other:?} and {held:?}"));
+        }
+        let queue = self.peers[held.peer].engine().queue(held.queue).ok_or("delivered from no queue")?;
+        if queue.paused {
+            return Err(format!("{id:?} was delivered from {}, which is paused", queue.name));
+        }
+        let counted = self.attempts.get(&id).filter(|(queue, _)| *queue == held.queue).map_or(0, |(_, count)| *count);
+        self.attempts.insert(id, (held.queue, counted));
+        if attempt != counted + 1 {
+            return Err(format!("{id:?}: attempt {attempt} after {counted}"));
+        }
+        if !self.delivered.contains(&id) {
+            self.delivered.push(id);
+        }
+        self.leases.insert(id, held);
+        Ok(())
+    }
+
+    fn heard_done(&mut self, token: u32, value: u64) -> Check {
+        match self.asks.remove(&token) {
+            Some(Ask::Finish { held, finish, lost }) if !lost.contains(&held.id) => {
+                let current = self.leases.get_mut(&held.id).filter(|current| current.grant == held.grant);
+                let Some(current) = current else { return Err(format!("{held:?} is over, and {finish:?} stands")) };
+                match finish {
+                    Finish::Extend(ms) => {
+                        current.until = self.written + ms;
+                        return Ok(());
+                    }
+                    Finish::Ack => drop(self.acked.insert(held.id)),
+                    Finish::Retry(_) => self.count_attempt(held),
+                    // A keeper keeps it, and the delivery counts; elsewhere it begins anew as a dead letter.
+                    Finish::DeadLetter if held.queue == self.queue(POLICIES) => {
+                        self.count_attempt(held);
+                    }
+                    Finish::DeadLetter | Finish::Release => {}
+                }
+                self.leases.remove(&held.id);
+            }
+            Some(Ask::Cancel(id)) if value == 1 => drop(self.cancelled.insert(id)),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Receives and acks until nothing is left.
+    pub fn drain(&mut self) -> Check {
+        for _ in 0..DRAIN_ROUNDS {
+            for at in 0..self.peers.len() {
+                for queue in 0..=POLICIES {
+                    self.act(at, Do::Pause { queue, paused: false })?;
+                }
+                self.step(at)?;
+                for queue in 0..=POLICIES {
+                    self.act(at, Do::Receive { queue, max: 50, wait: false })?;
+                }
+                for _ in 0..3 {
+                    self.step(at)?;
+                    (0..self.leases.len()).for_each(|which| self.finish(which, Finish::Ack));
+                    (0..self.peers.len()).try_for_each(|at| self.step(at))?;
+                }
+            }
+            self.pass(30_000)?;
+            self.catch_up();
+            let waits = self.asks.values().any(|ask| matches!(ask, Ask::Send { .. }));
+            if !waits && self.engine().queues().all(|(_, queue)| queue.backlog() == 0) {
+                return Ok(());
+            }
+        }
+        Err(format!("not drained after {DRAIN_ROUNDS} rounds"))
+    }
+
+    /// Every message that was accepted ended in exactly one way.
+    pub fn check_all_ended(&self) -> Check {
+        for id in &self.sent {
+            if self.acked.contains(id) == self.dropped.contains(id) {
+                return Err(format!("{id:?} was lost, or ended twice"));
+            }
+        }
+        if !self.cancelled.is_subset(&self.dropped) {
+            return Err("what was cancelled was not dropped".into());
+        }
+        let counted: u64 = self.engine().queues().map(|(_, queue)| queue.tally.acked).sum();
+        let acked = self.acked.len() as u64;
+        if counted == acked { Ok(()) } else { Err(format!("{acked} were acked, {counted} are counted")) }
+    }
+}

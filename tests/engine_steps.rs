@@ -1,0 +1,81 @@
+//! What becomes of a step's commands when things did not go as decided.
+
+use posthaste::{
+    format::{Policy, Record, Whole},
+    id::{MessageId, QueueId},
+    peer::{Effect, Peer, SendOrder, Settle},
+};
+
+const NOW: u64 = 1_800_000_000_000;
+
+fn commit(peer: &mut Peer, now: u64) -> (Vec<u8>, Vec<Effect>) {
+    assert!(peer.decide(now), "there is something to write");
+    let record = peer.record().to_vec();
+    peer.committed(peer.engine().base() + 1);
+    (record, peer.effects())
+}
+
+/// A peer that holds four messages, and the lease's number.
+fn holding_four() -> (Peer, QueueId, MessageId, u64) {
+    let mut peer = Peer::new(1, 1, false);
+    peer.create(1, "work", Policy::default());
+    commit(&mut peer, NOW);
+    let queue = peer.engine().named("work").expect("it was just made");
+    let (delay_ms, expires_ms, key) = (None, None, None);
+    peer.send(2, SendOrder { queue, count: 4, bytes: 40, delay_ms, expires_ms, whole: Whole::No, key });
+    commit(&mut peer, NOW);
+    peer.receive(3, queue, 4, None, true, NOW);
+    let (_, effects) = commit(&mut peer, NOW);
+    let delivered = effects.iter().find_map(|effect| match effect {
+        Effect::Delivered { first, grant, count: 4, .. } => Some((*first, *grant)),
+        _ => None,
+    });
+    let (first, grant) = delivered.expect("four were ready");
+    (peer, queue, first, grant)
+}
+
+#[test]
+fn a_range_is_settled_as_far_as_its_lease_goes() {
+    let (mut peer, queue, first, grant) = holding_four();
+    peer.settle(4, first, 1, grant, Settle::Ack);
+    peer.settle(5, first.plus(2), 1, grant, Settle::Ack);
+    commit(&mut peer, NOW);
+    peer.settle(6, first, 4, grant, Settle::Ack);
+    let (_, effects) = commit(&mut peer, NOW);
+    let lost = |first, count| Effect::Lost { token: 6, first, count };
+    let done = Effect::Done { token: 6, value: 1 };
+    let told: Vec<_> = effects.into_iter().filter(|effect| !matches!(effect, Effect::Depth { .. })).collect();
+    assert_eq!(told, [lost(first, 1), lost(first.plus(2), 1), done]);
+    assert_eq!(peer.engine().queue(queue).expect("it is there").tally.acked, 4);
+}
+
+#[test]
+fn commands_of_a_step_with_an_unknown_outcome_keep_their_order() {
+    let (mut peer, queue, first, grant) = holding_four();
+    peer.pause(4, queue, true);
+    peer.settle(5, first, 4, grant, Settle::Ack);
+    peer.pause(6, queue, false);
+    assert!(peer.decide(NOW));
+    let decided = Record::decode(peer.record()).expect("it was just written").items;
+    let base = peer.engine().base();
+    let snapshot = peer.engine().snapshot();
+    peer.load(base, &snapshot).expect("it was just written");
+    peer.committed(base);
+    let (again, _) = commit(&mut peer, NOW);
+    assert_eq!(Record::decode(&again).expect("it was just written").items, decided);
+}
+
+#[test]
+fn commands_of_a_step_that_was_not_committed_keep_their_order_and_batches_stay_whole() {
+    let (mut peer, queue, first, grant) = holding_four();
+    let (delay_ms, expires_ms, key) = (None, None, None);
+    peer.send(4, SendOrder { queue, count: 100_000, bytes: 100_000, delay_ms, expires_ms, whole: Whole::No, key });
+    peer.settle(5, first, 4, grant, Settle::Ack);
+    assert!(peer.decide(NOW));
+    let decided = Record::decode(peer.record()).expect("it was just written").items;
+    peer.abandoned();
+    let (again, _) = commit(&mut peer, NOW);
+    assert_eq!(Record::decode(&again).expect("it was just written").items, decided);
+    commit(&mut peer, NOW);
+    assert_eq!(peer.engine().queue(queue).expect("it is there").backlog(), 100_000);
+}
