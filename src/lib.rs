@@ -18,4 +18,4 @@ pub mod id;
 pub mod limits;
 pub mod peer;
 #[cfg(target_arch = "wasm32")]
-mod web;
+pub mod web;

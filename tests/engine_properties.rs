@@ -31,9 +31,15 @@ fn send() -> impl Strategy<Value = Do> {
     })
 }
 
+fn batch() -> impl Strategy<Value = Do> {
+    let part = (1..4u32, option::weighted(0.3, 0..8000u64));
+    (0..POLICIES, vec(part, 1..4)).prop_map(|(queue, parts)| Do::Batch { queue, parts })
+}
+
 fn command() -> impl Strategy<Value = Do> {
     prop_oneof![
         6 => send(),
+        2 => batch(),
         6 => (0..=POLICIES, 1..5u32, any::<bool>()).prop_map(|(queue, max, wait)| Do::Receive { queue, max, wait }),
         8 => (any::<usize>(), finish()).prop_map(|(which, finish)| Do::Finish { which, finish }),
         1 => any::<usize>().prop_map(|which| Do::Cancel { which }),

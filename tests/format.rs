@@ -171,7 +171,6 @@ fn send(time: u64) -> impl Strategy<Value = Send> {
     (queue(), size, moment(time), moment(time), whole(), key).prop_map(
         |(queue, (count, bytes), due, expires, whole, key)| {
             let count = if key.is_some() { 1 } else { count };
-            let whole = if atomic { Whole::First { more: 0, bytes: 0 } } else { Whole::No };
             Send { queue, count, bytes, due, expires, whole, key }
         },
     )

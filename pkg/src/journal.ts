@@ -82,8 +82,6 @@ export class Journal {
     return this.store.kind !== "memory";
   }
 
-  /* ------------------------------------------------------------ asking */
-
   /** Registers who asks, runs the command with its token, and sees that a step follows. */
   ask(asker: Asker, command: (peer: Peer, token: number) => void): number {
     if (this.closed) {
@@ -179,8 +177,6 @@ export class Journal {
     this.running = true;
     queueMicrotask(() => void this.run());
   }
-
-  /* --------------------------------------------------------- the steps */
 
   private async run(): Promise<void> {
     try {
@@ -325,8 +321,6 @@ export class Journal {
     for (const { resolve } of looking) resolve();
   }
 
-  /* ------------------------------------------------------------ telling */
-
   /** Tells askers and onlookers what took effect. */
   tell(): void {
     const rows = this.peer.effects();
@@ -365,8 +359,6 @@ export class Journal {
     for (const handle of this.handles.values()) for (const onlooker of [...handle.onlookers]) tell(onlooker);
   }
 
-  /* -------------------------------------------------------------- time */
-
   private setTimer(): void {
     const now = this.clock.now();
     const waiting = this.peer.waiting();
@@ -381,8 +373,6 @@ export class Journal {
       this.kick();
     });
   }
-
-  /* ------------------------------------------------------------ trouble */
 
   /** Bodies that can be cloned but not stored fail by themselves; the other messages go on. */
   private async withdraw(step: Append): Promise<void> {

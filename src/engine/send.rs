@@ -42,8 +42,8 @@ impl Engine {
             return Outcome::Void;
         };
         let mut run = arriving(queue, time, chunk, send);
-        *stood = stands(queue, send, *stood, events);
         let known = send.key.as_ref().and_then(|key| queue.keys.get(key, time));
+        *stood = stands(queue, send, known.is_some(), *stood, events);
         if let Some(known) = known.filter(|_| *stood || send.whole == Whole::No) {
             queue.tally.duplicates += 1;
             events.push(Event::Gone { first, count: send.count, bytes: send.bytes });
@@ -100,13 +100,14 @@ fn arriving(queue: &Queue, time: Time, chunk: Option<u8>, send: &Send) -> Run {
 }
 
 /// Whether the batch that this send is of stands: said of its first, where there must be room for all of it, and then the
-/// same of its parts (`before`), for which the first made room.
-fn stands(queue: &mut Queue, send: &Send, before: bool, events: &mut Vec<Event>) -> bool {
+/// same of its parts (`before`), for which the first made room. One whose key is `known` needs no room itself.
+fn stands(queue: &mut Queue, send: &Send, known: bool, before: bool, events: &mut Vec<Event>) -> bool {
     match send.whole {
         Whole::No => false,
         Whole::Part => before,
         Whole::First { more, bytes } => {
-            let (count, bytes) = (send.count.saturating_add(more), send.bytes.saturating_add(bytes));
+            let (own, own_bytes) = if known { (0, 0) } else { (send.count, send.bytes) };
+            let (count, bytes) = (own.saturating_add(more), own_bytes.saturating_add(bytes));
             if queue.policy.overflow == Overflow::DropOldest && queue.fits(count, bytes) {
                 evict(send.queue, queue, count, bytes, events);
             }

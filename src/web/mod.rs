@@ -1,5 +1,5 @@
 //! The browser's side, for wasm only: the door to JavaScript, and the stores the browser has.
 
 mod door;
-mod indexeddb;
+pub mod indexeddb;
 mod rows;

@@ -9,6 +9,15 @@ const ownFiles = Array.from({ length: 80 }, (_, n) => ({
   name: `own ${n}.txt`, mimeType: "text/plain", buffer: Buffer.from(`file ${n}\n`.repeat(n + 1)),
 }));
 
+async function countResults() {
+  const opening = indexedDB.open("posthaste-demo");
+  await new Promise((resolve) => { opening.onsuccess = resolve; });
+  const counting = opening.result.transaction("results").objectStore("results").count();
+  await new Promise((resolve) => { counting.onsuccess = resolve; });
+  opening.result.close();
+  return counting.result;
+}
+
 async function openDemo(world, origin) {
   const page = await world.page(`${origin}/demo/`);
   await page.waitForFunction(() => globalThis.demo !== undefined);
@@ -34,24 +43,21 @@ promise("200 files go through the demo while its tab is killed twice in the midd
       assert.ok(found.done >= done && found.waiting > 0, `killed in the middle: ${JSON.stringify(found)}`);
     }
     await page.getByTestId("slow").uncheck();
-    const { counts, files, doneByName } = await page.evaluate(async () => {
-      const end = performance.now() + 90_000;
-      for (;;) {
-        const all = await demo.read();
-        const results = all.files.reduce((sum, file) => sum + file.results, 0);
-        if ((all.counts.photos.done === 200 && results >= 200) || performance.now() > end) return all;
-      }
-    });
+    await page.waitForFunction(async () => {
+      const { counts, files } = await demo.read();
+      return counts.photos.done === 200 && files.length === 200 && files.every((file) => file.results > 0);
+    }, undefined, { polling: 250, timeout: 90_000 });
+    const { counts, files, doneByName } = await page.evaluate(() => demo.read());
     const { sent, done, waiting, leased, dead } = counts.photos;
     assert.deepEqual({ sent, done, waiting, leased, dead }, { sent: 200, done: 200, waiting: 0, leased: 0, dead: 0 });
     assert.equal(files.length, 200);
     for (const file of files) {
       assert.equal(file.place, "done", file.name);
-      assert.equal(file.results, 1, `${file.name} has one result`);
-      assert.ok(file.runs >= 1 && file.acks <= 1, `${file.name}: ${file.runs} runs, ${file.acks} acks`);
+      // A tab that dies between the work and its ack has it done once more; the ack counts once all the same.
+      assert.ok(file.runs >= 1 && file.results >= 1 && file.acks <= 1, `${file.name}: ${file.runs} runs, ${file.results} results, ${file.acks} acks`);
     }
-    assert.equal(Object.keys(doneByName).length, 200, "no two files are one");
-    await page.waitForFunction(() => document.querySelectorAll("[data-testid=wall] li").length > 0);
+    assert.deepEqual(Object.values(doneByName), Array(200).fill(1), "no two files are one");
+    assert.equal(await page.evaluate(countResults), 200, "one result is kept of each");
   } finally {
     await Promise.all([...world.pages].map((page) => page.close()));
     close();

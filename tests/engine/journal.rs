@@ -14,6 +14,7 @@ pub type Check = Result<(), String>;
 /// Queues that commands send to. The next one is the keeper, which only dead letters come to.
 pub const POLICIES: usize = 5;
 const NAMES: [&str; POLICIES + 1] = ["work", "ring", "strict", "newest", "narrow", "dead"];
+const NEWEST: usize = 3;
 const BODY_BYTES: u64 = 100;
 const DRAIN_ROUNDS: u32 = 40;
 
@@ -26,6 +27,11 @@ pub enum Do {
         delay: Option<u64>,
         expires: Option<u64>,
         key: Option<u8>,
+    },
+    /// All or nothing, its parts with delays of their own.
+    Batch {
+        queue: usize,
+        parts: Vec<(u32, Option<u64>)>,
     },
     Receive {
         queue: usize,
@@ -102,6 +108,11 @@ pub struct Journal {
     acked: BTreeSet<MessageId>,
     dropped: BTreeSet<MessageId>,
     cancelled: BTreeSet<MessageId>,
+    /// What was refused by dropping it on arrival.
+    overflowed: BTreeSet<MessageId>,
+    /// Tokens of batches that have no answer yet, and the first message of each send that has.
+    batches: Vec<Vec<u32>>,
+    taken: BTreeMap<u32, MessageId>,
     keyed: BTreeMap<(QueueId, Box<str>), (MessageId, Time)>,
 }
 
@@ -156,6 +167,10 @@ impl Journal {
                 let order = SendOrder { queue, count, bytes, delay_ms: delay, expires_ms: expires, whole, key };
                 self.peers[at].send(token, order);
             }
+            Do::Batch { queue, parts } => {
+                let queue = self.queue(queue);
+                self.send_batch(at, queue, &parts);
+            }
             Do::Receive { queue, max, wait } => {
                 let queue = self.queue(queue);
                 let token = self.ask(Ask::Receive(queue));
@@ -189,6 +204,35 @@ impl Journal {
             Do::Pass(ms) => self.pass(ms)?,
             Do::Step => self.step(at)?,
         }
+        Ok(())
+    }
+
+    fn send_batch(&mut self, at: usize, queue: QueueId, parts: &[(u32, Option<u64>)]) {
+        let more = parts.iter().skip(1).map(|(count, _)| count).sum();
+        let first = Whole::First { more, bytes: u64::from(more) * BODY_BYTES };
+        let (expires_ms, key) = (None, None);
+        let mut tokens = Vec::new();
+        for (&(count, delay_ms), whole) in parts.iter().zip([first].into_iter().chain(std::iter::repeat(Whole::Part))) {
+            let token = self.ask(Ask::Send { atomic: true, queue, left: count, key: None });
+            let bytes = u64::from(count) * BODY_BYTES;
+            self.peers[at]
+                .send(token, SendOrder { queue, count, bytes, delay_ms, expires_ms, whole, key: key.clone() });
+            tokens.push(token);
+        }
+        self.batches.push(tokens);
+    }
+
+    /// The parts of each batch have their answer together, and the same.
+    fn check_batches(&mut self) -> Check {
+        for tokens in &self.batches {
+            let open = tokens.iter().filter(|token| self.asks.contains_key(token)).count();
+            let taken: Vec<_> = tokens.iter().filter_map(|token| self.taken.get(token)).collect();
+            let stand = taken.iter().filter(|first| !self.overflowed.contains(first)).count();
+            if open % tokens.len() != 0 || taken.len() % tokens.len() != 0 || stand % tokens.len() != 0 {
+                return Err(format!("a batch is torn: {open} open, {} sent, {stand} stand", taken.len()));
+            }
+        }
+        self.batches.retain(|tokens| tokens.iter().all(|token| self.asks.contains_key(token)));
         Ok(())
     }
 
@@ -243,6 +287,7 @@ impl Journal {
             self.end_leases(record.time);
             self.peers[at].committed(self.records.len() as u64);
             self.hear(at, true)?;
+            self.check_batches()?;
             self.check_counts(at)?;
         }
         self.hear(at, false)
@@ -298,8 +343,12 @@ impl Journal {
                     }
                 }
                 Effect::Done { token, value } => self.heard_done(token, value)?,
-                Effect::Dropped { first, count, .. } if own => {
+                Effect::Dropped { queue, first, count, .. } if own => {
+                    let drops_newest = queue == self.queue(NEWEST);
                     for id in (0..count).map(|place| first.plus(place)) {
+                        if drops_newest && id.number() == self.records.len() as u64 {
+                            self.overflowed.insert(id);
+                        }
                         self.leases.remove(&id);
                         if !self.dropped.insert(id) {
                             return Err(format!("{id:?} was dropped twice"));
@@ -345,6 +394,7 @@ impl Journal {
             }
         }
         self.sent.extend((0..accepted).map(|place| first.plus(place)));
+        self.taken.insert(token, first);
         self.answered(token, accepted);
         Ok(())
     }

@@ -137,7 +137,7 @@ fn run_one(name: &'static str, work: Work) -> Ended {
 
 /// The lines on the screen, and what they said.
 struct Screen {
-    /// In the order of the plan; true: not told yet.
+    /// In the order of the plan, what runs beside first; true: not told yet.
     names: Vec<(&'static str, bool)>,
     failed: Vec<&'static str>,
     keep_going: bool,
@@ -146,7 +146,8 @@ struct Screen {
 
 impl Screen {
     fn new(steps: &[Step], keep_going: bool) -> Screen {
-        let names = steps.iter().map(|step| (step.name, true)).collect();
+        let (beside, others): (Vec<_>, Vec<_>) = steps.iter().partition(|step| step.beside);
+        let names = beside.into_iter().chain(others).map(|step| (step.name, true)).collect();
         Screen { names, failed: Vec::new(), keep_going, tally: Tally::default() }
     }
 

