@@ -75,7 +75,7 @@ fn replayed(mut engine: Engine, records: &[Vec<u8>]) -> Engine {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     /// The journal checks every effect against what it was told before: one holder of a live lease, nothing after an ack
     /// or a cancel, nothing from a paused queue, attempts that count handed-out deliveries only, whole batches, one

@@ -28,26 +28,32 @@ async fn a_hint_reaches_the_others_and_not_its_sender() {
     lab::done(&[&elsewhere], &elsewhere_name).await;
 }
 
+/// Broadcasts are counted, time stands still, and timers wait to be run by hand.
+const STILL: &str = "
+    const sent = { count: 0, timers: [], now: 1e12 };
+    lab.patch(BroadcastChannel.prototype, 'postMessage', () => () => { sent.count++; });
+    lab.patch(Date, 'now', () => () => sent.now);
+    lab.patch(globalThis, 'setTimeout', () => (work, ms) => sent.timers.push({ work, ms }));
+    return sent";
+
 #[wasm_bindgen_test]
 async fn a_burst_of_hints_is_one_at_once_and_one_after() {
     let (store, name) = new_store().await;
-    let sent = js(
-        "const sent = { count: 0 };
-        sent.second = new Promise((resolve) => lab.patch(BroadcastChannel.prototype, 'postMessage', (original) => function (message) {
-            if (++sent.count === 2) resolve();
-            original.call(this, message);
-        }));
-        return sent",
-        &[],
-    )
-    .await;
-    for _ in 0..100 {
-        store.hint();
-    }
-    assert_eq!(lab::property(&sent, "count"), 1);
-    js("await a.second", &[&sent]).await;
-    assert_eq!(lab::property(&sent, "count"), 2);
+    let sent = js(STILL, &[]).await;
+    let seen = Function::new_with_args("sent", "return [sent.count, ...sent.timers.map((timer) => timer.ms)].join()");
+    let seen = || seen.call1(&JsValue::UNDEFINED, &sent).unwrap();
+    let pass = Function::new_with_args("sent", "sent.now += 10; sent.timers.pop()?.work()");
+    (0..100).for_each(|_| store.hint());
+    assert_eq!(seen(), "1,10");
+    pass.call1(&JsValue::UNDEFINED, &sent).unwrap();
+    assert_eq!(seen(), "2");
+    (0..100).for_each(|_| store.hint());
+    assert_eq!(seen(), "2,10");
+    pass.call1(&JsValue::UNDEFINED, &sent).unwrap();
+    pass.call1(&JsValue::UNDEFINED, &sent).unwrap();
+    store.hint();
     js("lab.restore()", &[]).await;
+    assert_eq!(seen(), "4");
     lab::done(&[&store], &name).await;
 }
 

@@ -1,7 +1,7 @@
 //! `cargo xtask build`: the npm package in pkg/. The engine to wasm, its glue, the types, the bundles.
 
 use crate::step::{Log, Outcome, Plan};
-use crate::{fresh, root, setup, target};
+use crate::{fresh, own_program, root, setup, target};
 use anyhow::{Result, ensure};
 use base64::Engine;
 use std::env;
@@ -81,7 +81,7 @@ fn bind(log: &Log) -> Result<Outcome> {
         if bound().exists() {
             fs::remove_dir_all(bound())?;
         }
-        let mut bindgen = Command::new(env::current_exe()?);
+        let mut bindgen = Command::new(own_program()?);
         bindgen.args(["bindgen", "--target", "web", "--out-name", "posthaste"]);
         bindgen.args(["--omit-default-module-path", "--remove-name-section"]);
         bindgen.args(["--remove-producers-section", "--out-dir"]);

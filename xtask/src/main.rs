@@ -12,6 +12,7 @@ mod test;
 #[cfg(test)]
 mod tidy;
 
+use anyhow::{Context, Result};
 use std::env;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -56,6 +57,12 @@ fn main() -> ExitCode {
 
 fn tool(words: &[String]) -> Vec<String> {
     [&["xtask".to_owned()], words].concat()
+}
+
+/// Ourselves, as a program to run. By the name we were called by: it still holds when a newer build has taken our place.
+fn own_program() -> Result<PathBuf> {
+    let name = env::args_os().next().context("a program has a name")?;
+    Ok(std::path::absolute(name)?)
 }
 
 /// The root of the repository.

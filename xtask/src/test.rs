@@ -1,9 +1,8 @@
 //! `cargo xtask test [part...]`: every check there is; the last line adds them up.
 
 use crate::step::{Log, Outcome, Plan};
-use crate::{build, fresh, pack, root, setup, target};
+use crate::{build, fresh, own_program, pack, root, setup, target};
 use anyhow::{Context, Result, bail, ensure};
-use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -143,7 +142,7 @@ fn wasm(log: &Log, files: Vec<String>, place: impl FnOnce(&mut Command) -> Resul
         bail!("no tests for here in tests/*.rs");
     }
     let mut test = setup::cargo();
-    let runner = format!("target.wasm32-unknown-unknown.runner=[{:?},\"test-runner\"]", env::current_exe()?);
+    let runner = format!("target.wasm32-unknown-unknown.runner=[{:?},\"test-runner\"]", own_program()?);
     test.args(["test", "--locked", "--no-fail-fast", "--config", &runner]).args(WASM);
     for file in &files {
         test.args(["--test", file]);
