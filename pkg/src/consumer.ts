@@ -24,6 +24,9 @@ class Batch<Body> implements MessageBatch<Body> {
   }
 }
 
+/** After a receive that failed. */
+const PAUSE_MS = 250;
+
 interface Settings {
   size: number;
   fillMs: number;
@@ -69,15 +72,29 @@ export class LocalConsumer<Body> implements Consumer {
 
   private async lane(): Promise<void> {
     while (!this.stopping.signal.aborted) {
-      let messages: ReceivedMessage<Body>[];
+      let messages: ReceivedMessage<Body>[] = [];
       try {
         messages = await this.gather();
       } catch (error) {
         if (this.stopping.signal.aborted) return;
-        throw error;
+        if (this.queue.isOver) throw error;
+        // The storage failed, and may be there again soon.
+        this.queue.report(error);
+        await this.pause();
       }
       if (messages.length) await this.handle(messages);
     }
+  }
+
+  private pause(): Promise<void> {
+    const { clock } = this.queue.journal;
+    return new Promise((resolve) => {
+      const timer = clock.setTimeout(resolve, PAUSE_MS);
+      this.stopping.signal.addEventListener("abort", () => {
+        clock.clearTimeout(timer);
+        resolve();
+      }, { once: true });
+    });
   }
 
   private async gather(): Promise<ReceivedMessage<Body>[]> {

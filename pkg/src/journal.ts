@@ -4,14 +4,15 @@
  */
 
 import { Alarm } from "./alarm";
-import { StorageLostError, closedError, publicError } from "./errors";
+import { Desk } from "./desk";
+import { StorageLostError, closedError, platformError, publicError } from "./errors";
 import * as effect from "./effects";
 import type { Asker, Handle, Onlooker } from "./effects";
 import { Peer } from "./engine";
 import { Loader } from "./loader";
 import type { Outgoing } from "./send";
-import type { Append, HeadersByIndex, Store, Tail } from "./store";
-import { clean, isFinal } from "./upkeep";
+import type { Append, Store, Tail } from "./store";
+import { canGoOn, clean, isFinal } from "./upkeep";
 import { turn } from "./turn";
 import type { Clock } from "./types";
 
@@ -20,6 +21,9 @@ const CALM_STEPS = 8;
 const POLL_MS = 2_000;
 const POLL_IDLE_MS = 10_000;
 const RECOVERIES_MAX = 3;
+/** A store that is silent for so long is opened again: browsers have been seen to forget a transaction. */
+const PATIENCE_MS = 30_000;
+const SILENT = `the storage did not answer for ${PATIENCE_MS / 1000} s`;
 /** A memory journal lets the event loop turn after so long: timers and input must have their time. */
 const SLICE_MS = 8;
 
@@ -27,15 +31,14 @@ const random = (): number => Math.floor(Math.random() * 2 ** 52) + 1;
 
 export class Journal {
   peer: Peer;
+  store: Store;
   readonly loader: Loader;
   /** Steps ask the store to flush to the disk. */
   strict = false;
   closed: unknown;
-  private readonly askers = new Map<number, Asker>();
   /** The queues opened here, by name. */
   readonly handles = new Map<string, Handle>();
-  private outgoing: Outgoing[] = [];
-  private token = 0;
+  private readonly desk = new Desk();
   private running = false;
   /** Something came since the step began. */
   private wanted = false;
@@ -47,9 +50,16 @@ export class Journal {
   private readonly alarm: Alarm;
   private pollMs = POLL_MS;
   private failures = 0;
+  /** Steps that did not fit into a full storage. */
+  private tries = 0;
   private looking: { resolve: () => void; reject: (error: unknown) => void }[] = [];
+  /** Set while the store is opened again and the replica rebuilt: what is asked meanwhile waits for it. */
+  private recovering: Promise<void> | undefined;
+  /** Recoveries so far. What a step awaits may come back in another life. */
+  private life = 0;
 
-  constructor(readonly store: Store, readonly clock: Clock, private readonly reopen: (() => Promise<Store>) | undefined) {
+  constructor(store: Store, readonly clock: Clock, private readonly reopen: (() => Promise<Store>) | undefined) {
+    this.store = store;
     this.alarm = new Alarm(clock);
     this.peer = this.newPeer();
     this.loader = new Loader(() => this.store);
@@ -68,7 +78,7 @@ export class Journal {
         if (this.peer.waiting() || this.watched) this.look();
       },
       (error) => {
-        if (this.store === store) void this.recover(error, false);
+        if (this.store === store) void this.recover(error);
       },
     );
   }
@@ -88,7 +98,7 @@ export class Journal {
       asker.fail(this.closed);
       return -1;
     }
-    const token = this.register(asker);
+    const token = this.desk.register(asker);
     command(this.peer, token);
     this.kick();
     return token;
@@ -102,7 +112,7 @@ export class Journal {
   /** A send whose messages go with the next step; more may be added to it until then. */
   depart(outgoing: Outgoing): void {
     if (this.closed) return outgoing.fail(this.closed);
-    this.outgoing.push(outgoing);
+    this.desk.collect(outgoing);
     this.kick();
   }
 
@@ -115,23 +125,12 @@ export class Journal {
 
   /** Takes back a send that no step has taken up; false: too late. */
   recall(outgoing: Outgoing): boolean {
-    const at = this.outgoing.indexOf(outgoing);
-    if (at >= 0) {
-      this.outgoing.splice(at, 1);
-      return true;
-    }
-    for (const [token, asker] of this.askers) {
-      if (asker === outgoing) return this.peer.unsend(token) && this.askers.delete(token);
-    }
-    return false;
+    return this.desk.recall(outgoing, this.peer);
   }
 
   /** Fails the sends of that owner (or to that queue) which no step has taken up. */
   fail(owner: unknown, error: unknown): void {
-    const pending = [...this.outgoing, ...this.askers.values()] as Outgoing[];
-    for (const outgoing of pending) {
-      if ((outgoing.owner === owner || outgoing.handle === owner) && outgoing.left && this.recall(outgoing)) outgoing.fail(error);
-    }
+    this.desk.failSends(owner, error, this.peer);
   }
 
   /** Resolves when everything asked so far is committed; what waits for room or for messages is not waited for. */
@@ -143,17 +142,6 @@ export class Journal {
       this.quiet.push(resolve);
       this.kick();
     });
-  }
-
-  private register(asker: Asker): number {
-    do this.token = (this.token + 1) >>> 0;
-    while (this.askers.has(this.token));
-    this.askers.set(this.token, asker);
-    return this.token;
-  }
-
-  forget(token: number): void {
-    this.askers.delete(token);
   }
 
   /** Resolves when the replica is as new as the store was at the call. */
@@ -173,12 +161,13 @@ export class Journal {
 
   kick(): void {
     this.wanted = true;
-    if (this.running || this.closed) return;
+    if (this.running || this.recovering || this.closed) return;
     this.running = true;
     queueMicrotask(() => void this.run());
   }
 
   private async run(): Promise<void> {
+    const { life } = this;
     try {
       let since = performance.now();
       do {
@@ -187,55 +176,75 @@ export class Journal {
           await turn();
           since = performance.now();
         }
-      } while ((await this.step()) || this.wanted);
+      } while (((await this.step()) || this.wanted) && life === this.life);
     } catch (error) {
-      await this.stumble(error);
-    } finally {
-      this.running = false;
-      for (const resolve of this.quiet.splice(0)) resolve();
-      if (!this.closed) this.setTimer();
+      if (life === this.life) await this.stumble(error);
     }
+    if (life !== this.life) return;
+    this.running = false;
+    this.rest();
+  }
+
+  /** Nothing is left to do for now. */
+  private rest(): void {
+    for (const resolve of this.quiet.splice(0)) resolve();
+    if (this.closed) return;
+    if (this.wanted) this.kick();
+    else this.setTimer();
   }
 
   /** One step; false when there is nothing to do. */
   private async step(): Promise<boolean> {
     if (this.closed) return false;
+    const { life } = this;
     if (this.stale) await this.catchUp();
-    this.load();
+    if (life !== this.life) return true;
+    const { peer } = this;
+    this.desk.load(peer);
     let step: Append | undefined;
     let from = 0;
     if (this.wary > 0) {
-      from = this.peer.base + 1;
+      from = peer.base + 1;
     } else {
       if (!this.decide()) return this.stale;
-      step = this.take();
+      step = this.desk.step(peer);
     }
     const number = await this.append(from, (tail) => {
-      if (from === 0) return step;
+      if (from === 0 || life !== this.life) return step;
       this.meet(tail);
-      this.load();
-      step = this.decide() ? this.take() : undefined;
+      this.desk.load(peer);
+      step = this.decide() ? this.desk.step(peer) : undefined;
       return step;
     });
+    // The recovery has found out what became of this step.
+    if (life !== this.life) return true;
     if (number === 0) return this.stale;
     await this.land(number);
+    if (life !== this.life) return true;
     this.failures = 0;
     if (this.durable) this.store.hint();
     this.tell();
-    if (this.peer.wantsSnapshot()) await clean(this.peer, this.store, () => this.peer);
+    if (peer.wantsSnapshot()) await clean(peer, this.store, () => this.peer);
     return true;
   }
 
   private async append(from: number, decide: (tail: Tail | undefined) => Append | undefined): Promise<number> {
     let step: Append | undefined;
+    const { life } = this;
+    const watchdog = this.durable ? setTimeout(() => void this.recover(platformError("TimeoutError", SILENT)), PATIENCE_MS) : undefined;
     try {
       return await this.store.append(from, (tail) => (step = decide(tail)), this.strict);
     } catch (error) {
       const name = (error as Error)?.name;
+      if (life !== this.life) return 0;
       if (step && name === "DataCloneError") await this.withdraw(step);
-      else if (step && name === "QuotaExceededError") await this.overQuota(error);
+      else if (step && name === "QuotaExceededError") await this.overQuota(step, error);
       else throw error;
+      // What is left of the step is decided again.
+      this.wanted = true;
       return 0;
+    } finally {
+      clearTimeout(watchdog);
     }
   }
 
@@ -243,35 +252,6 @@ export class Journal {
     const decided = this.peer.decide(this.clock.now());
     this.tell();
     return decided;
-  }
-
-  /** Gives the sends that collected to the engine. */
-  private load(): void {
-    const { outgoing } = this;
-    if (!outgoing.length) return;
-    this.outgoing = [];
-    for (const send of outgoing) {
-      if (send.handle.id < 0) {
-        this.outgoing.push(send);
-        continue;
-      }
-      send.departed = true;
-      const { delayMs, expiresMs, key } = send.terms;
-      if (send.left) this.peer.send(this.register(send), send.handle.id, send.left, send.bytes, delayMs, expiresMs, ...send.whole(), key);
-    }
-  }
-
-  /** The decided record, with its bodies. */
-  private take(): Append {
-    const bodies: unknown[] = [];
-    const headers: HeadersByIndex = {};
-    let some = false;
-    const sends = this.peer.sends();
-    for (let at = 0; at < sends.length; at += 2) {
-      const outgoing = this.askers.get(sends[at]) as Outgoing | undefined;
-      some = outgoing!.load(sends[at + 1], bodies, headers) || some;
-    }
-    return { record: this.peer.record(), bodies, headers: some ? headers : undefined, chunk: this.peer.chunk() };
   }
 
   /** The step was committed under `number`: applies what came before it, it, and what came after. */
@@ -282,8 +262,9 @@ export class Journal {
       return;
     }
     this.wary = CALM_STEPS;
+    const { life } = this;
     const tail = await this.store.read(this.peer.base + 1);
-    this.meet(tail, number);
+    if (life === this.life) this.meet(tail, number);
   }
 
   /** Applies what others wrote, and the own record in its place. */
@@ -308,15 +289,17 @@ export class Journal {
   }
 
   private async catchUp(): Promise<void> {
+    const { looking, life } = this;
     this.stale = false;
-    const { looking } = this;
     this.looking = [];
+    let tail: Tail | undefined;
     try {
-      this.meet(await this.store.read(this.peer.base + 1));
-    } catch (error) {
-      this.looking.push(...looking);
-      throw error;
+      tail = await this.store.read(this.peer.base + 1);
+    } finally {
+      if (!tail || life !== this.life) this.looking.push(...looking);
     }
+    if (life !== this.life) return;
+    this.meet(tail);
     this.tell();
     for (const { resolve } of looking) resolve();
   }
@@ -330,12 +313,8 @@ export class Journal {
   }
 
   private tellRow(rows: Float64Array, at: number, texts: string[]): void {
-    if (rows[at] >= effect.DEAD) return this.tellOnlookers(rows, at, texts);
-    const token = rows[at + 1];
-    const asker = this.askers.get(token);
-    if (effect.isLast(rows[at])) this.askers.delete(token);
-    if (asker) effect.tellAsker(asker, rows, at);
-    if (rows[at] <= effect.DUPLICATE && (asker as Outgoing | undefined)?.left === 0) this.askers.delete(token);
+    if (rows[at] >= effect.DEAD) this.tellOnlookers(rows, at, texts);
+    else this.desk.tell(rows, at);
   }
 
   private tellOnlookers(rows: Float64Array, at: number, texts: string[]): void {
@@ -376,95 +355,115 @@ export class Journal {
 
   /** Bodies that can be cloned but not stored fail by themselves; the other messages go on. */
   private async withdraw(step: Append): Promise<void> {
+    const { life } = this;
     const refused = await this.store.refused(step.bodies);
-    const sends = Array.from(this.peer.sends());
-    this.peer.abandoned();
-    let from = 0;
-    for (let at = 0; at < sends.length; at += 2) {
-      const [token, count] = [sends[at], sends[at + 1]];
+    if (life !== this.life) return;
+    this.desk.reconsider(this.peer, (outgoing, from, count) => {
       const places = refused.filter((place) => place >= from && place < from + count).map((place) => place - from);
-      from += count;
-      const outgoing = this.askers.get(token) as Outgoing | undefined;
-      if (!places.length && refused.length) continue;
-      if (!outgoing || !this.peer.unsend(token)) continue;
-      this.askers.delete(token);
-      outgoing.without(places.length ? places : [...Array(outgoing.left).keys()]);
-      if (outgoing.left) this.outgoing.push(outgoing);
-    }
+      // The store refused the step, and none of its bodies by itself: it can't be known which it was.
+      if (places.length || !refused.length) outgoing.without(places.length ? places : [...Array(outgoing.left).keys()]);
+    });
   }
 
-  /** The storage is full: sends fail, what makes room goes on. */
-  private async overQuota(error: unknown): Promise<void> {
-    const sends = Array.from(this.peer.sends());
-    this.peer.abandoned();
+  /** The storage is full: sends fail, what makes room goes on, at last with the room kept for it. */
+  private async overQuota(step: Append, error: unknown): Promise<void> {
+    const { peer } = this;
     this.everyOnlooker((onlooker) => onlooker.storage("degraded", error));
-    for (let at = 0; at < sends.length; at += 2) {
-      const outgoing = this.askers.get(sends[at]);
-      if (!this.peer.unsend(sends[at])) continue;
-      this.askers.delete(sends[at]);
-      outgoing?.fail(error);
-    }
-    if (sends.length) return;
-    // Even a small record did not fit: what is drained is deleted first, then once more.
-    this.failures += 1;
-    if (this.failures > RECOVERIES_MAX) throw error;
-    await clean(this.peer, this.store, () => this.peer);
+    this.desk.reconsider(peer, (outgoing) => outgoing.fail(error));
+    if (step.bodies.length || (await this.store.release())) return;
+    this.tries += 1;
+    if (this.tries % RECOVERIES_MAX === 0) throw error;
+    await clean(peer, this.store, () => this.peer);
   }
 
   /** A step failed. The connection may be gone, or the engine; both can be made anew from the journal. */
   private async stumble(error: unknown): Promise<void> {
-    this.failures += 1;
     if (this.closed) return;
+    // A full storage is no reason to end: who reads and acks makes room.
+    if ((error as Error)?.name !== "QuotaExceededError") this.failures += 1;
     if (!this.durable || this.failures > RECOVERIES_MAX || isFinal(error)) return this.end(publicError(error));
-    await this.recover(error, (error as { outcomeUnknown?: boolean })?.outcomeUnknown === true);
+    await this.recover(error);
   }
 
-  /** Opens the store again and rebuilds the replica. */
-  private async recover(error: unknown, unknown: boolean): Promise<void> {
-    if (this.closed) return;
+  /** Opens the store again. What is asked meanwhile waits. */
+  private recover(error: unknown): Promise<void> {
+    if (this.closed) return Promise.resolve();
+    if (this.recovering) return this.recovering;
+    // Whatever is awaited in the old life may never come back.
+    this.life += 1;
+    this.running = false;
+    this.recovering = this.restore(error).then(
+      () => {
+        this.recovering = undefined;
+        this.look();
+      },
+      (second) => {
+        this.recovering = undefined;
+        this.end(publicError(second));
+      },
+    );
+    return this.recovering;
+  }
+
+  private async restore(error: unknown): Promise<void> {
     this.everyOnlooker((onlooker) => onlooker.storage("degraded", error));
-    try {
-      if (!this.reopen) throw error;
-      const store = await this.reopen();
-      (this as { store: Store }).store.close();
-      (this as { store: Store }).store = store;
-      this.watch();
-      const tail = await store.read(1);
-      const lost = this.birth !== 0 && tail.birth !== this.birth;
-      this.birth = 0;
-      await this.rebuild(tail, lost || unknown, error);
-      this.everyOnlooker((onlooker) => onlooker.storage(lost ? "lost" : "ok", lost ? error : undefined));
-      this.look();
-    } catch (second) {
-      this.end(publicError(second));
-    }
-  }
-
-  /** A new replica. What was asked of the old one is not asked again: it fails, and says whether it may have happened. */
-  private async rebuild(tail: Tail, unknown: boolean, cause: unknown): Promise<void> {
-    const askers = [...this.askers.values()];
-    this.askers.clear();
-    this.loader.clear();
+    if (!this.reopen) throw error;
+    const store = await this.reopen();
+    this.store.close();
+    this.store = store;
+    this.watch();
     this.wary = CALM_STEPS;
+    const tail = await store.read(this.peer.base + 1);
+    const gone = this.birth !== 0 && tail.birth !== this.birth;
+    if (gone || !canGoOn(error)) await this.rebuild(error, gone ? tail.birth : this.birth);
+    else this.resume(tail);
+    this.everyOnlooker((onlooker) => onlooker.storage(gone ? "lost" : "ok", gone ? error : undefined));
+  }
+
+  /** Goes on with the same replica. Whether the step under way was committed is in the journal. */
+  private resume(tail: Tail): void {
+    const at = tail.records.findIndex((record) => this.peer.isOwn(record));
+    if (at < 0 && !tail.snapshot) this.peer.abandoned();
+    this.meet(tail, at < 0 ? 0 : tail.numbers[at]);
+    // A snapshot may contain it, and does not say.
+    if (at < 0 && tail.snapshot) this.peer.committed(0);
+    this.tell();
+  }
+
+  /** A new replica. What was asked of the old one is not asked again: who asked is told, and whether it may have happened. */
+  private async rebuild(error: unknown, birth: number): Promise<void> {
+    const old = this.peer;
+    const lost = (outcomeUnknown: boolean): Error =>
+      (error as Error)?.name === "QuotaExceededError" ? (error as Error)
+        : new StorageLostError("the storage was lost while this was under way", outcomeUnknown, { cause: error });
+    this.loader.clear();
     this.peer = this.newPeer();
-    this.meet(tail);
-    this.peer.effects();
-    const error = new StorageLostError("the connection to the storage was lost while this was under way", unknown, { cause });
-    for (const asker of askers) asker.fail(error);
+    this.birth = birth;
+    let read!: () => void;
+    const whenRead = new Promise<void>((resolve) => (read = resolve));
     for (const handle of this.handles.values()) {
-      handle.id = this.peer.queue(handle.name);
-      if (handle.id < 0) handle.ready = this.renew(handle);
+      handle.id = -1;
+      handle.ready = whenRead.then(() => this.renew(handle));
+    }
+    this.desk.failAsked(old, lost(false), lost(true));
+    try {
+      this.meet(await this.store.read(1));
+      this.peer.effects();
+    } finally {
+      read();
     }
   }
 
-  /** Makes a queue again that was lost with its storage. */
-  async renew(handle: Handle): Promise<void> {
+  /** Finds a queue in a new replica, and makes it again where it was lost with its storage. */
+  private async renew(handle: Handle): Promise<void> {
     try {
-      handle.id = await this.request((peer, token) => peer.create(token, handle.name, handle.policy, handle.deadLetterQueue));
+      let id = this.closed ? -1 : this.peer.queue(handle.name);
+      if (id < 0) id = await this.request((peer, token) => peer.create(token, handle.name, handle.policy, handle.deadLetterQueue));
+      handle.id = id;
       handle.ready = undefined;
       this.kick();
     } catch {
-      // The journal has ended; everyone was told.
+      // The journal has ended, or is made anew once more; everyone was told.
     }
   }
 
@@ -472,18 +471,12 @@ export class Journal {
     this.closed = error ?? closedError("");
     this.alarm.clear();
     this.everyOnlooker((onlooker) => onlooker.error(this.closed));
-    for (const outgoing of this.outgoing) outgoing.fail(this.closed);
-    for (const asker of this.askers.values()) asker.fail(this.closed);
+    this.desk.failAll(this.closed);
     for (const { reject } of this.looking) reject(this.closed);
-    this.askers.clear();
-    this.outgoing = [];
     this.looking = [];
+    for (const resolve of this.quiet.splice(0)) resolve();
     this.store.close();
-    this.onEnd?.();
   }
-
-  /** Told when the journal can't go on. */
-  onEnd: (() => void) | undefined;
 
   /** Gives back what is leased ahead, writes what is pending, closes. */
   async close(): Promise<void> {

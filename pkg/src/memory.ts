@@ -63,6 +63,10 @@ export class MemoryStore implements Store {
     return [];
   }
 
+  async release(): Promise<boolean> {
+    return false;
+  }
+
   close(): void {
     this.kept.clear();
   }

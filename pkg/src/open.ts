@@ -8,7 +8,7 @@ import { MemoryStore } from "./memory";
 import { POLICY, clockOption, object, policyOptions, policyValue, queueName, refuseLater, schemaOption, signalOption, storageOption, systemClock, type PolicyOptions } from "./options";
 import { LocalQueue } from "./queue";
 import type { Store } from "./store";
-import type { Clock, Queue, QueueInfo, QueueOptions, StorageOption } from "./types";
+import type { Clock, Queue, QueueInfo, QueueOptions, StorageOption, Topic, TopicOptions } from "./types";
 
 const DATABASE = "posthaste";
 
@@ -222,6 +222,6 @@ async function consumed(journal: Journal, id: number, name: string): Promise<boo
 }
 
 /** Topics come in a later version. */
-export function openTopic(): Promise<never> {
+export function openTopic<Body = unknown>(_name: string, _options?: TopicOptions<Body>): Promise<Topic<Body>> {
   return Promise.reject(notSupported("openTopic"));
 }

@@ -11,11 +11,11 @@ import { object, seconds, sendOptions, signalOption, text, whole } from "./optio
 import { peek, redrive } from "./inspect";
 import { giveBack, receive, type Arrival, type Request } from "./receive";
 import { disposable } from "./dispose";
-import { Batch, messageId, sameTerms, SingleOutgoing, type Receipt, type Terms } from "./send";
+import { Batch, messageId, sameTerms, SingleOutgoing, type Outgoing, type Receipt, type Terms } from "./send";
 import { messageStream, writer } from "./streams";
 import type {
   BacklogMetrics, Consumer, ConsumerOptions, Message, MessageInfo, MessageSendRequest, MessageState, Queue, QueueHandler, QueueMetrics,
-  QueueOptions, ReceiveOptions, SendBatchOptions, SendBatchReceipt, SendOptions, SendReceipt, Serving,
+  QueueOptions, ReceiveOptions, SendBatchOptions, SendBatchReceipt, SendOptions, SendReceipt, Serving, StandardSchemaV1,
 } from "./types";
 
 /** Causes of a drop, as the engine numbers them. */
@@ -35,6 +35,8 @@ export class LocalQueue<Body> extends EventTarget implements Queue<Body>, Onlook
   private readonly consumers = new Set<Consumer>();
   /** Sends that more can still be added to. */
   private open: SingleOutgoing | undefined;
+  /** Ends when every body before has been through the schema. */
+  private validating: Promise<unknown> | undefined;
   private metricsOfStep: { metrics: BacklogMetrics } | undefined;
   private writing: WritableStream<Body> | undefined;
   private reading: ReadableStream<Message<Body>> | undefined;
@@ -65,6 +67,11 @@ export class LocalQueue<Body> extends EventTarget implements Queue<Body>, Onlook
 
   get isClosed(): boolean {
     return this.closing !== undefined;
+  }
+
+  /** It will never give a message again. */
+  get isOver(): boolean {
+    return this.closing !== undefined || this.deleted !== undefined || this.journal.closed !== undefined;
   }
 
   get consuming(): boolean {
@@ -100,8 +107,11 @@ export class LocalQueue<Body> extends EventTarget implements Queue<Body>, Onlook
   }
 
   private async put(body: unknown, terms: Terms, headers: Readonly<Record<string, string>> | undefined, transfer: Transferable[] | undefined): Promise<Receipt> {
-    const valid = this.options.schema ? await this.validated(body) : body;
-    if (this.options.schema) this.check();
+    let valid = body;
+    if (this.options.schema) {
+      [valid] = await this.validated([body]);
+      this.check();
+    }
     const copied = copyBody(valid, transfer);
     const bytes = copiedBytes();
     return this.outgoing(terms).add(copied, bytes, headers);
@@ -111,19 +121,28 @@ export class LocalQueue<Body> extends EventTarget implements Queue<Body>, Onlook
     const { open } = this;
     if (open && !open.departed && sameTerms(open.terms, terms)) return open;
     const made = new SingleOutgoing(this, this.handle, terms, this.receiptMetrics);
+    this.depart(made);
     if (terms.key === undefined) this.open = made;
-    this.journal.depart(made);
     return made;
   }
 
+  /** Nothing sent later may join what was sent before this. */
+  private depart(outgoing: Outgoing): void {
+    this.open = undefined;
+    this.journal.depart(outgoing);
+  }
+
   private async putWithSignal(body: unknown, terms: Terms, headers: Readonly<Record<string, string>> | undefined, transfer: Transferable[] | undefined, signal: AbortSignal): Promise<Receipt> {
-    const valid = await this.validated(body);
-    signal.throwIfAborted();
-    this.check();
+    let valid = body;
+    if (this.options.schema) {
+      [valid] = await this.validated([body]);
+      signal.throwIfAborted();
+      this.check();
+    }
     const outgoing = new SingleOutgoing(this, this.handle, terms, this.receiptMetrics);
     const copied = copyBody(valid, transfer);
     const receipt = outgoing.add(copied, copiedBytes(), headers);
-    this.journal.depart(outgoing);
+    this.depart(outgoing);
     const abort = (): void => {
       if (this.journal.recall(outgoing)) outgoing.fail(signal.reason);
     };
@@ -139,16 +158,20 @@ export class LocalQueue<Body> extends EventTarget implements Queue<Body>, Onlook
     }
     const signal = signalOption(options.signal);
     signal?.throwIfAborted();
-    const delay = options.delaySeconds === undefined ? undefined : seconds("delaySeconds", options.delaySeconds);
+    const delayMs = options.delaySeconds === undefined ? -1 : seconds("delaySeconds", options.delaySeconds);
     const batch = new Batch(this, this.handle);
-    let at = 0;
-    for (const message of messages) {
-      await this.addToBatch(batch, message, delay, at);
-      at += 1;
+    if (this.options.schema) {
+      const requests = Array.from(messages, checkedRequest);
+      const valid = await this.validated(requests.map(({ body }) => body));
+      requests.forEach((request, at) => addToBatch(batch, request, valid[at], delayMs, at));
+      this.check();
+      signal?.throwIfAborted();
+    } else {
+      let at = 0;
+      for (const message of messages) addToBatch(batch, checkedRequest(message, at), message.body, delayMs, at++);
     }
-    if (at === 0) return { ids: [], metadata: this.receiptMetrics() };
-    if (this.options.schema) this.check();
-    for (const part of batch.parts) this.journal.depart(part);
+    if (batch.parts.length === 0) return { ids: [], metadata: this.receiptMetrics() };
+    for (const part of batch.parts) this.depart(part);
     const abort = (): void => {
       if (batch.parts.every((part) => this.journal.recall(part))) batch.fail(signal?.reason);
     };
@@ -157,29 +180,12 @@ export class LocalQueue<Body> extends EventTarget implements Queue<Body>, Onlook
     return { ids, metadata: this.receiptMetrics() };
   }
 
-  private addToBatch(batch: Batch, message: MessageSendRequest<Body>, delayMs: number | undefined, at: number): Promise<void> | void {
-    if (typeof message !== "object" || message === null || !("body" in message)) {
-      throw new TypeError(`message ${at} of the batch must be an object with a body, not ${show(message)}`);
-    }
-    const add = (valid: unknown): void => {
-      try {
-        const { headers, ...terms } = sendOptions(message);
-        if (terms.delayMs < 0 && delayMs !== undefined) terms.delayMs = delayMs;
-        const copied = copyBody(encode(valid, message), message.transfer);
-        batch.add(copied, copiedBytes(), terms, headers);
-      } catch (error) {
-        throw ofBatch(error, at);
-      }
-    };
-    return this.options.schema ? this.validated(message.body).then(add) : add(message.body);
-  }
-
-  private async validated(body: unknown): Promise<unknown> {
-    const schema = this.options.schema?.["~standard"];
-    if (!schema) return body;
-    const result = (await schema.validate(body)) as { value?: unknown; issues?: readonly { message: string }[] };
-    if (result.issues) throw new TypeError(`the body ${show(body)} does not fit the schema: ${result.issues.map((issue) => issue.message).join("; ")}`);
-    return result.value;
+  /** What the schema makes of bodies. Those sent first come through first, however long the schema takes for each. */
+  private validated(bodies: unknown[]): Promise<unknown[]> {
+    const before = this.validating;
+    const mine = Promise.all(bodies.map((body) => validate(this.options.schema, body)));
+    this.validating = mine.then(() => before, () => before);
+    return before ? mine.finally(() => before) : mine;
   }
 
   /** Backlog for receipts: looked up once a step, however many messages it brought. */
@@ -236,7 +242,7 @@ export class LocalQueue<Body> extends EventTarget implements Queue<Body>, Onlook
 
   /** What does not fit the schema never will: it goes to the dead letters. */
   private async sifted(messages: ReceivedMessage<Body>[]): Promise<ReceivedMessage<Body>[]> {
-    const sound = await Promise.all(messages.map((message) => this.validated(message.body).then(() => true, (error: Error) => {
+    const sound = await Promise.all(messages.map((message) => validate(this.options.schema, message.body).then(() => true, (error: Error) => {
       void message.deadLetter(error.message.slice(0, 512));
       return false;
     })));
@@ -275,6 +281,7 @@ export class LocalQueue<Body> extends EventTarget implements Queue<Body>, Onlook
 
   async metrics(): Promise<QueueMetrics> {
     this.check();
+    await this.handle.ready;
     await this.journal.fresh();
     const found = this.journal.peer.metrics(this.handle.id, this.journal.clock.now());
     if (!found) throw platformError("NotFoundError", `the queue ${show(this.name)} was deleted`);
@@ -286,6 +293,7 @@ export class LocalQueue<Body> extends EventTarget implements Queue<Body>, Onlook
   async peek(options: { max?: number; state?: MessageState; groupId?: string } = {}): Promise<MessageInfo<Body>[]> {
     this.check();
     object("options", options);
+    await this.handle.ready;
     return peek<Body>(this.journal, this.handle, options);
   }
 
@@ -293,28 +301,33 @@ export class LocalQueue<Body> extends EventTarget implements Queue<Body>, Onlook
     this.check();
     const [, number, index] = /^(\d{1,14})-(\d{1,7})$/.exec(text("id", id)) ?? [];
     if (number === undefined) throw new TypeError(`id must be the id of a message, as send resolves with, not ${show(id)}`);
+    await this.handle.ready;
     await this.journal.fresh();
     return (await this.journal.request((peer, token) => peer.cancel(token, this.handle.id, Number(number), Number(index)))) === 1;
   }
 
   async purge(): Promise<number> {
     this.check();
+    await this.handle.ready;
     return this.journal.request((peer, token) => peer.purge(token, this.handle.id));
   }
 
   async pause(): Promise<void> {
     this.check();
+    await this.handle.ready;
     await this.journal.request((peer, token) => peer.pause(token, this.handle.id, true));
   }
 
   async resume(): Promise<void> {
     this.check();
+    await this.handle.ready;
     await this.journal.request((peer, token) => peer.pause(token, this.handle.id, false));
   }
 
   async redrive(options: { to?: string; max?: number; ratePerSecond?: number } = {}): Promise<number> {
     this.check();
     object("options", options);
+    await this.handle.ready;
     return redrive(this.journal, this.handle, options, this.closed.signal);
   }
 
@@ -444,6 +457,29 @@ function encode(body: unknown, { contentType }: SendOptions | MessageSendRequest
     default:
       throw new TypeError(`contentType must be "json", "text", "bytes" or "v8", not ${show(contentType)}`);
   }
+}
+
+function checkedRequest<Body>(message: MessageSendRequest<Body>, at: number): MessageSendRequest<Body> {
+  if (typeof message === "object" && message !== null && "body" in message) return message;
+  throw new TypeError(`message ${at} of the batch must be an object with a body, not ${show(message)}`);
+}
+
+/** `delayMs`: of those that name none; -1: the queue's. */
+function addToBatch(batch: Batch, request: MessageSendRequest, body: unknown, delayMs: number, at: number): void {
+  try {
+    const { headers, ...terms } = sendOptions(request);
+    if (terms.delayMs < 0) terms.delayMs = delayMs;
+    const copied = copyBody(encode(body, request), request.transfer);
+    batch.add(copied, copiedBytes(), terms, headers);
+  } catch (error) {
+    throw ofBatch(error, at);
+  }
+}
+
+async function validate(schema: StandardSchemaV1 | undefined, body: unknown): Promise<unknown> {
+  const result = (await schema?.["~standard"].validate(body)) as { value?: unknown; issues?: readonly { message: string }[] };
+  if (!result.issues) return result.value;
+  throw new TypeError(`the body ${show(body)} does not fit the schema: ${result.issues.map((issue) => issue.message).join("; ")}`);
 }
 
 /** An error that says which message of a batch it is about. */

@@ -51,6 +51,8 @@ export interface Store {
   usage(): Promise<number | undefined>;
   /** Which bodies the store can't hold. */
   refused(bodies: unknown[]): Promise<number[]>;
+  /** Gives up the room that is kept for steps in a full storage; false: there is none left. */
+  release(): Promise<boolean>;
   close(): void;
   /** These bodies are not needed any more. Only stores without other peers have it. */
   forget?(number: number, index: number, count: number): void;

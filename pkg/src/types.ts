@@ -1,7 +1,8 @@
 /** The public types: options, queues, messages and what is told of them. Durations are seconds; a name ending in `Ms` is milliseconds. */
 
-/* ------------------------------------------------------------------ opening */
+import type { CryptoKey, DetailEvent, ErrorEvent, IDBTransaction, ListenerOptions, Port, Transferable } from "./platform";
 
+/* ------------------------------------------------------------------ opening */
 
 export interface QueueOptions<Body = unknown> {
   /** Where messages live. "memory" (default): in this context, gone with it. "indexeddb": survives reload and crash; every context of the origin is a peer. "opfs": as indexeddb for high write rates, dedicated workers only. Or a driver. */
@@ -9,7 +10,7 @@ export interface QueueOptions<Body = unknown> {
   /** What `send` waits for on durable storage. "relaxed" (default): committed; survives the death of tab, browser and process. "strict": the store was also asked to flush to the disk; meant to survive power loss. */
   durability?: "strict" | "relaxed";
   /** Become a client of the queue served at the other end of this port (`queue.serve`). */
-  port?: MessagePort | Worker | (EventTarget & { postMessage(message: unknown, transfer: Transferable[]): void });
+  port?: Port;
 
   /* Delivery policy. Kept with the queue: the first opener sets it, later openers may leave it out or must agree. */
   /** How long a received message is hidden from others before it is delivered again. Default 30. */
@@ -45,7 +46,7 @@ export interface Clock { now(): number; setTimeout(callback: () => void, ms: num
 
 /* -------------------------------------------------------------------- queue */
 
-export interface Queue<Body = unknown> extends EventTarget, AsyncIterable<Message<Body>>, AsyncDisposable {
+export interface Queue<Body = unknown> extends Omit<EventTarget, "addEventListener">, AsyncIterable<Message<Body>>, AsyncDisposable {
   readonly name: string;
   /** What storage and durability the queue really has now; never claims more than it does. */
   readonly mode: { storage: string; durability: "none" | "relaxed" | "strict"; transport: "local" | "port" | "shared-memory" };
@@ -83,7 +84,7 @@ export interface Queue<Body = unknown> extends EventTarget, AsyncIterable<Messag
   flush(options?: { signal?: AbortSignal }): Promise<void>;
 
   /** Serves this queue to the context at the other end of a port, limited to `allow`. Upgrades itself to shared memory where the page is cross-origin isolated. */
-  serve(port: MessagePort | Worker, options?: { allow?: ("send" | "receive" | "admin")[] }): Serving;
+  serve(port: Port, options?: { allow?: ("send" | "receive" | "admin")[] }): Serving;
   /** Releases leases, commits, closes. Idempotent. */
   close(): Promise<void>;
 
@@ -91,7 +92,7 @@ export interface Queue<Body = unknown> extends EventTarget, AsyncIterable<Messag
   /** The message exists exactly when the transaction commits (transactional outbox). */
   stage(transaction: IDBTransaction, body: Body, options?: SendOptions): void;
 
-  addEventListener<K extends keyof QueueEventMap>(type: K, listener: (event: QueueEventMap[K]) => void, options?: AddEventListenerOptions | boolean): void;
+  addEventListener<K extends keyof QueueEventMap>(type: K, listener: (event: QueueEventMap[K]) => void, options?: ListenerOptions): void;
 }
 
 export interface SendOptions {
@@ -206,9 +207,9 @@ export interface QueueInfo { name: string; kind: "queue" | "topic" | "subscripti
 export interface QueueEventMap {
   /** The queue went empty. */ drain: Event;
   /** The backlog changed (coalesced). */ depth: Event;
-  deadletter: CustomEvent<{ id: string; reason: string }>;
-  drop: CustomEvent<{ id: string; cause: keyof QueueMetrics["dropped"] }>;
-  /** Storage was lost, evicted, refused (quota) or recovered. */ storage: CustomEvent<{ state: "ok" | "degraded" | "lost"; error?: unknown }>;
+  deadletter: DetailEvent<{ id: string; reason: string }>;
+  drop: DetailEvent<{ id: string; cause: keyof QueueMetrics["dropped"] }>;
+  /** Storage was lost, evicted, refused (quota) or recovered. */ storage: DetailEvent<{ state: "ok" | "degraded" | "lost"; error?: unknown }>;
   error: ErrorEvent;
 }
 

@@ -18,5 +18,10 @@ export async function clean(peer: Peer, store: Store, current: () => Peer): Prom
 /** Errors that opening the store again does not mend. */
 export function isFinal(error: unknown): boolean {
   const name = (error as Error)?.name;
-  return name === "VersionError" || name === "CorruptionError" || name === "QuotaExceededError";
+  return name === "VersionError" || name === "CorruptionError";
+}
+
+/** Whether the replica is sound after this error: a trap leaves it half changed, and a full storage wants all asked for dropped. */
+export function canGoOn(error: unknown): boolean {
+  return !(error instanceof WebAssembly.RuntimeError) && (error as Error)?.name !== "QuotaExceededError";
 }

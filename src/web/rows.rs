@@ -156,13 +156,15 @@ fn info(id: MessageId, run: &Run, state: MessageState) -> Info<'_> {
         State::Leased { until, holder, .. } => (until, Some((holder, until))),
     };
     let lease = lease.filter(|_| state == MessageState::Leased);
+    // The present delivery counts from when the message was handed out.
+    let present = matches!(run.state, State::Leased { started: true, .. });
     Info {
         number: real(id.number()),
         index: id.index(),
         chunk: run.chunk.map_or(-1, i32::from),
         state: state as u8,
         sent: real(run.sent),
-        attempts: run.attempts,
+        attempts: run.attempts.saturating_add(u32::from(present)),
         available_at: real(available),
         leased_by: lease.map(|(holder, _)| real(holder)),
         lease_expires_at: lease.map(|(_, until)| real(until)),

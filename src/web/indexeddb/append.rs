@@ -85,9 +85,13 @@ impl Job for Append {
         }
     }
 
-    /// Decided once is decided: only the reading before it may be done again.
+    /// Decided once is decided: what was decided is put again as it is, and stands as far as it can where it lands then.
     fn restart(&mut self) -> bool {
-        self.reading.as_mut().map(Reading::restart).is_some()
+        self.record = None;
+        if let Some(reading) = &mut self.reading {
+            reading.restart();
+        }
+        true
     }
 }
 

@@ -64,6 +64,11 @@ pub fn after_commit(error: JsValue) -> JsValue {
     error
 }
 
+/// Whether it may have been committed all the same.
+pub fn is_unknown(error: &JsValue) -> bool {
+    error.is_object() && error.unchecked_ref::<platform::Marked>().outcome_unknown().is_truthy()
+}
+
 fn named(name: &str, message: &str) -> JsValue {
     let error = Error::new(message);
     error.set_name(name);

@@ -51,7 +51,7 @@ pub async fn perform(connection: Rc<Connection>, operation: Rc<Operation>, mut j
                 Err(error) => {
                     transaction.abort();
                     connection.let_go_if_lost(&transaction.database(), &error);
-                    if !job.restart() {
+                    if errors::is_unknown(&error) || !job.restart() {
                         return Err(error);
                     }
                     error

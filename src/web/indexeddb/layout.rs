@@ -8,6 +8,7 @@
 //! | `[n, c]` | `[bodies, headers?]`: chunk `c` of the bodies of record `n` |
 //! | `0` | the header: `{ format: 1, birth, number, floor }`, `number` being the snapshot's (0: none) |
 //! | `-1` | the snapshot: bytes |
+//! | `-3` | the reserve: bytes that say nothing |
 //!
 //! Numbers sort before arrays, so the records are one range and the chunks of a range of records another.
 //! Whatever is read here may have been written by anyone: nothing counts before it is checked.
@@ -26,6 +27,8 @@ pub const HEADER_KEY: f64 = 0.0;
 pub const SNAPSHOT_KEY: f64 = -1.0;
 /// No record can have it: where bodies are tried.
 pub const TRIAL_KEY: f64 = -2.0;
+/// Room for a full storage.
+pub const RESERVE_KEY: f64 = -3.0;
 /// Numbers stay below 2^44: the engine packs them with an index.
 const NUMBER_END: f64 = 17_592_186_044_416.0;
 const BIRTH_END: f64 = 9_007_199_254_740_992.0;

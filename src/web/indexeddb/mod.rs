@@ -1,7 +1,7 @@
 //! The IndexedDB store: one database is one journal, shared by every context of the origin.
 //!
 //! What lies where is in [`layout`]. Each file does one thing the store does: [`append`], [`tail`] (reading), [`values`]
-//! (bodies), [`snapshot`], [`hint`], [`trial`], [`usage`]. Below them [`connection`] keeps a connection or gets a new one,
+//! (bodies), [`snapshot`], [`reserve`], [`hint`], [`trial`], [`usage`]. Below them [`connection`] keeps a connection or gets a new one,
 //! [`opening`] makes and proves databases, [`transaction`] and [`operation`] turn events into things to wait for.
 //!
 //! JavaScript is called from here in three places: `decide` in an append, and the two callbacks of `watch`. None of them
@@ -16,6 +16,7 @@ mod layout;
 mod opening;
 mod operation;
 mod platform;
+mod reserve;
 mod snapshot;
 mod tail;
 mod transaction;
@@ -33,6 +34,7 @@ use append::Append;
 use connection::Connection;
 use hint::Hints;
 use job::Job;
+use reserve::{Keep, Release};
 use snapshot::Replacement;
 use tail::Read;
 use trial::Trial;
@@ -108,7 +110,7 @@ impl IndexedDb {
     }
 
     /// Puts a snapshot after record `number` in the place of the records in `ranges` (flat pairs low, high; inclusive).
-    /// Resolves with false when there is one as new.
+    /// Resolves with false when there is one as new. Makes up for a reserve that was given up.
     #[wasm_bindgen(unchecked_return_type = "Promise<boolean>")]
     pub fn snapshot(
         &self,
@@ -117,7 +119,22 @@ impl IndexedDb {
         bytes: Uint8Array,
         #[wasm_bindgen(unchecked_param_type = "ArrayLike<number>")] ranges: Vec<f64>,
     ) -> Promise {
-        self.perform(Replacement::new(number, floor, bytes, ranges, self.connection.strict_used()))
+        let connection = self.connection.clone();
+        let replacement = Box::new(Replacement::new(number, floor, bytes, ranges, connection.strict_used()));
+        operation::run(async move |operation| {
+            let written = job::perform(connection.clone(), operation.clone(), replacement).await?;
+            if written.is_truthy() {
+                // Where there is no room for it yet there may be after the next snapshot.
+                let _ = job::perform(connection, operation, Box::new(Keep::default())).await;
+            }
+            Ok(written)
+        })
+    }
+
+    /// Gives up the room that is kept for steps in a full storage. Resolves with false when there is none left.
+    #[wasm_bindgen(unchecked_return_type = "Promise<boolean>")]
+    pub fn release(&self) -> Promise {
+        self.perform(Release::default())
     }
 
     /// `moved` is called when the journal may have new records, `lost` once when the store is lost for good.

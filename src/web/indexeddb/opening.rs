@@ -10,6 +10,7 @@ use super::errors;
 use super::layout::{self, Header, VERSION};
 use super::operation::{Answer, Operation};
 use super::platform::{self, Database, Factory, Listed, Store};
+use super::reserve;
 use super::transaction::{Mode, Options, READ, Transaction};
 
 /// How long opening or deleting may take before it counts as blocked by another connection or a sick browser.
@@ -167,8 +168,9 @@ fn make(request: &IdbOpenDbRequest) -> Result<(), JsValue> {
     let parameters = IdbObjectStoreParameters::new();
     parameters.set_auto_increment(true);
     let store = database.create_object_store_with_optional_parameters("journal", &parameters)?;
-    store.unchecked_into::<Store>().put_number(&Header::born().write(), layout::HEADER_KEY)?;
-    Ok(())
+    let store: Store = store.unchecked_into();
+    store.put_number(&Header::born().write(), layout::HEADER_KEY)?;
+    reserve::put(&store)
 }
 
 /// An opening that was given up may still come true: it must neither leave an empty database nor hold one open.

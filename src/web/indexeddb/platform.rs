@@ -96,6 +96,8 @@ extern "C" {
 
     /// An error that may carry `outcomeUnknown`.
     pub type Marked;
+    #[wasm_bindgen(method, getter, js_name = outcomeUnknown)]
+    pub fn outcome_unknown(this: &Marked) -> JsValue;
     #[wasm_bindgen(method, setter, js_name = outcomeUnknown)]
     pub fn set_outcome_unknown(this: &Marked, value: bool);
 

