@@ -292,14 +292,16 @@ export class Journal {
     const { looking, life } = this;
     this.stale = false;
     this.looking = [];
-    let tail: Tail | undefined;
+    let done = false;
     try {
-      tail = await this.store.read(this.peer.base + 1);
+      const tail = await this.store.read(this.peer.base + 1);
+      if (life !== this.life) return;
+      this.meet(tail);
+      done = true;
     } finally {
-      if (!tail || life !== this.life) this.looking.push(...looking);
+      // Who looks waits on, for the recovery or the end.
+      if (!done) this.looking.push(...looking);
     }
-    if (life !== this.life) return;
-    this.meet(tail);
     this.tell();
     for (const { resolve } of looking) resolve();
   }

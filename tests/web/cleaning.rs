@@ -16,7 +16,7 @@ async fn a_snapshot_replaces_the_records_and_chunks_of_its_ranges() {
     let written = store.snapshot(8.0, 7.0, bytes(&[1, 2, 3]), vec![1.0, 2.0, 4.0, 7.0]).await.unwrap();
     assert_eq!(written, true);
     let keys = js("return JSON.stringify(await lab.keys(a))", &[&name.as_str().into()]).await;
-    assert_eq!(keys, "[-1,0,3,8,9,[8,0],[8,1],[8,2]]");
+    assert_eq!(keys, "[-3,-1,0,3,8,9,[8,0],[8,1],[8,2]]");
     assert_eq!(append(&store, &step(10, "[]")).await, 10.0);
     lab::done(&[&store], &name).await;
 }
@@ -70,4 +70,18 @@ async fn numbers_go_on_after_everything_was_cleaned_away() {
     assert_eq!(append(&again, &step(4, "[]")).await, 4.0);
     assert_eq!(read(&again, 3.0).await, r#"{"snapshot":[3,[3]],"numbers":[4],"records":[[4]]}"#);
     lab::done(&[&again], &name).await;
+}
+
+#[wasm_bindgen_test]
+async fn the_reserve_is_given_up_once_and_the_next_snapshot_makes_up_for_it() {
+    let (store, name) = new_store().await;
+    append(&store, &step(1, "[]")).await;
+    let size = "return (await lab.get(a, -3))?.length ?? 0";
+    assert!(js(size, &[&name.as_str().into()]).await.as_f64() > Some(65_536.0), "larger than what stays in the log");
+    assert_eq!(store.release().await.unwrap(), true);
+    assert_eq!(js(size, &[&name.as_str().into()]).await, 0);
+    assert_eq!(store.release().await.unwrap(), false);
+    assert_eq!(store.snapshot(1.0, 0.0, bytes(&[1]), vec![]).await.unwrap(), true);
+    assert_eq!(store.release().await.unwrap(), true);
+    lab::done(&[&store], &name).await;
 }
