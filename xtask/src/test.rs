@@ -20,7 +20,8 @@ const PARTS: &[Part] = &[
     ("browser", browser),
 ];
 
-const WASM: &[&str] = &["--package", "posthaste", "--target", "wasm32-unknown-unknown"];
+/// Without what debuggers want to know: reading that took most of the time.
+const WASM: &[&str] = &["--package", "posthaste", "--target", "wasm32-unknown-unknown", "--profile", "tool"];
 
 /// Crates that touch the web. The engine, built natively, must do without.
 const WEB_CRATES: &[&str] = &["wasm-bindgen", "js-sys", "web-sys", "serde-wasm-bindgen", "getrandom"];
