@@ -2,10 +2,11 @@
 
 import { disposable } from "./dispose";
 import * as effect from "./effects";
-import { notSupported, show } from "./errors";
+import { show } from "./errors";
+import type { Lease } from "./lease";
 import type { ReceivedMessage } from "./message";
 import { object, refuseLater, seconds, signalOption, whole } from "./options";
-import type { LocalQueue } from "./queue";
+import type { OpenedQueue } from "./queue";
 import type { BacklogMetrics, Consumer, ConsumerOptions, MessageBatch, QueueHandler } from "./types";
 
 class Batch<Body> implements MessageBatch<Body> {
@@ -27,22 +28,26 @@ class Batch<Body> implements MessageBatch<Body> {
 /** After a receive that failed. */
 const PAUSE_MS = 250;
 
+const FAILED = { kind: effect.RETRY, delayMs: -1 } as const;
+const ACKED = { kind: effect.ACK, delayMs: -1 } as const;
+
 interface Settings {
   size: number;
   fillMs: number;
   concurrency: number;
   extend: boolean;
+  borrow: boolean;
 }
 
 function settings(options: ConsumerOptions): Settings {
   object("options", options);
   refuseLater(options, ["rateLimit"]);
-  if (options.borrow) throw notSupported("the option borrow");
   return {
     size: whole("maxBatchSize", options.maxBatchSize ?? 10, 1, 10_000),
     fillMs: seconds("maxBatchTimeout", options.maxBatchTimeout ?? 0, 0, 3600),
     concurrency: whole("maxConcurrency", options.maxConcurrency ?? 1, 1, 1000),
     extend: options.autoExtend ?? true,
+    borrow: options.borrow === true,
   };
 }
 
@@ -51,7 +56,7 @@ export class LocalConsumer<Body> implements Consumer {
   private readonly stopping = new AbortController();
   private readonly settings: Settings;
 
-  constructor(private readonly queue: LocalQueue<Body>, private readonly handler: QueueHandler<Body>, options: ConsumerOptions = {}) {
+  constructor(private readonly queue: OpenedQueue<Body>, private readonly handler: QueueHandler<Body>, options: ConsumerOptions = {}) {
     if (typeof handler !== "function") throw new TypeError(`a handler must be a function, not ${show(handler)}`);
     this.settings = settings(options);
     const signal = signalOption(options.signal);
@@ -87,7 +92,7 @@ export class LocalConsumer<Body> implements Consumer {
   }
 
   private pause(): Promise<void> {
-    const { clock } = this.queue.journal;
+    const { clock } = this.queue.backing;
     return new Promise((resolve) => {
       const timer = clock.setTimeout(resolve, PAUSE_MS);
       this.stopping.signal.addEventListener("abort", () => {
@@ -98,16 +103,17 @@ export class LocalConsumer<Body> implements Consumer {
   }
 
   private async gather(): Promise<ReceivedMessage<Body>[]> {
-    const { size, fillMs } = this.settings;
+    const { size, fillMs, borrow } = this.settings;
     const { signal } = this.stopping;
-    const { clock } = this.queue.journal;
-    const messages = await this.queue.take({ max: size, leaseMs: 0, waitMs: Infinity, signal }, true);
+    const request = { leaseMs: 0, borrow, firstWins: true, signal };
+    const { clock } = this.queue.backing;
+    const messages = await this.queue.take({ ...request, max: size, waitMs: Infinity });
     const until = clock.now() + fillMs;
     while (fillMs > 0 && messages.length > 0 && messages.length < size) {
       const left = until - clock.now();
       if (left <= 0) break;
       try {
-        messages.push(...(await this.queue.take({ max: size - messages.length, leaseMs: 0, waitMs: left, signal }, true)));
+        messages.push(...(await this.queue.take({ ...request, max: size - messages.length, waitMs: left })));
       } catch {
         // Stopped, or the queue is closed: what is here goes back, unhandled.
         messages.forEach((message) => void message.release());
@@ -128,23 +134,24 @@ export class LocalConsumer<Body> implements Consumer {
       failed = { error };
     }
     extending?.();
-    const all = batch.all;
-    const last: Promise<void>[] = [];
-    for (const message of messages) {
-      if (message.said !== undefined) continue;
-      if (all?.kind === effect.RETRY) last.push(message.retry(all.delayMs < 0 ? undefined : { delaySeconds: all.delayMs / 1000 }));
-      else if (failed && !all) last.push(message.fail(failed.error));
-      else last.push(message.ack());
-    }
     if (failed) queue.report(failed.error);
+    const { kind, delayMs } = batch.all ?? (failed ? FAILED : ACKED);
+    const note = failed && !batch.all ? noteOf(failed.error) : undefined;
+    let last: Promise<unknown> | undefined;
+    let lease: Lease | undefined;
+    for (const message of messages) {
+      if (message.lease === lease) continue;
+      lease = message.lease;
+      last = lease.sayRest(kind, kind === effect.RETRY ? delayMs : 0, note) ?? last;
+    }
     // The next batch may be asked for at once: what is said goes with the same step.
-    await last.at(-1)?.catch(() => undefined);
+    await last?.catch(() => undefined);
   }
 
   /** Extends the leases of what is not settled, well before they end, until it is called off. */
   private extend(messages: ReceivedMessage<Body>[]): () => void {
-    const { clock } = this.queue.journal;
-    const leaseMs = this.queue.visibilityMs;
+    const { clock } = this.queue.backing;
+    const leaseMs = this.queue.backing.visibilityMs;
     let timer: unknown;
     const next = (): void => {
       timer = clock.setTimeout(() => {
@@ -155,6 +162,11 @@ export class LocalConsumer<Body> implements Consumer {
     next();
     return () => clock.clearTimeout(timer);
   }
+}
+
+/** What is kept of the error that failed a batch. */
+function noteOf(error: unknown): string {
+  return (error instanceof Error ? `${error.name}: ${error.message}` : show(error)).slice(0, 512);
 }
 
 disposable(LocalConsumer.prototype, (consumer) => consumer.stop());

@@ -3,6 +3,8 @@
  * `structuredClone`; anything else goes through it. Sizes are estimated, as no platform tells them.
  */
 
+import type { Transferable } from "./platform";
+
 const DEPTH_MAX = 16;
 const SHARED_MAX = 64;
 
@@ -10,6 +12,7 @@ class NotPlain extends Error {}
 const NOT_PLAIN = new NotPlain();
 
 let bytes = 0;
+let asJson = true;
 const seen: object[] = [];
 
 /** Bytes of the last value that `copyBody` or `copy` was given, about. */
@@ -17,14 +20,22 @@ export function copiedBytes(): number {
   return bytes;
 }
 
-/** A copy as `structuredClone` makes it. Throws `DataCloneError` for what can't be cloned. */
-export function copyBody(body: unknown, transfer?: Transferable[]): unknown {
-  if (transfer?.length) return measured(structuredClone(body, { transfer }));
-  return copy(body);
+/** Whether JSON would have made the same copy of it. */
+export function copiedAsJson(): boolean {
+  return asJson;
 }
 
+/** The body with what it moves, in this context's hands. Throws `DataCloneError` for what can't be. */
+export function move(body: unknown, transfer: Transferable[]): { body: unknown; transfer: Transferable[] } {
+  const moved = structuredClone({ body, transfer }, { transfer });
+  measured(moved.body);
+  return moved;
+}
+
+/** A copy as `structuredClone` makes it. Throws `DataCloneError` for what can't be cloned. */
 export function copy(body: unknown): unknown {
   bytes = 0;
+  asJson = true;
   seen.length = 0;
   try {
     return plain(body, 0);
@@ -41,9 +52,13 @@ function plain(value: unknown, depth: number): unknown {
       return value;
     case "number":
       bytes += 8;
+      // Not NaN, not infinite, not -0.
+      asJson &&= value - value === 0 && (value !== 0 || 1 / value > 0);
+      return value;
+    case "undefined":
+      asJson = false;
       return value;
     case "boolean":
-    case "undefined":
       bytes += 1;
       return value;
     case "object":
@@ -83,6 +98,7 @@ function plainObject(value: object, depth: number): unknown {
 }
 
 function measured<T>(value: T): T {
+  asJson = false;
   bytes = estimate(value, 0);
   return value;
 }

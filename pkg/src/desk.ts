@@ -1,10 +1,19 @@
 /** Who asked the engine for what: askers by token, the sends that collect for the next step, and the word that comes back. */
 
-import type { Append, HeadersByIndex } from "./store";
+import type { Commands } from "./commands";
 import * as effect from "./effects";
 import type { Asker } from "./effects";
-import type { Peer } from "./engine";
+import type { Segment } from "./parcel";
 import type { Outgoing } from "./send";
+import type { HeadersByIndex } from "./store";
+
+/** The bodies of what an engine decided, in their order. */
+export interface Load {
+  segments: Segment[];
+  count: number;
+  /** By place among the bodies; undefined: none has any. */
+  headers: HeadersByIndex | undefined;
+}
 
 export class Desk {
   private readonly askers = new Map<number, Asker>();
@@ -24,7 +33,7 @@ export class Desk {
   }
 
   /** Gives the sends that collected to the engine. Those to a queue that is being made anew wait. */
-  load(peer: Peer): void {
+  load(commands: Commands): void {
     const { collecting } = this;
     if (!collecting.length) return;
     this.collecting = [];
@@ -35,37 +44,41 @@ export class Desk {
       }
       send.departed = true;
       const { delayMs, expiresMs, key } = send.terms;
-      if (send.left) peer.send(this.register(send), send.handle.id, send.left, send.bytes, delayMs, expiresMs, ...send.whole(), key);
+      if (send.left) commands.send(this.register(send), send.handle.id, send.left, send.bytes, delayMs, expiresMs, ...send.whole(), key);
     }
   }
 
-  /** The record that the engine decided, with its bodies. */
-  step(peer: Peer): Append {
-    const bodies: unknown[] = [];
+  /** The bodies of what was decided. */
+  bodies(commands: Commands): Load {
+    const load: Load = { segments: [], count: 0, headers: undefined };
     const headers: HeadersByIndex = {};
-    let some = false;
-    for (const [token, count] of sendsOf(peer)) some = (this.askers.get(token) as Outgoing).load(count, bodies, headers) || some;
-    return { record: peer.record(), bodies, headers: some ? headers : undefined, chunk: peer.chunk() };
+    for (const [token, count] of sendsOf(commands)) {
+      const outgoing = this.askers.get(token) as Outgoing;
+      load.segments.push(...outgoing.segments(count));
+      if (outgoing.addHeaders(count, headers, load.count)) load.headers = headers;
+      load.count += count;
+    }
+    return load;
   }
 
   /** Takes back a send that no step has taken up; false: too late. */
-  recall(outgoing: Outgoing, peer: Peer): boolean {
+  recall(outgoing: Outgoing, commands: Commands): boolean {
     const at = this.collecting.indexOf(outgoing);
     if (at >= 0) {
       this.collecting.splice(at, 1);
       return true;
     }
     for (const [token, asker] of this.askers) {
-      if (asker === outgoing) return peer.unsend(token) && this.askers.delete(token);
+      if (asker === outgoing) return commands.unsend(token) && this.askers.delete(token);
     }
     return false;
   }
 
   /** Fails the sends of that owner (or to that queue) which no step has taken up. */
-  failSends(owner: unknown, error: unknown, peer: Peer): void {
+  failSends(owner: unknown, error: unknown, commands: Commands): void {
     const pending = [...this.collecting, ...this.askers.values()] as Outgoing[];
     for (const outgoing of pending) {
-      if ((outgoing.owner === owner || outgoing.handle === owner) && outgoing.left && this.recall(outgoing, peer)) outgoing.fail(error);
+      if ((outgoing.owner === owner || outgoing.handle === owner) && outgoing.left && this.recall(outgoing, commands)) outgoing.fail(error);
     }
   }
 
@@ -73,13 +86,13 @@ export class Desk {
    * The step under way was abandoned: takes its sends back out of the engine, each with the places of its bodies in the
    * record, for `judge` to fail them or parts of them. What is left of a send goes with a later step.
    */
-  reconsider(peer: Peer, judge: (outgoing: Outgoing, from: number, count: number) => void): void {
-    const sends = sendsOf(peer);
-    peer.abandoned();
+  reconsider(commands: Commands, judge: (outgoing: Outgoing, from: number, count: number) => void): void {
+    const sends = sendsOf(commands);
+    commands.abandoned();
     let from = 0;
     for (const [token, count] of sends) {
       const outgoing = this.askers.get(token) as Outgoing | undefined;
-      if (outgoing && peer.unsend(token)) {
+      if (outgoing && commands.unsend(token)) {
         this.askers.delete(token);
         judge(outgoing, from, count);
         if (outgoing.left) this.collecting.push(outgoing);
@@ -89,8 +102,8 @@ export class Desk {
   }
 
   /** Fails everyone the engine works for; `unknown` tells those whose sends were in the step under way. */
-  failAsked(peer: Peer, error: unknown, unknown: unknown): void {
-    const inStep = new Set(sendsOf(peer).map(([token]) => token));
+  failAsked(commands: Commands, error: unknown, unknown: unknown): void {
+    const inStep = new Set(sendsOf(commands).map(([token]) => token));
     const askers = [...this.askers];
     this.askers.clear();
     for (const [token, asker] of askers) asker.fail(inStep.has(token) ? unknown : error);
@@ -115,7 +128,7 @@ export class Desk {
 }
 
 /** Whose bodies the record under way has, and how many of each. */
-function sendsOf(peer: Peer): [token: number, count: number][] {
-  const flat = peer.sends();
+function sendsOf(commands: Commands): [token: number, count: number][] {
+  const flat = commands.sends();
   return Array.from({ length: flat.length / 2 }, (_, at) => [flat[2 * at], flat[2 * at + 1]]);
 }

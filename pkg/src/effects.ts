@@ -1,4 +1,7 @@
-/** The rows in which the engine tells what took effect. */
+/** The rows in which the engine tells what took effect, and who is told. */
+
+import type { Parcel } from "./parcel";
+import type { HeadersByIndex } from "./store";
 
 /** Numbers of one row. */
 export const WIDTH = 10;
@@ -22,6 +25,8 @@ export const FULL = 1;
 export const TOO_LARGE = 2;
 export const NO_QUEUE = 3;
 export const UNKNOWN = 4;
+/** Its sender called it off in time. */
+export const WITHDRAWN = 5;
 
 /** Ways to settle. */
 export const ACK = 0;
@@ -41,6 +46,18 @@ export interface Delivery {
   attempts: number;
   sent: number;
   chunk: number;
+}
+
+/** Messages of a delivery whose bodies lie in one parcel; without one, their bodies are gone. */
+export interface Part {
+  number: number;
+  index: number;
+  count: number;
+  parcel: Parcel | undefined;
+  /** The first one's place in the parcel. */
+  offset: number;
+  /** By place in the parcel. */
+  headers: HeadersByIndex | undefined;
 }
 
 /** Who asked for something: told what became of it, by token. */
@@ -76,6 +93,8 @@ export interface Handle {
   /** The queue's number in the journal; -1 while it is made anew. */
   id: number;
   policy: Float64Array;
+  /** Bodies of bytes are kept packed: no store will ask for them as values. */
+  readonly packs: boolean;
   deadLetterQueue: string | undefined;
   readonly onlookers: Set<Onlooker>;
   /** Set while the queue is made anew. */

@@ -1,13 +1,12 @@
 /** Looking into a queue, and moving its dead letters. */
 
 import type { Delivery, Handle } from "./effects";
-import { show } from "./errors";
+import { platformError, show } from "./errors";
 import type { Journal } from "./journal";
-import { queueName, refuseLater, whole } from "./options";
 import { messageId } from "./send";
-import type { MessageInfo, MessageState } from "./types";
+import type { MessageInfo, MessageState, QueueMetrics } from "./types";
 
-const STATES: MessageState[] = ["ready", "delayed", "leased", "dead"];
+export const STATES: MessageState[] = ["ready", "delayed", "leased", "dead"];
 
 /** As the engine tells it. */
 interface Info {
@@ -24,22 +23,26 @@ interface Info {
   lastError?: string;
 }
 
-export async function peek<Body>(journal: Journal, handle: Handle, options: { max?: number; state?: MessageState; groupId?: string }): Promise<MessageInfo<Body>[]> {
-  refuseLater(options, ["groupId"]);
-  const max = whole("max", options.max ?? 10, 1, 10_000);
-  const state = options.state === undefined ? -1 : STATES.indexOf(options.state);
-  if (options.state !== undefined && state < 0) throw new TypeError(`state must be one of ${STATES.map(show).join(", ")}, not ${show(options.state)}`);
-  await journal.fresh();
-  const infos = journal.peer.peek(handle.id, max, state, journal.clock.now()) as Info[];
+/** The metrics as the engine knows them; undefined when the queue is gone. */
+export async function metrics(journal: Journal, handle: Handle): Promise<QueueMetrics | undefined> {
+  const found = journal.peer.metrics(handle.id, journal.clock.now());
+  if (!found) return undefined;
+  const { oldestMessageTimestamp: oldest, ...rest } = found as Omit<QueueMetrics, "oldestMessageTimestamp"> & { oldestMessageTimestamp?: number };
+  const storageBytes = await journal.usage();
+  return { ...rest, ...(oldest !== undefined && { oldestMessageTimestamp: new Date(oldest) }), ...(storageBytes !== undefined && { storageBytes }) };
+}
+
+export async function peek(journal: Journal, handle: Handle, max: number, state: MessageState | undefined): Promise<MessageInfo[]> {
+  const infos = journal.peer.peek(handle.id, max, state === undefined ? -1 : STATES.indexOf(state), journal.clock.now()) as Info[];
   const places = infos.map(({ number, index, chunk }) => ({ number, index, count: 1, chunk }) as Delivery);
-  const loaded = await journal.loader.load(places);
+  const parts = await journal.load(places);
   return infos.flatMap((info, at) => {
-    const found = loaded[at];
-    return found ? [publicInfo<Body>(info, found.body as Body, found.headers)] : [];
+    const { parcel, offset, headers } = parts[at][0];
+    return parcel ? [publicInfo(info, parcel.body(offset, false), headers?.[offset])] : [];
   });
 }
 
-function publicInfo<Body>(info: Info, body: Body, headers: Readonly<Record<string, string>> | undefined): MessageInfo<Body> {
+function publicInfo(info: Info, body: unknown, headers: Readonly<Record<string, string>> | undefined): MessageInfo {
   const { number, index, state, sent, attempts, availableAt, leasedBy, leaseExpiresAt, reason, lastError } = info;
   return {
     id: messageId(number, index),
@@ -58,13 +61,9 @@ function publicInfo<Body>(info: Info, body: Body, headers: Readonly<Record<strin
 }
 
 /** Answers how many were moved. With a rate, so many a second, until all are or the queue is closed. */
-export async function redrive(journal: Journal, handle: Handle, options: { to?: string; max?: number; ratePerSecond?: number }, closed: AbortSignal): Promise<number> {
-  const max = options.max === undefined || options.max === Infinity ? 2 ** 40 : whole("max", options.max, 1, 2 ** 40);
-  const rate = options.ratePerSecond === undefined ? Infinity : whole("ratePerSecond", options.ratePerSecond, 1, 1_000_000);
-  const name = options.to === undefined ? undefined : queueName(options.to, "to");
-  await journal.fresh();
+export async function redrive(journal: Journal, handle: Handle, name: string | undefined, max: number, rate: number, closed: AbortSignal): Promise<number> {
   const to = name === undefined ? -1 : journal.peer.queue(name);
-  if (name !== undefined && to < 0) throw new DOMException(`there is no queue ${show(name)} to redrive to`, "NotFoundError");
+  if (name !== undefined && to < 0) throw platformError("NotFoundError", `there is no queue ${show(name)} to redrive to`);
   let moved = 0;
   while (moved < max) {
     const want = Math.min(max - moved, rate);

@@ -2,7 +2,7 @@
 
 import { closedError } from "./errors";
 import type { ReceivedMessage } from "./message";
-import type { LocalQueue } from "./queue";
+import type { OpenedQueue } from "./queue";
 import type { Message } from "./types";
 
 export class MessageIterator<Body> implements AsyncIterator<Message<Body>, undefined> {
@@ -10,14 +10,14 @@ export class MessageIterator<Body> implements AsyncIterator<Message<Body>, undef
   /** Handed to the loop and, as far as known, not settled. */
   private taken: ReceivedMessage<Body>[] = [];
 
-  constructor(private readonly queue: LocalQueue<Body>) {}
+  constructor(private readonly queue: OpenedQueue<Body>) {}
 
   async next(): Promise<IteratorResult<Message<Body>, undefined>> {
     const { signal } = this.ended;
     while (!signal.aborted && !this.queue.isClosed) {
       let message: ReceivedMessage<Body> | undefined;
       try {
-        [message] = await this.queue.take({ max: 1, leaseMs: 0, waitMs: Infinity, signal }, false);
+        [message] = await this.queue.take({ max: 1, leaseMs: 0, waitMs: Infinity, borrow: false, firstWins: false, signal });
       } catch (error) {
         if (signal.aborted || this.queue.isClosed) break;
         throw error;

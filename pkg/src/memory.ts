@@ -1,78 +1,123 @@
-/** The store of memory queues: bodies by record, gone with the context. There are no other peers, so no records are kept. */
+/** The journal of memory queues: gone with the context. There are no other peers, so no records are kept, and a step waits for nothing. */
 
-import { copy } from "./copy";
-import type { Append, Bodies, HeadersByIndex, Store, Tail } from "./store";
+import type { Load } from "./desk";
+import { publicError } from "./errors";
+import type { Delivery, Part } from "./effects";
+import { Journal } from "./journal";
+import type { Segment } from "./parcel";
+import { turn } from "./turn";
+import type { Clock } from "./types";
 
-interface Kept {
-  bodies: unknown[];
-  headers: HeadersByIndex | undefined;
-  chunk: number;
+/** The event loop turns after so long: timers and input must have their time. */
+const SLICE_MS = 8;
+
+/** The bodies of one record, and how many of them are still needed. */
+interface Kept extends Load {
   left: number;
 }
 
-export class MemoryStore implements Store {
+export class MemoryJournal extends Journal {
   readonly kind = "memory";
   readonly durability = "none";
-  private number = 0;
   private readonly kept = new Map<number, Kept>();
+  /** When the event loop must turn; 0: it has since the last step. Whoever is told may ask again in the same turn, for ever. */
+  private sliceEnd = 0;
 
-  async append(_from: number, decide: (tail: Tail | undefined) => Append | undefined): Promise<number> {
-    const step = decide(undefined);
-    if (!step) return 0;
-    const { bodies, headers, chunk } = step;
-    this.number += 1;
-    if (bodies.length) this.kept.set(this.number, { bodies, headers, chunk, left: bodies.length });
-    return this.number;
+  constructor(clock: Clock) {
+    super(clock, true);
   }
 
-  async read(): Promise<Tail> {
-    return { numbers: [], records: [], birth: 0 };
+  kick(): void {
+    this.wanted = true;
+    if (this.running || this.closed) return;
+    this.running = true;
+    queueMicrotask(() => this.run());
   }
 
-  /** Each reader gets its own copy: a handler may change what it is given, and a redelivery must not show that. */
-  async values(keys: number[]): Promise<(Bodies | undefined)[]> {
-    const values: (Bodies | undefined)[] = [];
-    for (let at = 0; at < keys.length; at += 2) {
-      const kept = this.kept.get(keys[at]);
-      const [from, to] = keys[at + 1] < 0 ? [0, Infinity] : [keys[at + 1] << (kept?.chunk ?? 0), (keys[at + 1] + 1) << (kept?.chunk ?? 0)];
-      values.push(kept && { bodies: kept.bodies.slice(from, to).map(copy), headers: shifted(kept.headers, from) });
+  private run(): void {
+    if (!this.sliceEnd) {
+      this.sliceEnd = performance.now() + SLICE_MS;
+      // Comes with the next turn.
+      setTimeout(() => (this.sliceEnd = 0));
     }
-    return values;
+    try {
+      do {
+        this.wanted = false;
+        if (!this.step()) continue;
+        this.wanted = true;
+        if (performance.now() > this.sliceEnd) return void turn().then(() => this.run());
+      } while (this.wanted && !this.closed);
+    } catch (error) {
+      // A trap: what was in memory is gone with the engine.
+      this.end(publicError(error));
+    }
+    this.running = false;
+    this.rest();
   }
 
-  forget(number: number, index: number, count: number): void {
+  /** One step; false when there is nothing to do. */
+  private step(): boolean {
+    const { peer, desk } = this;
+    desk.load(peer);
+    if (!this.decide()) return false;
+    const load = desk.bodies(peer);
+    const number = peer.base + 1;
+    if (load.count) this.kept.set(number, { ...load, left: load.count });
+    peer.committed(number);
+    this.tell();
+    return true;
+  }
+
+  protected setTimer(): void {
+    const waiting = this.peer.waiting();
+    // Only someone who waits keeps a program from ending.
+    this.alarm.set(this.peer.deadline(this.clock.now()), waiting, () => this.kick());
+  }
+
+  fresh(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  load(deliveries: Delivery[]): Part[][] {
+    return deliveries.map(({ number, index, count }) => {
+      const kept = this.kept.get(number);
+      return kept ? parts(kept, number, index, count) : [{ number, index, count, parcel: undefined, offset: 0, headers: undefined }];
+    });
+  }
+
+  protected override forget(number: number, count: number): void {
     const kept = this.kept.get(number);
     if (!kept) return;
     kept.left -= count;
     if (kept.left <= 0) this.kept.delete(number);
-    else kept.bodies.fill(undefined, index, index + count);
   }
-
-  async snapshot(): Promise<boolean> {
-    return false;
-  }
-
-  watch(): void {}
-  hint(): void {}
 
   async usage(): Promise<undefined> {
     return undefined;
   }
 
-  async refused(): Promise<number[]> {
-    return [];
-  }
-
-  async release(): Promise<boolean> {
-    return false;
-  }
-
-  close(): void {
+  protected override end(error: unknown): void {
+    super.end(error);
     this.kept.clear();
   }
 }
 
-function shifted(headers: HeadersByIndex | undefined, from: number): HeadersByIndex | undefined {
-  if (!headers || from === 0) return headers;
-  return Object.fromEntries(Object.entries(headers).map(([index, value]) => [Number(index) - from, value]));
+/** Cuts a delivery where parcels end. */
+function parts(kept: Kept, number: number, index: number, count: number): Part[] {
+  const found: Part[] = [];
+  let first = 0;
+  for (const segment of kept.segments) {
+    const from = Math.max(index, first);
+    const to = Math.min(index + count, first + segment.count);
+    if (from < to) found.push(part(segment, kept, number, from, to - from, first));
+    first += segment.count;
+    if (first >= index + count) break;
+  }
+  return found;
+}
+
+function part({ parcel, from }: Segment, { headers }: Kept, number: number, index: number, count: number, first: number): Part {
+  const offset = from + index - first;
+  const own = headers && Object.fromEntries(Array.from({ length: count }, (_, at) => [offset + at, headers[index + at]]));
+  return { number, index, count, parcel, offset, headers: own };
 }

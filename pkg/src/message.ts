@@ -1,106 +1,61 @@
 /** A received message, and what its receiver says of it. */
 
-import { LeaseLostError, notSupported, platformError, show } from "./errors";
+import { notSupported, platformError } from "./errors";
 import * as effect from "./effects";
-import type { Delivery, Settle } from "./effects";
-import type { Journal } from "./journal";
+import type { Settle } from "./effects";
+import type { Lease } from "./lease";
 import { seconds, text } from "./options";
 import { messageId } from "./send";
-import type { Message } from "./types";
+import type { Clock, Message } from "./types";
 
 const NONE: Readonly<Record<string, string>> = Object.freeze({});
-
 const VERBS: Record<Settle, string> = { 0: "acked", 1: "retried", 2: "dead-lettered", 3: "extended", 4: "released" };
-
-/** A settlement of neighbouring messages that is one command. */
-interface Shared {
-  kind: Settle;
-  grant: number;
-  number: number;
-  next: number;
-  count: number;
-  promise: Promise<Set<number> | undefined>;
-}
-
-/** Settlements of one journal: those of one moment that are alike and of neighbours are one command. */
-export class Settler {
-  private open: (Shared & { first: number; resolve: (lost: Set<number> | undefined) => void; reject: (error: unknown) => void; arg: number; text: string | undefined }) | undefined;
-
-  constructor(private readonly journal: Journal) {}
-
-  /** Resolves with the indices of those for which it did not stand. */
-  settle(kind: Settle, number: number, index: number, grant: number, arg = 0, note?: string): Promise<Set<number> | undefined> {
-    const { open } = this;
-    if (open && open.kind === kind && open.number === number && open.next === index && open.grant === grant && open.arg === arg && open.text === note) {
-      open.next += 1;
-      open.count += 1;
-      return open.promise;
-    }
-    this.flush();
-    let resolve!: (lost: Set<number> | undefined) => void;
-    let reject!: (error: unknown) => void;
-    const promise = new Promise<Set<number> | undefined>((yes, no) => ([resolve, reject] = [yes, no]));
-    promise.catch(() => undefined);
-    this.open = { kind, grant, number, first: index, next: index + 1, count: 1, promise, resolve, reject, arg, text: note };
-    queueMicrotask(() => this.flush());
-    return promise;
-  }
-
-  flush(): void {
-    const { open } = this;
-    if (!open) return;
-    this.open = undefined;
-    let lost: Set<number> | undefined;
-    const asker = {
-      lost(_number: number, index: number, count: number): void {
-        lost ??= new Set();
-        for (let at = 0; at < count; at += 1) lost.add(index + at);
-      },
-      done: () => open.resolve(lost),
-      fail: open.reject,
-    };
-    this.journal.ask(asker, (peer, token) => {
-      peer.settle(token, open.kind, open.number, open.first, open.count, open.grant, open.arg, open.text);
-      // A lease that is gone on the replica already is answered at once.
-    });
-  }
-}
+/** A body that was not looked at yet. */
+const UNREAD = Symbol();
 
 export class ReceivedMessage<Body> implements Message<Body> {
-  readonly priority = 0;
   /** What was said of it first. */
   said: Settle | undefined;
+  private value: unknown = UNREAD;
   private promise: Promise<void> | undefined;
   private controller: AbortController | undefined;
-  private unwatch: (() => void) | undefined;
-  private until: number;
+  /** When its lease ends, if not when the others' do. */
+  private extended = 0;
   private lost = false;
 
-  constructor(
-    private readonly journal: Journal,
-    private readonly settler: Settler,
-    private readonly held: Set<unknown>,
-    private readonly delivery: Delivery,
-    readonly index: number,
-    readonly body: Body,
-    readonly headers: Readonly<Record<string, string>> = NONE,
-    /** In a handler the first word counts and later ones are not heard; elsewhere another word is an error. */
-    private readonly firstWins: boolean,
-    private readonly closed: AbortSignal,
-  ) {
-    this.until = delivery.until;
-  }
+  constructor(readonly lease: Lease, private readonly place: number, private readonly clock: Clock) {}
 
   get id(): string {
-    return messageId(this.delivery.number, this.index);
+    return messageId(this.lease.part.number, this.index);
+  }
+
+  private get index(): number {
+    return this.lease.part.index + this.place;
   }
 
   get timestamp(): Date {
-    return new Date(this.delivery.sent);
+    return new Date(this.lease.sent);
+  }
+
+  get body(): Body {
+    if (this.value === UNREAD) {
+      const { part, lent } = this.lease;
+      this.value = part.parcel!.body(part.offset + this.place, lent);
+    }
+    return this.value as Body;
   }
 
   get attempts(): number {
-    return this.delivery.attempts;
+    return this.lease.attempts;
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    const { headers, offset } = this.lease.part;
+    return headers?.[offset + this.place] ?? NONE;
+  }
+
+  get priority(): number {
+    return 0;
   }
 
   get groupId(): undefined {
@@ -110,30 +65,34 @@ export class ReceivedMessage<Body> implements Message<Body> {
   get signal(): AbortSignal {
     if (!this.controller) {
       this.controller = new AbortController();
-      const { number, grant } = this.delivery;
-      this.unwatch = this.journal.loader.watch(number, this.index, grant, () => this.lose());
-      if (this.said === undefined && this.journal.clock.now() >= this.until) this.lose();
+      if (this.lost) this.controller.abort(this.leaseLost());
       else if (this.said === undefined) this.watchClock();
     }
     return this.controller.signal;
   }
 
+  private get until(): number {
+    return this.extended || this.lease.until;
+  }
+
   private watchClock(): void {
-    const { clock } = this.journal;
+    const { clock } = this;
+    if (clock.now() >= this.until) return this.lose();
     clock.setTimeout(() => {
-      if (this.said !== undefined) return;
-      if (clock.now() >= this.until) this.lose();
-      else this.watchClock();
+      if (this.said === undefined && !this.lost) this.watchClock();
     }, Math.min(Math.max(1, this.until - clock.now()), 2 ** 31 - 1));
   }
 
-  private lose(): void {
-    this.unwatch?.();
-    if (this.said === undefined) this.controller?.abort(this.leaseLost());
+  /** Its lease is over. */
+  lose(): void {
+    if (this.said !== undefined || this.lost) return;
+    this.lost = true;
+    this.lease.over(1);
+    this.controller?.abort(this.leaseLost());
   }
 
-  private leaseLost(): LeaseLostError {
-    return new LeaseLostError(`the lease of message ${this.id} ran out or was taken away: it is someone else's by now`);
+  private leaseLost(): Error {
+    return this.lease.lostError(this.index);
   }
 
   ack(): Promise<void> {
@@ -157,26 +116,20 @@ export class ReceivedMessage<Body> implements Message<Body> {
     }
   }
 
-  /** As `retry`, with the error that caused it. */
-  fail(error: unknown, delayMs = -1): Promise<void> {
-    const note = error instanceof Error ? `${error.name}: ${error.message}` : show(error);
-    return this.say(effect.RETRY, delayMs, note.slice(0, 512));
-  }
-
   async extend(duration: number): Promise<void> {
     const ms = seconds("seconds", duration, 0.001);
-    if (this.closed.aborted) throw this.closed.reason;
+    const { closed } = this.lease;
+    if (closed.aborted) throw closed.reason;
     if (this.said !== undefined) throw this.settled(effect.EXTEND);
-    const { number, grant } = this.delivery;
-    const lost = await this.settler.settle(effect.EXTEND, number, this.index, grant, ms);
+    const lost = await this.lease.say(effect.EXTEND, this.place, ms);
     if (lost?.has(this.index)) throw this.leaseLost();
-    this.until = this.journal.clock.now() + ms;
+    this.extended = this.clock.now() + ms;
   }
 
   /** The queue is closed: its receiver is told, and it goes back. */
   abandon(reason: unknown): void {
     this.controller?.abort(reason);
-    void this.release();
+    if (!this.lost) void this.release();
   }
 
   /** Gives it back as if it had not been taken. */
@@ -198,20 +151,19 @@ export class ReceivedMessage<Body> implements Message<Body> {
   }
 
   private say(kind: Settle, arg = 0, note?: string): Promise<void> {
-    if (this.closed.aborted && kind !== effect.RELEASE) return rejected(this.closed.reason);
-    if (this.promise) {
-      if (this.firstWins || this.said === kind) return this.promise;
+    const { closed, firstWins } = this.lease;
+    if (closed.aborted && kind !== effect.RELEASE) return rejected(closed.reason);
+    if (this.said !== undefined) {
+      if (firstWins || this.said === kind) return (this.promise ??= Promise.resolve());
       return rejected(this.settled(kind));
     }
     this.said = kind;
-    this.held.delete(this);
-    this.unwatch?.();
-    const { number, grant } = this.delivery;
-    const promise = this.settler.settle(kind, number, this.index, grant, arg, note).then((lost) => {
+    const promise = this.lease.say(kind, this.place, arg, note).then((lost) => {
       if (!lost?.has(this.index)) return;
       this.lost = true;
       throw this.leaseLost();
     });
+    if (!this.lost) this.lease.over(1);
     // It need not be awaited.
     promise.catch(() => undefined);
     return (this.promise = promise);

@@ -3,11 +3,13 @@
 import type { Handle } from "./effects";
 import { IndexedDb, loadEngine } from "./engine";
 import { PolicyMismatchError, notSupported, platformError, publicError, show } from "./errors";
-import { Journal } from "./journal";
-import { MemoryStore } from "./memory";
+import type { Journal } from "./journal";
+import { LocalBacking } from "./local";
+import { MemoryJournal } from "./memory";
 import { POLICY, clockOption, object, policyOptions, policyValue, queueName, refuseLater, schemaOption, signalOption, storageOption, systemClock, type PolicyOptions } from "./options";
-import { LocalQueue } from "./queue";
+import { OpenedQueue } from "./queue";
 import type { Store } from "./store";
+import { StoredJournal } from "./stored";
 import type { Clock, Queue, QueueInfo, QueueOptions, StorageOption, Topic, TopicOptions } from "./types";
 
 const DATABASE = "posthaste";
@@ -22,8 +24,7 @@ const opened = new Map<string, Opened>();
 const clocks = new WeakMap<object, number>();
 let clockCount = 0;
 
-async function openStore(storage: "memory" | "indexeddb"): Promise<Store> {
-  if (storage === "memory") return new MemoryStore();
+async function openStore(): Promise<Store> {
   if (typeof indexedDB === "undefined") throw platformError("NotSupportedError", `storage "indexeddb" needs IndexedDB, which this context does not have`);
   try {
     return (await IndexedDb.open(DATABASE)) as unknown as Store;
@@ -34,8 +35,8 @@ async function openStore(storage: "memory" | "indexeddb"): Promise<Store> {
 
 async function openJournal(storage: "memory" | "indexeddb", clock = systemClock): Promise<Journal> {
   await loadEngine();
-  const reopen = storage === "memory" ? undefined : () => openStore(storage);
-  const journal = new Journal(await openStore(storage), clock, reopen);
+  if (storage === "memory") return new MemoryJournal(clock);
+  const journal = new StoredJournal(await openStore(), clock, openStore);
   await journal.fresh();
   return journal;
 }
@@ -87,13 +88,8 @@ export async function openQueue<Body = unknown>(name: string, options: QueueOpti
     signal?.throwIfAborted();
     const handle = await handleOf(journal, name, policy);
     signal?.throwIfAborted();
-    if (options.durability === "strict") journal.strict = true;
-    const consuming = consumingLock(storage, name);
-    const done = async (): Promise<void> => {
-      consuming.release();
-      await release();
-    };
-    return new LocalQueue<Body>(name, journal, handle, options, done, consuming) as Queue<Body>;
+    if (options.durability === "strict" && journal instanceof StoredJournal) journal.strict = true;
+    return new OpenedQueue<Body>(name, new LocalBacking(journal, handle, consumingLock(storage, name), release), options) as Queue<Body>;
   } catch (error) {
     await release();
     throw publicError(error);
@@ -114,6 +110,7 @@ async function handleOf(journal: Journal, name: string, policy: PolicyOptions): 
     name,
     id,
     policy: journal.peer.policy(id),
+    packs: journal.kind === "memory",
     deadLetterQueue: journal.peer.deadLetterQueue(id),
     onlookers: new Set(),
     ready: undefined,
@@ -176,7 +173,7 @@ export async function listQueues(options: { storage?: StorageOption } = {}): Pro
       await journal.fresh();
       for (const name of journal.peer.names()) {
         const [backlogCount] = journal.peer.backlog(journal.peer.queue(name));
-        infos.push({ name, kind: "queue", storage: journal.store.kind, backlogCount });
+        infos.push({ name, kind: "queue", storage: journal.kind, backlogCount });
       }
     } finally {
       await release();
@@ -216,7 +213,7 @@ async function consumed(journal: Journal, id: number, name: string): Promise<boo
   const { leased } = journal.peer.metrics(id, journal.clock.now()) as { leased: number };
   if (leased > 0) return true;
   const locks = typeof navigator === "undefined" ? undefined : navigator.locks;
-  if (!locks || journal.store.kind === "memory") return [...(journal.handles.get(name)?.onlookers ?? [])].some((onlooker) => onlooker.consuming);
+  if (!locks || journal.kind === "memory") return [...(journal.handles.get(name)?.onlookers ?? [])].some((onlooker) => onlooker.consuming);
   const { held } = await locks.query();
   return held?.some((lock) => lock.name === lockName(name)) ?? false;
 }

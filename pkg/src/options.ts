@@ -1,6 +1,9 @@
 /** Checks what callers give. Errors show the bad value and say what would do. */
 
 import { notSupported, show } from "./errors";
+import type { Transferable } from "./platform";
+import type { Terms } from "./send";
+import type { Headers } from "./store";
 import type { Backoff, Clock, QueueOptions, SendOptions, StorageOption } from "./types";
 
 const NAME_MAX = 512;
@@ -158,9 +161,21 @@ export function refuseLater(options: object, names: string[]): void {
   }
 }
 
-export function sendOptions(options: SendOptions): { delayMs: number; expiresMs: number; key: string | undefined; headers: Readonly<Record<string, string>> | undefined } {
+/** Number and index of a message, as its id names them. */
+export function messageIdOption(id: unknown): [number: number, index: number] {
+  const [, number, index] = /^(\d{1,14})-(\d{1,7})$/.exec(text("id", id)) ?? [];
+  if (number === undefined) throw new TypeError(`id must be the id of a message, as send resolves with, not ${show(id)}`);
+  return [Number(number), Number(index)];
+}
+
+export interface Sending extends Terms {
+  headers: Headers | undefined;
+  transfer: Transferable[] | undefined;
+}
+
+export function sendOptions(options: SendOptions): Sending {
   refuseLater(options, options.priority === 0 ? ["groupId"] : ["groupId", "priority"]);
-  const { delaySeconds, expirationSeconds, idempotencyKey, headers } = options;
+  const { delaySeconds, expirationSeconds, idempotencyKey, headers, transfer } = options;
   if (idempotencyKey !== undefined) {
     const key = text("idempotencyKey", idempotencyKey);
     if (!key || key.length > KEY_MAX) throw new RangeError(`idempotencyKey must have 1 to ${KEY_MAX} characters, not ${key.length}: ${show(key)}`);
@@ -170,10 +185,11 @@ export function sendOptions(options: SendOptions): { delayMs: number; expiresMs:
     expiresMs: expirationSeconds === undefined ? 0 : seconds("expirationSeconds", expirationSeconds, 0.001),
     key: idempotencyKey,
     headers: headers === undefined ? undefined : checkedHeaders(headers),
+    transfer: transfer?.length ? transfer : undefined,
   };
 }
 
-function checkedHeaders(headers: Record<string, string>): Readonly<Record<string, string>> | undefined {
+export function checkedHeaders(headers: Record<string, string>): Headers | undefined {
   object("headers", headers);
   const names = Object.keys(headers);
   if (names.length > HEADERS_MAX) throw new RangeError(`a message may have ${HEADERS_MAX} headers, not ${names.length}`);

@@ -1,37 +1,39 @@
-/** A queue that lives here: the thin surface over its journal. */
+/** A queue as its users have it: the thin surface over what is behind it. */
 
+import type { Backing } from "./backing";
+import { checkedRequest, encode, ofBatch, validate } from "./body";
 import { LocalConsumer } from "./consumer";
-import { copiedBytes, copyBody } from "./copy";
-import type { Handle, Onlooker } from "./effects";
-import { closedError, notSupported, platformError, show } from "./errors";
-import { MessageIterator } from "./iterate";
-import type { Journal } from "./journal";
-import { ReceivedMessage, Settler } from "./message";
-import { object, seconds, sendOptions, signalOption, text, whole } from "./options";
-import { peek, redrive } from "./inspect";
-import { giveBack, receive, type Arrival, type Request } from "./receive";
 import { disposable } from "./dispose";
-import { Batch, messageId, sameTerms, SingleOutgoing, type Outgoing, type Receipt, type Terms } from "./send";
+import type { Onlooker } from "./effects";
+import { closedError, notSupported, platformError, show } from "./errors";
+import { STATES } from "./inspect";
+import { MessageIterator } from "./iterate";
+import type { ReceivedMessage } from "./message";
+import { messageIdOption, object, queueName, refuseLater, seconds, sendOptions, signalOption, whole } from "./options";
+import type { Transferable } from "./platform";
+import { receive, type Request } from "./receive";
+import { Batch, messageId, sameTerms, SingleOutgoing, type Outgoing, type Terms } from "./send";
+import type { Headers } from "./store";
 import { messageStream, writer } from "./streams";
 import type {
   BacklogMetrics, Consumer, ConsumerOptions, Message, MessageInfo, MessageSendRequest, MessageState, Queue, QueueHandler, QueueMetrics,
-  QueueOptions, ReceiveOptions, SendBatchOptions, SendBatchReceipt, SendOptions, SendReceipt, Serving, StandardSchemaV1,
+  QueueOptions, ReceiveOptions, SendBatchOptions, SendBatchReceipt, SendOptions, SendReceipt, Serving,
 } from "./types";
 
 /** Causes of a drop, as the engine numbers them. */
 const CAUSES = ["expired", "overflow", "purged", "noDeadLetterQueue"] as const;
 const EVENTS = new Set(["drain", "depth", "deadletter", "drop", "storage", "error"]);
 const EVENT_MESSAGES_MAX = 10_000;
+const EMPTY = Object.freeze({});
+const PLAIN: Terms = { delayMs: -1, expiresMs: 0, key: undefined };
 
-export class LocalQueue<Body> extends EventTarget implements Queue<Body>, Onlooker {
+export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onlooker {
   listening = false;
   /** Consumers and waiting receives. */
   private receivers = 0;
   private deleted: unknown;
-  private readonly held = new Set<ReceivedMessage<Body>>();
   private closing: Promise<void> | undefined;
   private readonly closed = new AbortController();
-  private readonly settler: Settler;
   private readonly consumers = new Set<Consumer>();
   /** Sends that more can still be added to. */
   private open: SingleOutgoing | undefined;
@@ -42,27 +44,14 @@ export class LocalQueue<Body> extends EventTarget implements Queue<Body>, Onlook
   private reading: ReadableStream<Message<Body>> | undefined;
   private hadBacklog = false;
 
-  constructor(
-    readonly name: string,
-    readonly journal: Journal,
-    readonly handle: Handle,
-    private readonly options: QueueOptions<Body>,
-    private readonly release: () => Promise<void>,
-    private readonly lock: { hold: () => void; release: () => void },
-  ) {
+  constructor(readonly name: string, readonly backing: Backing, private readonly options: QueueOptions<Body>) {
     super();
-    this.settler = new Settler(journal);
-    handle.onlookers.add(this);
+    backing.handle.onlookers.add(this);
     this.hadBacklog = this.backlog().metrics.backlogCount > 0;
   }
 
   get mode(): Queue["mode"] {
-    const { kind, durability } = this.journal.store;
-    return { storage: kind, durability: durability === "none" ? "none" : this.journal.strict ? "strict" : "relaxed", transport: "local" };
-  }
-
-  get visibilityMs(): number {
-    return this.handle.policy[0];
+    return this.backing.mode;
   }
 
   get isClosed(): boolean {
@@ -71,25 +60,24 @@ export class LocalQueue<Body> extends EventTarget implements Queue<Body>, Onlook
 
   /** It will never give a message again. */
   get isOver(): boolean {
-    return this.closing !== undefined || this.deleted !== undefined || this.journal.closed !== undefined;
+    return this.closing !== undefined || this.deleted !== undefined || this.backing.closed !== undefined;
   }
 
   get consuming(): boolean {
     return this.receivers > 0;
   }
 
-  /** While someone receives, the queue is not deleted under them. */
   private receiving(change: 1 | -1): void {
     this.receivers += change;
-    if (this.receivers === 0) this.lock.release();
-    else if (change === 1 && this.receivers === 1) this.lock.hold();
+    if (this.receivers === 0) this.backing.receiving(false);
+    else if (change === 1 && this.receivers === 1) this.backing.receiving(true);
   }
 
   /** Throws when the queue can't be used any more. */
   check(): void {
     if (this.deleted) throw this.deleted;
     if (this.closing) throw closedError(this.name);
-    if (this.journal.closed) throw this.journal.closed;
+    if (this.backing.closed) throw this.backing.closed;
   }
 
   /* ----------------------------------------------------------- sending */
@@ -97,54 +85,40 @@ export class LocalQueue<Body> extends EventTarget implements Queue<Body>, Onlook
   async send(body: Body, options: SendOptions = EMPTY): Promise<SendReceipt> {
     this.check();
     object("options", options);
-    if (options === EMPTY || Object.keys(options).length === 0) return this.put(body, PLAIN, undefined, undefined);
+    if (options === EMPTY || Object.keys(options).length === 0) {
+      return this.options.schema ? this.put((await this.checked([body]))[0], PLAIN, undefined, undefined) : this.put(body, PLAIN, undefined, undefined);
+    }
     const signal = signalOption(options.signal);
     signal?.throwIfAborted();
-    const { headers, ...terms } = sendOptions(options);
-    const encoded = encode(body, options);
-    if (!signal) return this.put(encoded, terms, headers, options.transfer);
-    return this.putWithSignal(encoded, terms, headers, options.transfer, signal);
+    const { headers, transfer, ...terms } = sendOptions(options);
+    let encoded = encode(body, options);
+    if (this.options.schema) [encoded] = await this.checked([encoded], signal);
+    return signal ? this.putWithSignal(encoded, terms, headers, transfer, signal) : this.put(encoded, terms, headers, transfer);
   }
 
-  private async put(body: unknown, terms: Terms, headers: Readonly<Record<string, string>> | undefined, transfer: Transferable[] | undefined): Promise<Receipt> {
-    let valid = body;
-    if (this.options.schema) {
-      [valid] = await this.validated([body]);
-      this.check();
-    }
-    const copied = copyBody(valid, transfer);
-    const bytes = copiedBytes();
-    return this.outgoing(terms).add(copied, bytes, headers);
-  }
-
-  private outgoing(terms: Terms): SingleOutgoing {
+  private put(body: unknown, terms: Terms, headers: Headers | undefined, transfer: Transferable[] | undefined): Promise<SendReceipt> {
     const { open } = this;
-    if (open && !open.departed && sameTerms(open.terms, terms)) return open;
-    const made = new SingleOutgoing(this, this.handle, terms, this.receiptMetrics);
+    if (open && !open.departed && sameTerms(open.terms, terms)) return open.add(body, headers, transfer);
+    const made = new SingleOutgoing(this, this.backing.handle, terms, this.receiptMetrics);
+    const receipt = made.add(body, headers, transfer);
     this.depart(made);
     if (terms.key === undefined) this.open = made;
-    return made;
+    return receipt;
   }
 
   /** Nothing sent later may join what was sent before this. */
   private depart(outgoing: Outgoing): void {
     this.open = undefined;
-    this.journal.depart(outgoing);
+    this.backing.depart(outgoing);
   }
 
-  private async putWithSignal(body: unknown, terms: Terms, headers: Readonly<Record<string, string>> | undefined, transfer: Transferable[] | undefined, signal: AbortSignal): Promise<Receipt> {
-    let valid = body;
-    if (this.options.schema) {
-      [valid] = await this.validated([body]);
-      signal.throwIfAborted();
-      this.check();
-    }
-    const outgoing = new SingleOutgoing(this, this.handle, terms, this.receiptMetrics);
-    const copied = copyBody(valid, transfer);
-    const receipt = outgoing.add(copied, copiedBytes(), headers);
+  private putWithSignal(body: unknown, terms: Terms, headers: Headers | undefined, transfer: Transferable[] | undefined, signal: AbortSignal): Promise<SendReceipt> {
+    const outgoing = new SingleOutgoing(this, this.backing.handle, terms, this.receiptMetrics);
+    const receipt = outgoing.add(body, headers, transfer);
     this.depart(outgoing);
     const abort = (): void => {
-      if (this.journal.recall(outgoing)) outgoing.fail(signal.reason);
+      outgoing.withdrawn = signal.reason;
+      if (this.backing.recall(outgoing)) outgoing.fail(signal.reason);
     };
     signal.addEventListener("abort", abort);
     return receipt.finally(() => signal.removeEventListener("abort", abort));
@@ -159,33 +133,35 @@ export class LocalQueue<Body> extends EventTarget implements Queue<Body>, Onlook
     const signal = signalOption(options.signal);
     signal?.throwIfAborted();
     const delayMs = options.delaySeconds === undefined ? -1 : seconds("delaySeconds", options.delaySeconds);
-    const batch = new Batch(this, this.handle);
+    const batch = new Batch(this, this.backing.handle, this.receiptMetrics);
     if (this.options.schema) {
       const requests = Array.from(messages, checkedRequest);
-      const valid = await this.validated(requests.map(({ body }) => body));
+      const valid = await this.checked(requests.map(({ body }) => body), signal);
       requests.forEach((request, at) => addToBatch(batch, request, valid[at], delayMs, at));
-      this.check();
-      signal?.throwIfAborted();
     } else {
       let at = 0;
       for (const message of messages) addToBatch(batch, checkedRequest(message, at), message.body, delayMs, at++);
     }
     if (batch.parts.length === 0) return { ids: [], metadata: this.receiptMetrics() };
     for (const part of batch.parts) this.depart(part);
+    if (!signal) return batch.receipt;
     const abort = (): void => {
-      if (batch.parts.every((part) => this.journal.recall(part))) batch.fail(signal?.reason);
+      for (const part of batch.parts) part.withdrawn = signal.reason;
+      if (batch.parts.every((part) => this.backing.recall(part))) batch.fail(signal.reason);
     };
-    signal?.addEventListener("abort", abort);
-    const ids = await batch.ids.finally(() => signal?.removeEventListener("abort", abort));
-    return { ids, metadata: this.receiptMetrics() };
+    signal.addEventListener("abort", abort);
+    return batch.receipt.finally(() => signal.removeEventListener("abort", abort));
   }
 
   /** What the schema makes of bodies. Those sent first come through first, however long the schema takes for each. */
-  private validated(bodies: unknown[]): Promise<unknown[]> {
+  private async checked(bodies: unknown[], signal?: AbortSignal): Promise<unknown[]> {
     const before = this.validating;
     const mine = Promise.all(bodies.map((body) => validate(this.options.schema, body)));
     this.validating = mine.then(() => before, () => before);
-    return before ? mine.finally(() => before) : mine;
+    const valid = await (before ? mine.finally(() => before) : mine);
+    this.check();
+    signal?.throwIfAborted();
+    return valid;
   }
 
   /** Backlog for receipts: looked up once a step, however many messages it brought. */
@@ -198,7 +174,7 @@ export class LocalQueue<Body> extends EventTarget implements Queue<Body>, Onlook
   };
 
   backlog(): { metrics: BacklogMetrics } {
-    const [backlogCount, backlogBytes, oldest] = this.journal.peer.backlog(this.handle.id);
+    const { 0: backlogCount, 1: backlogBytes, 2: oldest } = this.backing.backlog();
     return { metrics: { backlogCount, backlogBytes, ...(oldest >= 0 && { oldestMessageTimestamp: new Date(oldest) }) } };
   }
 
@@ -207,37 +183,25 @@ export class LocalQueue<Body> extends EventTarget implements Queue<Body>, Onlook
   async receive(options: ReceiveOptions = {}): Promise<Message<Body>[]> {
     this.check();
     object("options", options);
-    if (options.borrow) throw notSupported("the option borrow");
-    const request: Request = {
+    return this.take({
       max: whole("max", options.max ?? 1, 1, 65_536),
       waitMs: options.wait === Infinity ? Infinity : seconds("wait", options.wait ?? 0),
       leaseMs: options.visibilityTimeout === undefined ? 0 : seconds("visibilityTimeout", options.visibilityTimeout, 0.001),
+      borrow: options.borrow === true,
+      firstWins: false,
       signal: signalOption(options.signal),
-    };
-    return this.take(request, false);
+    });
   }
 
   /** As `receive`; ends when the queue is closed. */
-  async take(request: Request, firstWins: boolean): Promise<ReceivedMessage<Body>[]> {
+  async take(request: Request): Promise<ReceivedMessage<Body>[]> {
     this.receiving(1);
-    let arrivals: Arrival[];
     try {
-      arrivals = await receive(this.journal, this.handle, request, this.closed.signal);
+      const messages = await receive<Body>(this.backing, request, this.closed.signal);
+      return this.options.schema ? await this.sifted(messages) : messages;
     } finally {
       this.receiving(-1);
     }
-    if (this.closing) {
-      arrivals.forEach((arrival) => giveBack(this.journal, { ...arrival.delivery, index: arrival.index, count: 1 }));
-      throw this.closed.signal.reason;
-    }
-    const messages = arrivals.map((arrival) => this.message(arrival, firstWins));
-    return this.options.schema ? this.sifted(messages) : messages;
-  }
-
-  private message({ delivery, index, loaded }: Arrival, firstWins: boolean): ReceivedMessage<Body> {
-    const message = new ReceivedMessage(this.journal, this.settler, this.held as Set<unknown>, delivery, index, loaded.body as Body, loaded.headers, firstWins, this.closed.signal);
-    this.held.add(message);
-    return message;
   }
 
   /** What does not fit the schema never will: it goes to the dead letters. */
@@ -281,60 +245,54 @@ export class LocalQueue<Body> extends EventTarget implements Queue<Body>, Onlook
 
   async metrics(): Promise<QueueMetrics> {
     this.check();
-    await this.handle.ready;
-    await this.journal.fresh();
-    const found = this.journal.peer.metrics(this.handle.id, this.journal.clock.now());
+    const found = await this.backing.metrics();
     if (!found) throw platformError("NotFoundError", `the queue ${show(this.name)} was deleted`);
-    const { oldestMessageTimestamp: oldest, ...metrics } = found as Omit<QueueMetrics, "oldestMessageTimestamp"> & { oldestMessageTimestamp?: number };
-    const storageBytes = await this.journal.store.usage();
-    return { ...metrics, ...(oldest !== undefined && { oldestMessageTimestamp: new Date(oldest) }), ...(storageBytes !== undefined && { storageBytes }) };
+    return found;
   }
 
   async peek(options: { max?: number; state?: MessageState; groupId?: string } = {}): Promise<MessageInfo<Body>[]> {
     this.check();
     object("options", options);
-    await this.handle.ready;
-    return peek<Body>(this.journal, this.handle, options);
+    refuseLater(options, ["groupId"]);
+    const { state } = options;
+    if (state !== undefined && !STATES.includes(state)) throw new TypeError(`state must be one of ${STATES.map(show).join(", ")}, not ${show(state)}`);
+    return this.backing.peek(whole("max", options.max ?? 10, 1, 10_000), state) as Promise<MessageInfo<Body>[]>;
   }
 
   async cancel(id: string): Promise<boolean> {
     this.check();
-    const [, number, index] = /^(\d{1,14})-(\d{1,7})$/.exec(text("id", id)) ?? [];
-    if (number === undefined) throw new TypeError(`id must be the id of a message, as send resolves with, not ${show(id)}`);
-    await this.handle.ready;
-    await this.journal.fresh();
-    return (await this.journal.request((peer, token) => peer.cancel(token, this.handle.id, Number(number), Number(index)))) === 1;
+    const [number, index] = messageIdOption(id);
+    return this.backing.cancel(number, index);
   }
 
   async purge(): Promise<number> {
     this.check();
-    await this.handle.ready;
-    return this.journal.request((peer, token) => peer.purge(token, this.handle.id));
+    return this.backing.purge();
   }
 
   async pause(): Promise<void> {
     this.check();
-    await this.handle.ready;
-    await this.journal.request((peer, token) => peer.pause(token, this.handle.id, true));
+    await this.backing.pause(true);
   }
 
   async resume(): Promise<void> {
     this.check();
-    await this.handle.ready;
-    await this.journal.request((peer, token) => peer.pause(token, this.handle.id, false));
+    await this.backing.pause(false);
   }
 
   async redrive(options: { to?: string; max?: number; ratePerSecond?: number } = {}): Promise<number> {
     this.check();
     object("options", options);
-    await this.handle.ready;
-    return redrive(this.journal, this.handle, options, this.closed.signal);
+    const max = options.max === undefined || options.max === Infinity ? 2 ** 40 : whole("max", options.max, 1, 2 ** 40);
+    const rate = options.ratePerSecond === undefined ? Infinity : whole("ratePerSecond", options.ratePerSecond, 1, 1_000_000);
+    const to = options.to === undefined ? undefined : queueName(options.to, "to");
+    return this.backing.redrive(to, max, rate, this.closed.signal);
   }
 
   async flush(options: { signal?: AbortSignal } = {}): Promise<void> {
     this.check();
     object("options", options);
-    await this.journal.flushed(signalOption(options.signal));
+    await this.backing.flushed(signalOption(options.signal));
   }
 
   /* ------------------------------------------------------------- later */
@@ -355,19 +313,16 @@ export class LocalQueue<Body> extends EventTarget implements Queue<Body>, Onlook
 
   override addEventListener(type: string, listener: EventListenerOrEventListenerObject | ((event: never) => void) | null, options?: AddEventListenerOptions | boolean): void {
     super.addEventListener(type, listener as EventListenerOrEventListenerObject | null, options);
-    if (EVENTS.has(type)) {
-      this.listening = true;
-      this.journal.kick();
-    }
+    if (!EVENTS.has(type)) return;
+    this.listening = true;
+    this.backing.listen();
   }
 
   depth(backlog: number): void {
-    if (!this.listening) {
-      this.hadBacklog = backlog > 0;
-      return;
+    if (this.listening) {
+      this.dispatchEvent(new Event("depth"));
+      if (backlog === 0 && this.hadBacklog) this.dispatchEvent(new Event("drain"));
     }
-    this.dispatchEvent(new Event("depth"));
-    if (backlog === 0 && this.hadBacklog) this.dispatchEvent(new Event("drain"));
     this.hadBacklog = backlog > 0;
   }
 
@@ -394,17 +349,17 @@ export class LocalQueue<Body> extends EventTarget implements Queue<Body>, Onlook
     this.deleted = platformError("NotFoundError", `the queue ${show(this.name)} was deleted`);
     this.report(this.deleted);
     this.closed.abort(this.deleted);
-    this.journal.fail(this.handle, this.deleted);
+    this.backing.fail(this.backing.handle, this.deleted);
   }
 
   error(error: unknown): void {
     this.report(error);
-    if (this.journal.closed) this.closed.abort(this.journal.closed);
+    if (this.backing.closed) this.closed.abort(this.backing.closed);
   }
 
   /** An "error" event: what went wrong and has no promise to reject. */
   report(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error);
+    const message = error instanceof Error ? error.message : show(error);
     const event = typeof ErrorEvent === "function" ? new ErrorEvent("error", { error, message }) : Object.assign(new Event("error"), { error, message });
     this.dispatchEvent(event);
   }
@@ -416,78 +371,29 @@ export class LocalQueue<Body> extends EventTarget implements Queue<Body>, Onlook
   }
 
   private async end(): Promise<void> {
+    const { backing, closed } = this;
     for (const consumer of this.consumers) void consumer.stop();
-    this.closed.abort(closedError(this.name));
+    closed.abort(closedError(this.name));
     await Promise.all([...this.consumers].map((consumer) => consumer.stop()));
-    for (const message of [...this.held]) message.abandon(this.closed.signal.reason);
-    this.settler.flush();
-    if (!this.journal.closed) await this.journal.flushed().catch(() => undefined);
-    this.journal.fail(this, closedError(this.name));
-    this.handle.onlookers.delete(this);
-    this.lock.release();
-    await this.release();
+    for (const lease of backing.leases.of(closed.signal)) for (const message of lease.messages) if (message.said === undefined) message.abandon(closed.signal.reason);
+    backing.leases.flush();
+    if (!backing.closed) await backing.flushed().catch(() => undefined);
+    backing.fail(this, closedError(this.name));
+    await backing.release(this);
   }
 
   declare [Symbol.asyncDispose]: () => Promise<void>;
 }
 
-disposable(LocalQueue.prototype, (queue) => queue.close());
-
-const EMPTY = Object.freeze({});
-const PLAIN: Terms = { delayMs: -1, expiresMs: 0, key: undefined };
-
-/** A body as its content type asks; left out, it is cloned as it is. */
-function encode(body: unknown, { contentType }: SendOptions | MessageSendRequest): unknown {
-  switch (contentType) {
-    case undefined:
-    case "v8":
-      return body;
-    case "text":
-      if (typeof body !== "string") throw new TypeError(`a body of contentType "text" must be a string, not ${show(body)}`);
-      return body;
-    case "bytes":
-      if (body instanceof ArrayBuffer) return body;
-      if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice().buffer;
-      throw new TypeError(`a body of contentType "bytes" must be an ArrayBuffer or a view of one, not ${show(body)}`);
-    case "json": {
-      const json = JSON.stringify(body) as string | undefined;
-      if (json === undefined) throw new TypeError(`a body of contentType "json" must be what JSON can say, not ${show(body)}`);
-      return JSON.parse(json);
-    }
-    default:
-      throw new TypeError(`contentType must be "json", "text", "bytes" or "v8", not ${show(contentType)}`);
-  }
-}
-
-function checkedRequest<Body>(message: MessageSendRequest<Body>, at: number): MessageSendRequest<Body> {
-  if (typeof message === "object" && message !== null && "body" in message) return message;
-  throw new TypeError(`message ${at} of the batch must be an object with a body, not ${show(message)}`);
-}
+disposable(OpenedQueue.prototype, (queue) => queue.close());
 
 /** `delayMs`: of those that name none; -1: the queue's. */
 function addToBatch(batch: Batch, request: MessageSendRequest, body: unknown, delayMs: number, at: number): void {
   try {
-    const { headers, ...terms } = sendOptions(request);
+    const { headers, transfer, ...terms } = sendOptions(request);
     if (terms.delayMs < 0) terms.delayMs = delayMs;
-    const copied = copyBody(encode(body, request), request.transfer);
-    batch.add(copied, copiedBytes(), terms, headers);
+    batch.add(encode(body, request), terms, headers, transfer);
   } catch (error) {
     throw ofBatch(error, at);
   }
 }
-
-async function validate(schema: StandardSchemaV1 | undefined, body: unknown): Promise<unknown> {
-  const result = (await schema?.["~standard"].validate(body)) as { value?: unknown; issues?: readonly { message: string }[] };
-  if (!result.issues) return result.value;
-  throw new TypeError(`the body ${show(body)} does not fit the schema: ${result.issues.map((issue) => issue.message).join("; ")}`);
-}
-
-/** An error that says which message of a batch it is about. */
-function ofBatch(error: unknown, at: number): unknown {
-  const { name, message } = error as Error;
-  const text = `message ${at} of the batch: ${message}`;
-  if (error instanceof DOMException) return new DOMException(text, name);
-  if (error instanceof RangeError) return new RangeError(text, { cause: error });
-  return error instanceof TypeError ? new TypeError(text, { cause: error }) : error;
-}
-

@@ -1,10 +1,10 @@
-/** Receiving: one request for messages, from the question to the loaded bodies. */
+/** Receiving: one request for messages, from the question to their bodies. */
 
+import type { Backing } from "./backing";
 import type { Asker, Delivery } from "./effects";
 import * as effect from "./effects";
-import type { Journal } from "./journal";
-import type { Handle } from "./effects";
-import type { Loaded } from "./loader";
+import { Lease } from "./lease";
+import { ReceivedMessage } from "./message";
 
 export interface Request {
   max: number;
@@ -12,58 +12,66 @@ export interface Request {
   leaseMs: number;
   /** Milliseconds to wait for the first message; Infinity: until the signal. */
   waitMs: number;
+  /** Byte bodies may be views of lent memory. */
+  borrow: boolean;
+  /** In a handler the first word on a message counts. */
+  firstWins: boolean;
   signal?: AbortSignal;
 }
 
-export interface Arrival {
-  delivery: Delivery;
-  index: number;
-  loaded: Loaded;
-}
-
 /** Messages under a lease, oldest first; empty: none came in time. Rejects with the signal's reason when it aborts. */
-export async function receive(journal: Journal, handle: Handle, request: Request, closed: AbortSignal): Promise<Arrival[]> {
+export async function receive<Body>(backing: Backing, request: Request, closed: AbortSignal): Promise<ReceivedMessage<Body>[]> {
   request.signal?.throwIfAborted();
-  await handle.ready;
-  if (request.waitMs === 0) await journal.fresh();
-  const deliveries = await lease(journal, handle, request, closed);
-  const loaded = await journal.loader.load(deliveries);
-  const arrivals: Arrival[] = [];
-  let at = 0;
-  for (const delivery of deliveries) {
-    for (let place = 0; place < delivery.count; place += 1, at += 1) {
-      const index = delivery.index + place;
-      const body = loaded[at];
-      if (body) arrivals.push({ delivery, index, loaded: body });
-      else missing(journal, delivery, index);
+  await backing.handle.ready;
+  if (request.waitMs === 0) await backing.fresh();
+  const deliveries = await lease(backing, request, closed);
+  if (!deliveries.length) return [];
+  const loading = backing.load(deliveries);
+  const parts = Array.isArray(loading) ? loading : await loading;
+  const messages: ReceivedMessage<Body>[] = [];
+  deliveries.forEach((delivery, at) => {
+    for (const part of parts[at]) {
+      if (!part.parcel) missing(backing, part.number, part.index, part.count, delivery.grant);
+      else if (closed.aborted) backing.leases.giveBack({ ...delivery, ...part });
+      else hold(backing, part, delivery, request, closed, messages as ReceivedMessage<unknown>[]);
     }
-  }
-  return arrivals;
-}
-
-/** A body that is not there any more: its message was settled elsewhere meanwhile, or the storage is damaged. */
-function missing(journal: Journal, { number, grant }: Delivery, index: number): void {
-  journal.ask({ fail: () => undefined }, (peer, token) => {
-    peer.settle(token, effect.DEAD_LETTER, number, index, 1, grant, 0, "its body is missing from the storage");
   });
+  closed.throwIfAborted();
+  return messages;
 }
 
-async function lease(journal: Journal, handle: Handle, { max, leaseMs, waitMs, signal }: Request, closed: AbortSignal): Promise<Delivery[]> {
+function hold(backing: Backing, part: effect.Part, { grant, until, attempts, sent }: Delivery, { firstWins, borrow }: Request, closed: AbortSignal, messages: ReceivedMessage<unknown>[]): void {
+  const held = new Lease(backing.leases, part, grant, until, attempts, sent, firstWins, borrow, closed);
+  for (let place = 0; place < part.count; place += 1) {
+    const message = new ReceivedMessage(held, place, backing.clock);
+    held.messages.push(message);
+    messages.push(message);
+  }
+  backing.leases.add(held);
+}
+
+/** Bodies that are not there any more: their messages were settled elsewhere meanwhile, or the storage is damaged. */
+function missing(backing: Backing, number: number, index: number, count: number, grant: number): void {
+  void backing.leases.settle(effect.DEAD_LETTER, number, index, count, grant, 0, "its body is missing from the storage");
+}
+
+async function lease(backing: Backing, { max, leaseMs, waitMs, signal }: Request, closed: AbortSignal): Promise<Delivery[]> {
   signal?.throwIfAborted();
   closed.throwIfAborted();
+  const { clock } = backing;
   return new Promise((resolve, reject) => {
     const deliveries: Delivery[] = [];
     let timer: unknown;
     let over = false;
     const end = (): void => {
       over = true;
-      if (timer !== undefined) journal.clock.clearTimeout(timer);
+      if (timer !== undefined) clock.clearTimeout(timer);
       signal?.removeEventListener("abort", abort);
       closed.removeEventListener("abort", abort);
     };
     const asker: Asker = {
       delivered(delivery) {
-        if (over) giveBack(journal, delivery);
+        if (over) backing.leases.giveBack(delivery);
         else deliveries.push(delivery);
       },
       received() {
@@ -76,28 +84,20 @@ async function lease(journal: Journal, handle: Handle, { max, leaseMs, waitMs, s
         reject(error);
       },
     };
-    const token = journal.ask(asker, (peer, token) => {
-      const now = journal.clock.now();
-      peer.receive(token, handle.id, max, leaseMs, waitMs > 0, now);
+    const token = backing.ask(asker, (commands, token) => {
+      commands.receive(token, backing.handle.id, max, leaseMs, waitMs > 0, clock.now());
     });
     const abort = (): void => {
       end();
-      deliveries.forEach((delivery) => giveBack(journal, delivery));
-      journal.stopWaiting(token);
+      deliveries.forEach((delivery) => backing.leases.giveBack(delivery));
+      backing.stopWaiting(token);
       reject(signal?.aborted ? signal.reason : closed.reason);
     };
     if (over) return;
     signal?.addEventListener("abort", abort);
     closed.addEventListener("abort", abort);
     if (waitMs > 0 && waitMs < Infinity) {
-      timer = journal.clock.setTimeout(() => journal.stopWaiting(token), Math.min(waitMs, 2 ** 31 - 1));
+      timer = clock.setTimeout(() => backing.stopWaiting(token), Math.min(waitMs, 2 ** 31 - 1));
     }
-  });
-}
-
-/** As if it had never been taken. */
-export function giveBack(journal: Journal, { number, index, count, grant }: Delivery): void {
-  journal.ask({ fail: () => undefined }, (peer, token) => {
-    peer.settle(token, effect.RELEASE, number, index, count, grant, 0, undefined);
   });
 }

@@ -1,15 +1,11 @@
 /** Sends on their way: those of one moment with the same options are one command of the engine. */
 
 import { MessageTooLargeError, QueueFullError, StorageLostError, platformError, show } from "./errors";
-import { FULL, TOO_LARGE, UNKNOWN, type Asker, type Handle } from "./effects";
-import type { HeadersByIndex } from "./store";
-import type { BacklogMetrics } from "./types";
-
-export interface Receipt {
-  id: string;
-  duplicate: boolean;
-  metadata: { metrics: BacklogMetrics };
-}
+import { FULL, TOO_LARGE, UNKNOWN, WITHDRAWN, type Asker, type Handle } from "./effects";
+import { formOf, parcelFor, type Filling, type Parcel, type Segment } from "./parcel";
+import type { Transferable } from "./platform";
+import type { Headers, HeadersByIndex } from "./store";
+import type { BacklogMetrics, SendBatchReceipt, SendReceipt } from "./types";
 
 /** What the messages of one command have in common. */
 export interface Terms {
@@ -30,13 +26,14 @@ type Metrics = () => { metrics: BacklogMetrics };
 /** Messages of one send command, oldest first. Subclasses know who waits for them. */
 export abstract class Outgoing implements Asker {
   count = 0;
-  bytes = 0;
   /** In the engine's hands: nothing more may be added. */
   departed = false;
+  /** What to reject with, once its sender has called it off. */
+  withdrawn: unknown;
   /** How many were accepted or refused. */
   protected over = 0;
-  protected readonly bodies: unknown[] = [];
-  protected headers: (Readonly<Record<string, string>> | undefined)[] | undefined;
+  readonly parcels: Parcel[] = [];
+  protected headers: (Headers | undefined)[] | undefined;
 
   /** `owner`: who to fail with. */
   constructor(readonly owner: unknown, readonly handle: Handle, readonly terms: Terms) {}
@@ -46,33 +43,56 @@ export abstract class Outgoing implements Asker {
     return [0, 0, 0];
   }
 
-  protected push(body: unknown, bytes: number, headers: Readonly<Record<string, string>> | undefined): void {
-    if (headers) (this.headers ??= [])[this.count] = headers;
-    this.bodies.push(body);
-    this.count += 1;
-    this.bytes += bytes;
+  /** Estimated bytes of the bodies. */
+  get bytes(): number {
+    return (this.parcels as Filling[]).reduce((sum, parcel) => sum + parcel.bytes, 0);
   }
 
   get left(): number {
     return this.count - this.over;
   }
 
-  /** Adds the next `count` messages to a record's bodies; answers whether any has headers. */
-  load(count: number, bodies: unknown[], headers: HeadersByIndex): boolean {
-    let some = false;
-    for (let at = this.over; at < this.over + count; at += 1) {
-      const own = this.headers?.[at];
-      if (own) {
-        headers[bodies.length] = own;
-        some = true;
+  /** Adds a copy of the body, after those that are here. */
+  protected push(body: unknown, headers: Headers | undefined, transfer: Transferable[] | undefined): void {
+    const form = formOf(body);
+    let parcel = this.parcels.at(-1) as Filling | undefined;
+    if (!parcel || (parcel.form !== form && this.handle.packs) || !parcel.add(body, transfer)) {
+      parcel = parcelFor(form, this.handle.packs);
+      parcel.add(body, transfer);
+      this.parcels.push(parcel);
+    }
+    if (headers) (this.headers ??= [])[this.count] = headers;
+    this.count += 1;
+  }
+
+  /** The next `count` messages. */
+  segments(count: number): Segment[] {
+    const segments: Segment[] = [];
+    let [first, left] = [this.over, count];
+    for (const parcel of this.parcels) {
+      const taken = Math.min(left, parcel.count - first);
+      if (taken > 0) {
+        segments.push({ parcel, from: first, count: taken });
+        left -= taken;
       }
-      bodies.push(this.bodies[at]);
+      first = Math.max(0, first - parcel.count);
+      if (left === 0) break;
+    }
+    return segments;
+  }
+
+  /** Adds the headers of the next `count` messages; answers whether there are any. */
+  addHeaders(count: number, headers: HeadersByIndex, index: number): boolean {
+    let some = false;
+    for (let at = 0; this.headers && at < count; at += 1) {
+      const own = this.headers[this.over + at];
+      if (own) headers[index + at] = own;
+      some ||= own !== undefined;
     }
     return some;
   }
 
   protected end(count: number): void {
-    this.bodies.fill(undefined, this.over, this.over + count);
     this.over += count;
   }
 
@@ -82,89 +102,121 @@ export abstract class Outgoing implements Asker {
   abstract fail(error: unknown): void;
   /** Takes out messages whose bodies the store can't hold, by place among those not over yet. */
   abstract without(places: number[]): void;
+
+  /** Drops the bodies at these places, of all that were added. */
+  protected remove(places: number[]): void {
+    let first = 0;
+    for (const parcel of this.parcels as Filling[]) {
+      const { count } = parcel;
+      parcel.remove(places.filter((place) => place >= first && place < first + count).map((place) => place - first));
+      first += count;
+    }
+    for (const place of places.toSorted((a, b) => b - a)) this.headers?.splice(place, 1);
+    this.count -= places.length;
+  }
+}
+
+/** Where a message went: its id is text only for who asks. */
+class Receipt implements SendReceipt {
+  constructor(private readonly number: number, private readonly index: number, readonly duplicate: boolean, readonly metadata: { metrics: BacklogMetrics }) {}
+
+  get id(): string {
+    return messageId(this.number, this.index);
+  }
 }
 
 /** Sends that each have a promise. */
 export class SingleOutgoing extends Outgoing {
-  private readonly resolves: ((receipt: Receipt) => void)[] = [];
-  private readonly rejects: ((error: unknown) => void)[] = [];
+  /** Resolved with a rejection where there is no receipt: one closure a send is enough. */
+  private readonly resolves: ((receipt: SendReceipt | Promise<never>) => void)[] = [];
 
   constructor(owner: unknown, handle: Handle, terms: Terms, private readonly metrics: Metrics) {
     super(owner, handle, terms);
   }
 
-  add(body: unknown, bytes: number, headers: Readonly<Record<string, string>> | undefined): Promise<Receipt> {
-    this.push(body, bytes, headers);
-    return new Promise((resolve, reject) => {
-      this.resolves.push(resolve);
-      this.rejects.push(reject);
-    });
+  add(body: unknown, headers: Headers | undefined, transfer: Transferable[] | undefined): Promise<SendReceipt> {
+    this.push(body, headers, transfer);
+    return new Promise((resolve) => this.resolves.push(resolve));
   }
 
   sent(number: number, index: number, count: number): void {
     const metadata = this.metrics();
-    for (let at = 0; at < count; at += 1) {
-      this.resolves[this.over + at]({ id: messageId(number, index + at), duplicate: false, metadata });
-    }
+    for (let at = 0; at < count; at += 1) this.resolves[this.over + at](new Receipt(number, index + at, false, metadata));
     this.end(count);
   }
 
   duplicate(number: number, index: number): void {
-    this.resolves[this.over]({ id: messageId(number, index), duplicate: true, metadata: this.metrics() });
+    this.resolves[this.over](new Receipt(number, index, true, this.metrics()));
     this.end(1);
   }
 
   refused(why: number, count: number): void {
-    const error = refusal(why, this.handle.name);
-    for (let at = 0; at < count; at += 1) this.rejects[this.over + at](error);
+    const error = this.refusal(why);
+    for (let at = 0; at < count; at += 1) this.resolves[this.over + at](Promise.reject(error));
     this.end(count);
   }
 
+  private refusal(why: number): unknown {
+    return refusal(why, this);
+  }
+
   fail(error: unknown): void {
-    for (let at = this.over; at < this.count; at += 1) this.rejects[at](error);
+    for (let at = this.over; at < this.count; at += 1) this.resolves[at](Promise.reject(error));
     this.over = this.count;
   }
 
   without(places: number[]): void {
-    for (const place of places.toSorted((a, b) => b - a)) {
-      const at = this.over + place;
-      this.rejects[at](unstorableError());
-      for (const list of [this.bodies, this.headers, this.resolves, this.rejects]) list?.splice(at, 1);
-      this.count -= 1;
+    const all = places.map((place) => this.over + place).toSorted((a, b) => b - a);
+    this.remove(all);
+    for (const at of all) {
+      this.resolves[at](Promise.reject(unstorableError()));
+      this.resolves.splice(at, 1);
     }
+  }
+}
+
+/** Where the messages of a batch went, as runs. */
+class BatchReceipt implements SendBatchReceipt {
+  private made: string[] | undefined;
+
+  constructor(private readonly runs: { number: number; index: number; count: number }[], readonly metadata: { metrics: BacklogMetrics }) {}
+
+  get ids(): string[] {
+    return (this.made ??= this.runs.flatMap(({ number, index, count }) => Array.from({ length: count }, (_, at) => messageId(number, index + at))));
   }
 }
 
 /** All or nothing: one promise for all. Messages with terms of their own are parts of one batch. */
 export class Batch {
   readonly parts: BatchPart[] = [];
-  readonly ids: Promise<string[]>;
-  private readonly collected: string[] = [];
+  readonly receipt: Promise<SendBatchReceipt>;
+  private readonly runs: { place: number; number: number; index: number; count: number }[] = [];
   private left = 0;
-  private resolve!: (ids: string[]) => void;
+  private resolve!: (receipt: SendBatchReceipt) => void;
   private reject!: (error: unknown) => void;
 
-  constructor(private readonly owner: unknown, private readonly handle: Handle) {
-    this.ids = new Promise((resolve, reject) => {
+  constructor(private readonly owner: unknown, private readonly handle: Handle, private readonly metrics: Metrics) {
+    this.receipt = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
     });
-    this.ids.catch(() => undefined);
   }
 
-  add(body: unknown, bytes: number, terms: Terms, headers: Readonly<Record<string, string>> | undefined): void {
+  add(body: unknown, terms: Terms, headers: Headers | undefined, transfer: Transferable[] | undefined): void {
     let part = this.parts.at(-1);
     if (!part || part.terms.key !== undefined || !sameTerms(part.terms, terms)) {
       this.parts.push((part = new BatchPart(this.owner, this.handle, terms, this, this.left)));
     }
-    part.add(body, bytes, headers);
+    part.add(body, headers, transfer);
     this.left += 1;
   }
 
   accepted(place: number, number: number, index: number, count: number): void {
-    for (let at = 0; at < count; at += 1) this.collected[place + at] = messageId(number, index + at);
+    this.runs.push({ place, number, index, count });
     this.left -= count;
-    if (this.left === 0) this.resolve(this.collected);
+    if (this.left > 0) return;
+    this.runs.sort((a, b) => a.place - b.place);
+    this.resolve(new BatchReceipt(this.runs, this.metrics()));
   }
 
   fail(error: unknown): void {
@@ -177,8 +229,8 @@ export class BatchPart extends Outgoing {
     super(owner, handle, terms);
   }
 
-  add(body: unknown, bytes: number, headers: Readonly<Record<string, string>> | undefined): void {
-    this.push(body, bytes, headers);
+  add(body: unknown, headers: Headers | undefined, transfer: Transferable[] | undefined): void {
+    this.push(body, headers, transfer);
   }
 
   override whole(): [kind: number, more: number, bytes: number] {
@@ -197,7 +249,7 @@ export class BatchPart extends Outgoing {
   }
 
   refused(why: number, count: number): void {
-    this.batch.fail(refusal(why, this.handle.name));
+    this.batch.fail(refusal(why, this));
     this.end(count);
   }
 
@@ -220,15 +272,18 @@ export function unstorableError(): DOMException {
   return platformError("DataCloneError", "the storage can't hold the body: it can be cloned, but not stored (shared memory, a wasm module)");
 }
 
-function refusal(why: number, queue: string): unknown {
+function refusal(why: number, { handle, withdrawn }: Outgoing): unknown {
+  const name = show(handle.name);
   switch (why) {
     case FULL:
-      return new QueueFullError(`the queue ${show(queue)} is full; its overflow policy is "reject"`);
+      return new QueueFullError(`the queue ${name} is full; its overflow policy is "reject"`);
     case TOO_LARGE:
-      return new MessageTooLargeError(`more than the capacity of the queue ${show(queue)} in one piece`);
+      return new MessageTooLargeError(`more than the capacity of the queue ${name} in one piece`);
     case UNKNOWN:
       return new StorageLostError("it can't be known any more whether the message was stored", true);
+    case WITHDRAWN:
+      return withdrawn;
     default:
-      return platformError("NotFoundError", `the queue ${show(queue)} was deleted`);
+      return platformError("NotFoundError", `the queue ${name} was deleted`);
   }
 }

@@ -1,7 +1,8 @@
-/** What a store does: keep a journal. Memory, IndexedDB and the runtimes' stores are this; nothing else touches bodies at rest. */
+/** What a store does: keep a journal. IndexedDB and the runtimes' stores are this; nothing else touches bodies at rest. */
 
+export type Headers = Readonly<Record<string, string>>;
 /** Headers of the messages that have some, by index. */
-export type HeadersByIndex = Record<number, Readonly<Record<string, string>>>;
+export type HeadersByIndex = Record<number, Headers>;
 
 /** What others wrote. */
 export interface Tail {
@@ -32,7 +33,8 @@ export interface Bodies {
 
 export interface Store {
   readonly kind: string;
-  readonly durability: "none" | "relaxed" | "strict";
+  /** The most it can give. */
+  readonly durability: "relaxed" | "strict";
   /**
    * One atomic step. `from` 0: `decide` is called with an empty tail; else with everything from number `from` on, read
    * in the same step. It answers synchronously, undefined to write nothing. Resolves after the commit with the record's
@@ -54,6 +56,4 @@ export interface Store {
   /** Gives up the room that is kept for steps in a full storage; false: there is none left. */
   release(): Promise<boolean>;
   close(): void;
-  /** These bodies are not needed any more. Only stores without other peers have it. */
-  forget?(number: number, index: number, count: number): void;
 }

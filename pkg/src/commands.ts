@@ -1,0 +1,14 @@
+/** What can be asked of an engine, here or at the other end of a port. Answers come as rows, by token. */
+export interface Commands {
+  /** `kind`: 0 as many as fit, 1 a part of the batch before it, 2 all or nothing with `more` messages that follow as its parts. */
+  send(token: number, queue: number, count: number, bytes: number, delayMs: number, expiresMs: number, kind: number, more: number, moreBytes: number, key?: string): void;
+  /** Forgets a send that is still pending; false: too late. */
+  unsend(token: number): boolean;
+  /** `leaseMs` 0: the queue's visibility timeout. */
+  receive(token: number, queue: number, max: number, leaseMs: number, wait: boolean, now: number): void;
+  unreceive(token: number): void;
+  settle(token: number, kind: number, number: number, index: number, count: number, grant: number, arg: number, text?: string): void;
+  /** Pairs of token and count: whose bodies go with what was decided. */
+  sends(): Uint32Array;
+  abandoned(): void;
+}

@@ -1,0 +1,150 @@
+/** Leases this context holds: messages leased together, and what their receivers say of them. */
+
+import { LeaseLostError } from "./errors";
+import * as effect from "./effects";
+import type { Asker, Delivery, Part, Settle } from "./effects";
+import type { Commands } from "./commands";
+import type { ReceivedMessage } from "./message";
+import { messageId } from "./send";
+
+/** Neighbouring messages that were leased together and whose bodies lie in one parcel. */
+export class Lease {
+  readonly messages: ReceivedMessage<unknown>[] = [];
+  /** Messages of which nothing was said yet. */
+  left: number;
+
+  constructor(
+    readonly leases: Leases,
+    readonly part: Part,
+    readonly grant: number,
+    readonly until: number,
+    readonly attempts: number,
+    readonly sent: number,
+    /** In a handler the first word counts and later ones are not heard; elsewhere another word is an error. */
+    readonly firstWins: boolean,
+    /** Bodies of bytes are views of lent memory. */
+    readonly lent: boolean,
+    readonly closed: AbortSignal,
+  ) {
+    this.left = part.count;
+  }
+
+  /** The message's word, for this one or, with `count`, it and those after it. */
+  say(kind: Settle, place: number, arg = 0, text?: string): Promise<Set<number> | undefined> {
+    const { number, index } = this.part;
+    return this.leases.settle(kind, number, index + place, 1, this.grant, arg, text);
+  }
+
+  /** Of all of which nothing was said: the same. The last promise; undefined where there are none. */
+  sayRest(kind: Settle, arg = 0, text?: string): Promise<Set<number> | undefined> | undefined {
+    const { messages, part } = this;
+    let last: Promise<Set<number> | undefined> | undefined;
+    for (let at = 0; at < messages.length; ) {
+      const from = at;
+      while (at < messages.length && messages[at].said === undefined) messages[at++].said = kind;
+      if (at > from) last = this.leases.settle(kind, part.number, part.index + from, at - from, this.grant, arg, text);
+      at += 1;
+    }
+    this.over(this.left);
+    return last;
+  }
+
+  /** Something was said of so many more. */
+  over(count: number): void {
+    this.left -= count;
+    if (this.left === 0) this.leases.end(this);
+  }
+
+  lostError(index: number): LeaseLostError {
+    return new LeaseLostError(`the lease of message ${messageId(this.part.number, index)} ran out or was taken away: it is someone else's by now`);
+  }
+}
+
+/** A settlement of neighbouring messages that is one command. */
+interface Settlement {
+  kind: Settle;
+  grant: number;
+  number: number;
+  first: number;
+  count: number;
+  arg: number;
+  text: string | undefined;
+  /** Resolves with the indices of those for which it did not stand. */
+  promise: Promise<Set<number> | undefined>;
+  resolve: (lost: Set<number> | undefined) => void;
+  reject: (error: unknown) => void;
+}
+
+/** All leases of one journal or port in this context. Settlements of one moment that are alike and of neighbours are one command. */
+export class Leases {
+  private readonly held = new Map<number, Lease[]>();
+  private open: Settlement | undefined;
+
+  constructor(private readonly ask: (asker: Asker, command: (commands: Commands, token: number) => void) => void) {}
+
+  add(lease: Lease): void {
+    const known = this.held.get(lease.grant);
+    if (known) known.push(lease);
+    else this.held.set(lease.grant, [lease]);
+  }
+
+  end(lease: Lease): void {
+    const known = this.held.get(lease.grant);
+    if (!known) return;
+    known.splice(known.indexOf(lease), 1);
+    if (!known.length) this.held.delete(lease.grant);
+  }
+
+  /** Of whoever closes: all leases with that signal. */
+  *of(closed: AbortSignal): Iterable<Lease> {
+    for (const leases of [...this.held.values()]) for (const lease of [...leases]) if (lease.closed === closed) yield lease;
+  }
+
+  /** The journal took these leases away. */
+  lost(number: number, index: number, count: number, grant: number): void {
+    for (const lease of [...(this.held.get(grant) ?? [])]) {
+      const { part } = lease;
+      if (part.number !== number) continue;
+      const from = Math.max(0, index - part.index);
+      const to = Math.min(part.count, index + count - part.index);
+      for (let at = from; at < to; at += 1) lease.messages[at]?.lose();
+    }
+  }
+
+  settle(kind: Settle, number: number, index: number, count: number, grant: number, arg = 0, text?: string): Promise<Set<number> | undefined> {
+    const { open } = this;
+    if (open && open.kind === kind && open.number === number && open.first + open.count === index && open.grant === grant && open.arg === arg && open.text === text) {
+      open.count += count;
+      return open.promise;
+    }
+    this.flush();
+    const made = { kind, number, first: index, count, grant, arg, text } as Settlement;
+    made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
+    made.promise.catch(() => undefined);
+    this.open = made;
+    queueMicrotask(() => this.flush());
+    return made.promise;
+  }
+
+  /** Says what collected. */
+  flush(): void {
+    const { open } = this;
+    if (!open) return;
+    this.open = undefined;
+    let lost: Set<number> | undefined;
+    const asker = {
+      lost(_number: number, index: number, count: number): void {
+        lost ??= new Set();
+        for (let at = 0; at < count; at += 1) lost.add(index + at);
+      },
+      done: () => open.resolve(lost),
+      fail: open.reject,
+    };
+    this.ask(asker, (commands, token) => commands.settle(token, open.kind, open.number, open.first, open.count, open.grant, open.arg, open.text));
+  }
+
+  /** As if it had never been taken. */
+  giveBack({ number, index, count, grant }: Delivery): void {
+    void this.settle(effect.RELEASE, number, index, count, grant);
+  }
+}

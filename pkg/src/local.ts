@@ -1,0 +1,121 @@
+/** A queue whose journal is in this context. */
+
+import type { Backing } from "./backing";
+import type { Commands } from "./commands";
+import type { Asker, Delivery, Handle, Onlooker, Part } from "./effects";
+import { peek, metrics, redrive } from "./inspect";
+import type { Journal } from "./journal";
+import type { Outgoing } from "./send";
+import type { MessageInfo, MessageState, Queue, QueueMetrics } from "./types";
+
+export class LocalBacking implements Backing {
+  constructor(
+    readonly journal: Journal,
+    readonly handle: Handle,
+    private readonly lock: { hold(): void; release(): void },
+    private readonly done: () => Promise<void>,
+  ) {}
+
+  get clock(): Journal["clock"] {
+    return this.journal.clock;
+  }
+
+  get leases(): Journal["leases"] {
+    return this.journal.leases;
+  }
+
+  get closed(): unknown {
+    return this.journal.closed;
+  }
+
+  get mode(): Queue["mode"] {
+    const { kind, durability } = this.journal;
+    return { storage: kind, durability, transport: "local" };
+  }
+
+  get visibilityMs(): number {
+    return this.handle.policy[0];
+  }
+
+  backlog(): ArrayLike<number> {
+    return this.journal.peer.backlog(this.handle.id);
+  }
+
+  ask(asker: Asker, command: (commands: Commands, token: number) => void): number {
+    return this.journal.ask(asker, command);
+  }
+
+  depart(outgoing: Outgoing): void {
+    this.journal.depart(outgoing);
+  }
+
+  stopWaiting(token: number): void {
+    this.journal.stopWaiting(token);
+  }
+
+  recall(outgoing: Outgoing): boolean {
+    return this.journal.recall(outgoing);
+  }
+
+  fail(owner: unknown, error: unknown): void {
+    this.journal.fail(owner, error);
+  }
+
+  async fresh(): Promise<void> {
+    await this.handle.ready;
+    await this.journal.fresh();
+  }
+
+  flushed(signal?: AbortSignal): Promise<void> {
+    return this.journal.flushed(signal);
+  }
+
+  load(deliveries: Delivery[]): Part[][] | Promise<Part[][]> {
+    return this.journal.load(deliveries);
+  }
+
+  async metrics(): Promise<QueueMetrics | undefined> {
+    await this.fresh();
+    return metrics(this.journal, this.handle);
+  }
+
+  async peek(max: number, state: MessageState | undefined): Promise<MessageInfo[]> {
+    await this.fresh();
+    return peek(this.journal, this.handle, max, state);
+  }
+
+  async cancel(number: number, index: number): Promise<boolean> {
+    await this.fresh();
+    return (await this.journal.request((peer, token) => peer.cancel(token, this.handle.id, number, index))) === 1;
+  }
+
+  async purge(): Promise<number> {
+    await this.handle.ready;
+    return this.journal.request((peer, token) => peer.purge(token, this.handle.id));
+  }
+
+  async pause(paused: boolean): Promise<void> {
+    await this.handle.ready;
+    await this.journal.request((peer, token) => peer.pause(token, this.handle.id, paused));
+  }
+
+  async redrive(to: string | undefined, max: number, rate: number, closed: AbortSignal): Promise<number> {
+    await this.fresh();
+    return redrive(this.journal, this.handle, to, max, rate, closed);
+  }
+
+  receiving(some: boolean): void {
+    if (some) this.lock.hold();
+    else this.lock.release();
+  }
+
+  listen(): void {
+    this.journal.kick();
+  }
+
+  async release(onlooker: Onlooker): Promise<void> {
+    this.handle.onlookers.delete(onlooker);
+    this.lock.release();
+    await this.done();
+  }
+}

@@ -1,0 +1,193 @@
+/**
+ * Parcels: bodies that were sent together, kept in the form they came in, from which each receiver gets a body of its own.
+ * Bytes lie packed in one buffer, each body at a multiple of 8: a copy that is off by 4 takes several times as long.
+ */
+
+import { copiedAsJson, copiedBytes, copy, move } from "./copy";
+import type { Transferable } from "./platform";
+
+/** The forms, as frames name them. */
+export const VALUES = 0;
+export const TEXT = 1;
+export const BYTES = 2;
+export const BUFFERS = 3;
+export type Form = typeof VALUES | typeof TEXT | typeof BYTES | typeof BUFFERS;
+
+/** A parcel takes no more when it has so many messages or bytes: one message that stays keeps its whole parcel. */
+const MESSAGES_MAX = 1024;
+const BYTES_MAX = 64 << 10;
+const BYTES_FIRST = 1 << 10;
+
+export interface Parcel {
+  readonly form: Form;
+  readonly count: number;
+  /** The body at a place. `lend`: bytes may be a view of memory that is only lent. */
+  body(place: number, lend: boolean): unknown;
+}
+
+/** A parcel that is being filled. */
+export interface Filling extends Parcel {
+  /** Estimated bytes of the bodies. */
+  readonly bytes: number;
+  /** Adds a copy of the body; false: the body is of another form, or there is no more room. */
+  add(body: unknown, transfer?: Transferable[]): boolean;
+  remove(places: number[]): void;
+}
+
+/** Bodies as values. They are copies already, and everyone who reads one gets a copy. */
+export class Values implements Filling {
+  readonly form = VALUES;
+  bytes = 0;
+  /** JSON says the same. */
+  json = true;
+
+  /** `moves`: what the only body of the parcel took along and nobody can copy. Such a body is handed out as it is. */
+  constructor(readonly values: unknown[] = [], public moves?: Transferable[]) {}
+
+  get count(): number {
+    return this.values.length;
+  }
+
+  add(body: unknown, transfer?: Transferable[]): boolean {
+    if (this.moves || this.count === MESSAGES_MAX || (this.count && (transfer || this.bytes >= BYTES_MAX))) return false;
+    if (transfer) {
+      const moved = move(body, transfer);
+      this.values.push(moved.body);
+      this.moves = moved.transfer;
+    } else {
+      this.values.push(copy(body));
+    }
+    this.bytes += copiedBytes();
+    this.json &&= copiedAsJson();
+    return true;
+  }
+
+  remove(places: number[]): void {
+    for (const place of places.toSorted((a, b) => b - a)) this.values.splice(place, 1);
+  }
+
+  body(place: number): unknown {
+    return this.moves ? this.values[place] : copy(this.values[place]);
+  }
+}
+
+/** Bodies that are bytes. `lengths` is undefined while all are of one length. */
+export class Bytes implements Filling {
+  used = 0;
+  private offsets: number[] | undefined;
+
+  constructor(
+    readonly form: typeof BYTES | typeof BUFFERS,
+    public memory = new Uint8Array(BYTES_FIRST),
+    public count = 0,
+    public length = 0,
+    public lengths?: ArrayLike<number> & { push?(length: number): unknown },
+  ) {}
+
+  get bytes(): number {
+    return this.used + 16 * this.count;
+  }
+
+  add(body: unknown): boolean {
+    const bytes = (this.form === BYTES ? body : new Uint8Array(body as ArrayBuffer)) as Uint8Array;
+    const { length } = bytes;
+    const end = this.used + aligned(length);
+    if (end > this.memory.length && !this.grow(end)) return false;
+    this.memory.set(bytes, this.used);
+    if (this.count === 0) this.length = length;
+    else if (!this.lengths && length !== this.length) this.lengths = new Array<number>(this.count).fill(this.length);
+    this.lengths?.push?.(length);
+    this.used = end;
+    this.count += 1;
+    return true;
+  }
+
+  /** Doubles, up to what a parcel may have; a single body may be larger. */
+  private grow(end: number): boolean {
+    if (this.count && end > BYTES_MAX) return false;
+    const memory = new Uint8Array(this.count ? Math.min(BYTES_MAX, 2 * Math.max(end, this.memory.length)) : end);
+    memory.set(this.memory.subarray(0, this.used));
+    this.memory = memory;
+    return true;
+  }
+
+  /** Bytes can be stored anywhere. */
+  remove(): void {}
+
+  body(place: number, lend: boolean): unknown {
+    const at = this.lengths ? this.offset(place) : place * aligned(this.length);
+    const end = at + (this.lengths ? this.lengths[place] : this.length);
+    if (lend && this.form === BYTES) return new Uint8Array(this.memory.buffer, this.memory.byteOffset + at, end - at);
+    const own = ownCopy(this.memory, at, end);
+    return this.form === BYTES ? own : own.buffer;
+  }
+
+  private offset(place: number): number {
+    if (!this.offsets) {
+      const { lengths } = this;
+      const offsets = new Array<number>(this.count);
+      for (let at = 0, offset = 0; at < this.count; at += 1) {
+        offsets[at] = offset;
+        offset += aligned(lengths![at]);
+      }
+      this.offsets = offsets;
+    }
+    return this.offsets[place];
+  }
+}
+
+/** What a body takes in a parcel of bytes. */
+export function aligned(length: number): number {
+  return (length + 7) & ~7;
+}
+
+/** In a buffer of its own. Shared memory is set, not sliced: Firefox slices that byte by byte. */
+function ownCopy(memory: Uint8Array, from: number, to: number): Uint8Array<ArrayBuffer> {
+  if (memory.buffer instanceof ArrayBuffer) return memory.slice(from, to) as Uint8Array<ArrayBuffer>;
+  const own = new Uint8Array(to - from);
+  own.set(memory.subarray(from, to));
+  return own;
+}
+
+/** Bodies as one JSON text, parsed when the first is wanted, and again for whoever wants one again. */
+export class Text implements Parcel {
+  readonly form = TEXT;
+  private parsed: unknown[] = [];
+
+  constructor(readonly text: string, readonly count: number) {}
+
+  body(place: number): unknown {
+    if (!(place in this.parsed)) this.parsed = JSON.parse(this.text) as unknown[];
+    const body = this.parsed[place];
+    delete this.parsed[place];
+    return body;
+  }
+}
+
+/** The form that suits a body. */
+export function formOf(body: unknown): Form {
+  if (typeof body !== "object" || body === null) return VALUES;
+  if (body.constructor === Uint8Array) return (body as Uint8Array).buffer instanceof ArrayBuffer ? BYTES : VALUES;
+  return body.constructor === ArrayBuffer ? BUFFERS : VALUES;
+}
+
+/** A new parcel for bodies of that form. `packed` false: whoever gets it keeps values only. */
+export function parcelFor(form: Form, packed: boolean): Filling {
+  return packed && (form === BYTES || form === BUFFERS) ? new Bytes(form) : new Values();
+}
+
+/** Neighbouring bodies of a parcel. */
+export interface Segment {
+  readonly parcel: Parcel;
+  readonly from: number;
+  readonly count: number;
+}
+
+/** The bodies of these, one by one, as values that go to a store. */
+export function valuesOf(segments: Segment[]): unknown[] {
+  const values: unknown[] = [];
+  for (const { parcel, from, count } of segments) {
+    for (let at = from; at < from + count; at += 1) values.push(parcel instanceof Values ? parcel.values[at] : parcel.body(at, false));
+  }
+  return values;
+}

@@ -1,0 +1,355 @@
+/** The journal of a store that others share: steps are appends, and whatever goes wrong with the store is made good or told. */
+
+import type { Load } from "./desk";
+import { StorageLostError, platformError, publicError } from "./errors";
+import type { Delivery, Handle, Part } from "./effects";
+import { Journal } from "./journal";
+import { Loader } from "./loader";
+import { valuesOf } from "./parcel";
+import type { Append, Store, Tail } from "./store";
+import { canGoOn, clean, isFinal } from "./upkeep";
+import type { Clock } from "./types";
+
+/** After so many steps that met no one, the next are blind again. */
+const CALM_STEPS = 8;
+const POLL_MS = 2_000;
+const POLL_IDLE_MS = 10_000;
+const RECOVERIES_MAX = 3;
+/** A store that is silent for so long is opened again: browsers have been seen to forget a transaction. */
+const PATIENCE_MS = 30_000;
+const SILENT = `the storage did not answer for ${PATIENCE_MS / 1000} s`;
+
+export class StoredJournal extends Journal {
+  /** Steps ask the store to flush to the disk. */
+  strict = false;
+  private readonly loader: Loader;
+  /** Steps left that read the tail first. */
+  private wary = 0;
+  private stale = false;
+  private birth = 0;
+  private pollMs = POLL_MS;
+  private failures = 0;
+  /** Steps that did not fit into a full storage. */
+  private tries = 0;
+  private looking: { resolve: () => void; reject: (error: unknown) => void }[] = [];
+  /** Set while the store is opened again and the replica rebuilt: what is asked meanwhile waits for it. */
+  private recovering: Promise<void> | undefined;
+  /** Recoveries so far. What a step awaits may come back in another life. */
+  private life = 0;
+
+  constructor(private store: Store, clock: Clock, private readonly reopen: () => Promise<Store>) {
+    super(clock, false);
+    this.loader = new Loader(() => this.store);
+    this.watch();
+  }
+
+  get kind(): string {
+    return this.store.kind;
+  }
+
+  get durability(): "relaxed" | "strict" {
+    return this.strict ? this.store.durability : "relaxed";
+  }
+
+  private watch(): void {
+    const { store } = this;
+    store.watch(
+      () => {
+        // Nobody here waits: the next step will notice.
+        if (this.peer.waiting() || this.watched) this.look();
+      },
+      (error) => {
+        if (this.store === store) void this.recover(error);
+      },
+    );
+  }
+
+  fresh(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.closed) return reject(this.closed);
+      this.looking.push({ resolve, reject });
+      this.look();
+    });
+  }
+
+  private look(): void {
+    this.stale = true;
+    this.kick();
+  }
+
+  load(deliveries: Delivery[]): Promise<Part[][]> {
+    return this.loader.load(deliveries);
+  }
+
+  usage(): Promise<number | undefined> {
+    return this.store.usage();
+  }
+
+  kick(): void {
+    this.wanted = true;
+    if (this.running || this.recovering || this.closed) return;
+    this.running = true;
+    queueMicrotask(() => void this.run());
+  }
+
+  private async run(): Promise<void> {
+    const { life } = this;
+    try {
+      do this.wanted = false;
+      while (((await this.step()) || this.wanted) && life === this.life);
+    } catch (error) {
+      if (life === this.life) await this.stumble(error);
+    }
+    if (life !== this.life) return;
+    this.running = false;
+    this.rest();
+  }
+
+  /** One step; false when there is nothing to do. */
+  private async step(): Promise<boolean> {
+    if (this.closed) return false;
+    const { life } = this;
+    if (this.stale) await this.catchUp();
+    if (life !== this.life) return true;
+    const { peer, desk } = this;
+    desk.load(peer);
+    let step: Append | undefined;
+    let from = 0;
+    if (this.wary > 0) {
+      from = peer.base + 1;
+    } else {
+      if (!this.decide()) return this.stale;
+      step = this.take();
+    }
+    const number = await this.append(from, (tail) => {
+      if (from === 0 || life !== this.life) return step;
+      this.meet(tail);
+      desk.load(peer);
+      step = this.decide() ? this.take() : undefined;
+      return step;
+    });
+    // The recovery has found out what became of this step.
+    if (life !== this.life) return true;
+    if (number === 0) return this.stale;
+    await this.land(number);
+    if (life !== this.life) return true;
+    this.failures = 0;
+    this.store.hint();
+    this.tell();
+    if (peer.wantsSnapshot()) await clean(peer, this.store, () => this.peer);
+    return true;
+  }
+
+  /** The decided record, with its bodies. */
+  private take(): Append {
+    const { segments, headers }: Load = this.desk.bodies(this.peer);
+    return { record: this.peer.record(), bodies: valuesOf(segments), headers, chunk: this.peer.chunk() };
+  }
+
+  private async append(from: number, decide: (tail: Tail | undefined) => Append | undefined): Promise<number> {
+    let step: Append | undefined;
+    const { life } = this;
+    const watchdog = setTimeout(() => void this.recover(platformError("TimeoutError", SILENT)), PATIENCE_MS);
+    try {
+      return await this.store.append(from, (tail) => (step = decide(tail)), this.strict);
+    } catch (error) {
+      const name = (error as Error)?.name;
+      if (life !== this.life) return 0;
+      if (step && name === "DataCloneError") await this.withdraw(step);
+      else if (step && name === "QuotaExceededError") await this.overQuota(step, error);
+      else throw error;
+      // What is left of the step is decided again.
+      this.wanted = true;
+      return 0;
+    } finally {
+      clearTimeout(watchdog);
+    }
+  }
+
+  /** The step was committed under `number`: applies what came before it, it, and what came after. */
+  private async land(number: number): Promise<void> {
+    if (number === this.peer.base + 1) {
+      this.wary = Math.max(0, this.wary - 1);
+      this.peer.committed(number);
+      return;
+    }
+    this.wary = CALM_STEPS;
+    const { life } = this;
+    const tail = await this.store.read(this.peer.base + 1);
+    if (life === this.life) this.meet(tail, number);
+  }
+
+  /** Applies what others wrote, and the own record in its place. */
+  private meet(tail: Tail | undefined, own = 0): void {
+    if (!tail) return;
+    this.checkBirth(tail);
+    if (tail.numbers.length && !own) this.wary = CALM_STEPS;
+    if (tail.snapshot) {
+      this.peer.load(tail.snapshot.number, tail.snapshot.bytes);
+      this.loader.clear();
+      if (own && own <= tail.snapshot.number) this.peer.committed(own);
+    }
+    tail.numbers.forEach((number, at) => {
+      if (number === own) this.peer.committed(number);
+      else this.peer.apply(number, tail.records[at]);
+    });
+  }
+
+  private checkBirth(tail: Tail): void {
+    if (this.birth && tail.birth !== this.birth) throw new StorageLostError("the storage was deleted and made anew");
+    this.birth = tail.birth;
+  }
+
+  private async catchUp(): Promise<void> {
+    const { looking, life } = this;
+    this.stale = false;
+    this.looking = [];
+    let done = false;
+    try {
+      const tail = await this.store.read(this.peer.base + 1);
+      if (life !== this.life) return;
+      this.meet(tail);
+      done = true;
+    } finally {
+      // Who looks waits on, for the recovery or the end.
+      if (!done) this.looking.push(...looking);
+    }
+    this.tell();
+    for (const { resolve } of looking) resolve();
+  }
+
+  protected setTimer(): void {
+    const now = this.clock.now();
+    const waiting = this.peer.waiting();
+    const polls = waiting || this.watched;
+    const at = Math.min(this.peer.deadline(now), polls ? now + this.pollMs : Infinity);
+    // Only someone who waits keeps a program from ending.
+    this.alarm.set(at, waiting, () => {
+      if (polls) {
+        this.stale = true;
+        this.pollMs = this.peer.waiting() ? POLL_MS : POLL_IDLE_MS;
+      }
+      this.kick();
+    });
+  }
+
+  /** Bodies that can be cloned but not stored fail by themselves; the other messages go on. */
+  private async withdraw(step: Append): Promise<void> {
+    const { life } = this;
+    const refused = await this.store.refused(step.bodies);
+    if (life !== this.life) return;
+    this.desk.reconsider(this.peer, (outgoing, from, count) => {
+      const places = refused.filter((place) => place >= from && place < from + count).map((place) => place - from);
+      // The store refused the step, and none of its bodies by itself: it can't be known which it was.
+      if (places.length || !refused.length) outgoing.without(places.length ? places : [...Array(outgoing.left).keys()]);
+    });
+  }
+
+  /** The storage is full: sends fail, what makes room goes on, at last with the room kept for it. */
+  private async overQuota(step: Append, error: unknown): Promise<void> {
+    const { peer } = this;
+    this.everyOnlooker((onlooker) => onlooker.storage("degraded", error));
+    this.desk.reconsider(peer, (outgoing) => outgoing.fail(error));
+    if (step.bodies.length || (await this.store.release())) return;
+    this.tries += 1;
+    if (this.tries % RECOVERIES_MAX === 0) throw error;
+    await clean(peer, this.store, () => this.peer);
+  }
+
+  /** A step failed. The connection may be gone, or the engine; both can be made anew from the journal. */
+  private async stumble(error: unknown): Promise<void> {
+    if (this.closed) return;
+    // A full storage is no reason to end: who reads and acks makes room.
+    if ((error as Error)?.name !== "QuotaExceededError") this.failures += 1;
+    if (this.failures > RECOVERIES_MAX || isFinal(error)) return this.end(publicError(error));
+    await this.recover(error);
+  }
+
+  /** Opens the store again. What is asked meanwhile waits. */
+  private recover(error: unknown): Promise<void> {
+    if (this.closed) return Promise.resolve();
+    if (this.recovering) return this.recovering;
+    // Whatever is awaited in the old life may never come back.
+    this.life += 1;
+    this.running = false;
+    this.recovering = this.restore(error).then(
+      () => {
+        this.recovering = undefined;
+        this.look();
+      },
+      (second) => {
+        this.recovering = undefined;
+        this.end(publicError(second));
+      },
+    );
+    return this.recovering;
+  }
+
+  private async restore(error: unknown): Promise<void> {
+    this.everyOnlooker((onlooker) => onlooker.storage("degraded", error));
+    const store = await this.reopen();
+    this.store.close();
+    this.store = store;
+    this.watch();
+    this.wary = CALM_STEPS;
+    const tail = await store.read(this.peer.base + 1);
+    const gone = this.birth !== 0 && tail.birth !== this.birth;
+    if (gone || !canGoOn(error)) await this.rebuild(error, gone ? tail.birth : this.birth);
+    else this.resume(tail);
+    this.everyOnlooker((onlooker) => onlooker.storage(gone ? "lost" : "ok", gone ? error : undefined));
+  }
+
+  /** Goes on with the same replica. Whether the step under way was committed is in the journal. */
+  private resume(tail: Tail): void {
+    const at = tail.records.findIndex((record) => this.peer.isOwn(record));
+    if (at < 0 && !tail.snapshot) this.peer.abandoned();
+    this.meet(tail, at < 0 ? 0 : tail.numbers[at]);
+    // A snapshot may contain it, and does not say.
+    if (at < 0 && tail.snapshot) this.peer.committed(0);
+    this.tell();
+  }
+
+  /** A new replica. What was asked of the old one is not asked again: who asked is told, and whether it may have happened. */
+  private async rebuild(error: unknown, birth: number): Promise<void> {
+    const old = this.peer;
+    const lost = (outcomeUnknown: boolean): Error =>
+      (error as Error)?.name === "QuotaExceededError" ? (error as Error)
+        : new StorageLostError("the storage was lost while this was under way", outcomeUnknown, { cause: error });
+    this.loader.clear();
+    this.peer = this.newPeer();
+    this.birth = birth;
+    let read!: () => void;
+    const whenRead = new Promise<void>((resolve) => (read = resolve));
+    for (const handle of this.handles.values()) {
+      handle.id = -1;
+      handle.ready = whenRead.then(() => this.renew(handle));
+    }
+    this.desk.failAsked(old, lost(false), lost(true));
+    try {
+      this.meet(await this.store.read(1));
+      this.peer.effects();
+    } finally {
+      read();
+    }
+  }
+
+  /** Finds a queue in a new replica, and makes it again where it was lost with its storage. */
+  private async renew(handle: Handle): Promise<void> {
+    try {
+      let id = this.closed ? -1 : this.peer.queue(handle.name);
+      if (id < 0) id = await this.request((peer, token) => peer.create(token, handle.name, handle.policy, handle.deadLetterQueue));
+      handle.id = id;
+      handle.ready = undefined;
+      this.kick();
+    } catch {
+      // The journal has ended, or is made anew once more; everyone was told.
+    }
+  }
+
+  protected override end(error: unknown): void {
+    super.end(error);
+    for (const { reject } of this.looking) reject(this.closed);
+    this.looking = [];
+    this.store.close();
+  }
+}
