@@ -17,5 +17,7 @@ pub mod format;
 pub mod id;
 pub mod limits;
 pub mod peer;
+pub mod port;
 #[cfg(target_arch = "wasm32")]
 pub mod web;
+pub mod wire;

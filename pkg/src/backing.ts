@@ -20,6 +20,8 @@ export interface Backing {
 
   ask(asker: Asker, command: (commands: Commands, token: number) => void): number;
   depart(outgoing: Outgoing): void;
+  /** So much has collected that it should go at once. */
+  urge(): void;
   stopWaiting(token: number): void;
   /** Takes back a send that is still here. False: too late; where it may still be in time, `outgoing` is told. */
   recall(outgoing: Outgoing): boolean;

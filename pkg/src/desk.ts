@@ -109,6 +109,22 @@ export class Desk {
     for (const [token, asker] of askers) asker.fail(inStep.has(token) ? unknown : error);
   }
 
+  /** The asker of a command that ends in another way than by the engine's rows. */
+  take(token: number): Asker | undefined {
+    const asker = this.askers.get(token);
+    this.askers.delete(token);
+    return asker;
+  }
+
+  /** Fails the sends that are under way. */
+  failDeparted(error: unknown): void {
+    for (const [token, asker] of [...this.askers]) {
+      if (!(asker as Outgoing).departed) continue;
+      this.askers.delete(token);
+      asker.fail(error);
+    }
+  }
+
   /** Fails everyone, for good. */
   failAll(error: unknown): void {
     const pending = [...this.collecting, ...this.askers.values()];

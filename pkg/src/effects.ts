@@ -27,6 +27,8 @@ export const NO_QUEUE = 3;
 export const UNKNOWN = 4;
 /** Its sender called it off in time. */
 export const WITHDRAWN = 5;
+/** The host does not allow it. */
+export const FORBIDDEN = 6;
 
 /** Ways to settle. */
 export const ACK = 0;
@@ -69,6 +71,8 @@ export interface Asker {
   received?(): void;
   lost?(number: number, index: number, count: number): void;
   done?(value: number): void;
+  /** A host answered with a value. */
+  value?(value: unknown): void;
   /** The journal can't go on, or is closed. */
   fail(error: unknown): void;
 }
@@ -83,6 +87,8 @@ export interface Onlooker {
   dropped(number: number, index: number, count: number, cause: number): void;
   depth(backlog: number): void;
   gone(): void;
+  /** Leases that clients may hold are over. */
+  leaseLost?(number: number, index: number, count: number, grant: number): void;
   storage(state: "ok" | "degraded" | "lost", error?: unknown): void;
   error(error: unknown): void;
 }

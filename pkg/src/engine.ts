@@ -2,9 +2,9 @@
 
 import { show } from "./errors";
 import type { ModuleSource } from "./source";
-import glue, { initSync, IndexedDb, Peer } from "../wasm/posthaste.js";
+import glue, { initSync, IndexedDb, Link, Peer, PortClient, PortHost, Presence } from "../wasm/posthaste.js";
 
-export { IndexedDb, Peer };
+export { IndexedDb, Link, Peer, PortClient, PortHost, Presence };
 
 let source: (() => Promise<WebAssembly.Module>) | undefined;
 let loading: Promise<void> | undefined;

@@ -141,7 +141,10 @@ export abstract class Journal {
   private tellOnlookers(rows: Float64Array, at: number, texts: string[]): void {
     const [kind, a, b, c, d, e] = rows.subarray(at, at + 6);
     if (kind === effect.GONE) return this.forget(a, c);
-    if (kind === effect.LEASE_LOST) return this.leases.lost(a, b, c, d);
+    if (kind === effect.LEASE_LOST) {
+      this.leases.lost(a, b, c, d);
+      return this.everyOnlooker((onlooker) => onlooker.leaseLost?.(a, b, c, d));
+    }
     for (const onlooker of this.onlookersOf(a)) {
       if (kind === effect.DEAD) onlooker.dead(b, c, d, texts[e]);
       else if (kind === effect.DROPPED) onlooker.dropped(b, c, d, e);

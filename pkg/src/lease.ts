@@ -111,6 +111,11 @@ export class Leases {
     }
   }
 
+  /** There is nobody any more who knows of them. */
+  loseAll(): void {
+    for (const leases of [...this.held.values()]) for (const lease of [...leases]) for (const message of lease.messages) message.lose();
+  }
+
   settle(kind: Settle, number: number, index: number, count: number, grant: number, arg = 0, text?: string): Promise<Set<number> | undefined> {
     const { open } = this;
     if (open && open.kind === kind && open.number === number && open.first + open.count === index && open.grant === grant && open.arg === arg && open.text === text) {

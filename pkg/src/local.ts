@@ -49,6 +49,8 @@ export class LocalBacking implements Backing {
     this.journal.depart(outgoing);
   }
 
+  urge(): void {}
+
   stopWaiting(token: number): void {
     this.journal.stopWaiting(token);
   }

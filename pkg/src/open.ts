@@ -2,11 +2,14 @@
 
 import type { Handle } from "./effects";
 import { IndexedDb, loadEngine } from "./engine";
-import { PolicyMismatchError, notSupported, platformError, publicError, show } from "./errors";
+import { notSupported, platformError, publicError, show } from "./errors";
 import type { Journal } from "./journal";
+import { ClientBacking } from "./client";
 import { LocalBacking } from "./local";
 import { MemoryJournal } from "./memory";
-import { POLICY, clockOption, object, policyOptions, policyValue, queueName, refuseLater, schemaOption, signalOption, storageOption, systemClock, type PolicyOptions } from "./options";
+import { clockOption, object, policyOptions, queueName, refuseLater, schemaOption, signalOption, storageOption, systemClock, type PolicyOptions } from "./options";
+import { agree } from "./policy";
+import { portOption } from "./ports";
 import { OpenedQueue } from "./queue";
 import type { Store } from "./store";
 import { StoredJournal } from "./stored";
@@ -73,7 +76,7 @@ async function borrow(storage: "memory" | "indexeddb", clock = systemClock): Pro
 export async function openQueue<Body = unknown>(name: string, options: QueueOptions<Body> = {}): Promise<Queue<Body>> {
   queueName(name);
   object("options", options);
-  refuseLater(options, ["port", "encryptionKey"]);
+  refuseLater(options, ["encryptionKey"]);
   const storage = storageOption(options.storage);
   const policy = policyOptions(name, options);
   const signal = signalOption(options.signal);
@@ -83,6 +86,7 @@ export async function openQueue<Body = unknown>(name: string, options: QueueOpti
     throw new TypeError(`durability must be "relaxed" or "strict", not ${show(options.durability)}`);
   }
   signal?.throwIfAborted();
+  if (options.port !== undefined) return openClient<Body>(name, options, policy, signal);
   const { journal, release } = await borrow(storage, options.clock);
   try {
     signal?.throwIfAborted();
@@ -96,11 +100,21 @@ export async function openQueue<Body = unknown>(name: string, options: QueueOpti
   }
 }
 
+/** The queue that the context at the other end of the port serves. */
+async function openClient<Body>(name: string, options: QueueOptions<Body>, policy: PolicyOptions, signal: AbortSignal | undefined): Promise<Queue<Body>> {
+  if (options.storage !== undefined) throw new TypeError(`storage ${show(options.storage)} is the host's business: leave it out beside a port`);
+  const port = portOption(options.port, "port");
+  await loadEngine();
+  const backing = new ClientBacking(name, port, options.clock ?? systemClock, policy);
+  await backing.open(policy, signal);
+  return new OpenedQueue<Body>(name, backing, options) as Queue<Body>;
+}
+
 async function handleOf(journal: Journal, name: string, policy: PolicyOptions): Promise<Handle> {
   await journal.fresh();
   let id = journal.peer.queue(name);
   if (id < 0) id = await journal.request((peer, token) => peer.create(token, name, policy.numbers, policy.deadLetterQueue));
-  agree(journal, name, id, policy);
+  agree(name, journal.peer.policy(id), journal.peer.deadLetterQueue(id), (at) => (policy.given[at] ? policy.numbers[at] : NaN), policy.givenDeadLetterQueue ? policy.deadLetterQueue ?? null : undefined);
   const known = journal.handles.get(name);
   if (known) {
     known.id = id;
@@ -117,23 +131,6 @@ async function handleOf(journal: Journal, name: string, policy: PolicyOptions): 
   };
   journal.handles.set(name, handle);
   return handle;
-}
-
-/** What the caller named must be what the queue was made with. */
-function agree(journal: Journal, name: string, id: number, policy: PolicyOptions): void {
-  const kept = journal.peer.policy(id);
-  const at = policy.given.findIndex((given, at) => given && Math.abs(policy.numbers[at] - kept[at]) > 1e-9);
-  if (at >= 0) {
-    throw new PolicyMismatchError(
-      `the queue ${show(name)} was made with ${POLICY[at]} ${policyValue(at, kept[at])}, not ${policyValue(at, policy.numbers[at])}: leave it out, or delete the queue first`,
-    );
-  }
-  const letters = journal.peer.deadLetterQueue(id);
-  if (policy.givenDeadLetterQueue && letters !== policy.deadLetterQueue) {
-    throw new PolicyMismatchError(
-      `the queue ${show(name)} was made with deadLetterQueue ${letters === undefined ? "false" : show(letters)}, not ${policy.deadLetterQueue === undefined ? "false" : show(policy.deadLetterQueue)}`,
-    );
-  }
 }
 
 const lockName = (name: string): string => `posthaste:consume:${DATABASE}:${name}`;

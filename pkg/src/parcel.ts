@@ -38,11 +38,14 @@ export interface Filling extends Parcel {
 export class Values implements Filling {
   readonly form = VALUES;
   bytes = 0;
-  /** JSON says the same. */
-  json = true;
+  /** JSON says the same; of values that came from elsewhere that is not known. */
+  json: boolean;
+  /** What the only body of the parcel took along and nobody can copy. Such a body is handed out as it is. */
+  moves: Transferable[] | undefined;
 
-  /** `moves`: what the only body of the parcel took along and nobody can copy. Such a body is handed out as it is. */
-  constructor(readonly values: unknown[] = [], public moves?: Transferable[]) {}
+  constructor(readonly values: unknown[] = []) {
+    this.json = values.length === 0;
+  }
 
   get count(): number {
     return this.values.length;
@@ -67,7 +70,13 @@ export class Values implements Filling {
   }
 
   body(place: number): unknown {
-    return this.moves ? this.values[place] : copy(this.values[place]);
+    const body = this.values[place];
+    try {
+      return this.moves ? body : copy(body);
+    } catch {
+      // It came through a port with what it moves.
+      return body;
+    }
   }
 }
 
@@ -78,7 +87,7 @@ export class Bytes implements Filling {
 
   constructor(
     readonly form: typeof BYTES | typeof BUFFERS,
-    public memory = new Uint8Array(BYTES_FIRST),
+    public memory: Uint8Array = new Uint8Array(BYTES_FIRST),
     public count = 0,
     public length = 0,
     public lengths?: ArrayLike<number> & { push?(length: number): unknown },
@@ -114,8 +123,13 @@ export class Bytes implements Filling {
   /** Bytes can be stored anywhere. */
   remove(): void {}
 
+  /** Where a body lies; of the one after the last: where they end. */
+  place(at: number): number {
+    return this.lengths ? this.offset(at) : at * aligned(this.length);
+  }
+
   body(place: number, lend: boolean): unknown {
-    const at = this.lengths ? this.offset(place) : place * aligned(this.length);
+    const at = this.place(place);
     const end = at + (this.lengths ? this.lengths[place] : this.length);
     if (lend && this.form === BYTES) return new Uint8Array(this.memory.buffer, this.memory.byteOffset + at, end - at);
     const own = ownCopy(this.memory, at, end);
@@ -123,13 +137,11 @@ export class Bytes implements Filling {
   }
 
   private offset(place: number): number {
-    if (!this.offsets) {
-      const { lengths } = this;
-      const offsets = new Array<number>(this.count);
-      for (let at = 0, offset = 0; at < this.count; at += 1) {
-        offsets[at] = offset;
-        offset += aligned(lengths![at]);
-      }
+    const { lengths, count } = this;
+    // It may have grown since.
+    if (this.offsets?.length !== count + 1) {
+      const offsets = [0];
+      for (let at = 0; at < count; at += 1) offsets.push(offsets[at] + aligned(lengths![at]));
       this.offsets = offsets;
     }
     return this.offsets[place];
@@ -149,17 +161,28 @@ function ownCopy(memory: Uint8Array, from: number, to: number): Uint8Array<Array
   return own;
 }
 
-/** Bodies as one JSON text, parsed when the first is wanted, and again for whoever wants one again. */
+/** A body that was handed out. */
+const TAKEN = Symbol();
+
+/** Bodies as one JSON text, parsed again for whoever wants a body that was handed out. */
 export class Text implements Parcel {
   readonly form = TEXT;
-  private parsed: unknown[] = [];
+  private parsed: unknown[];
 
-  constructor(readonly text: string, readonly count: number) {}
+  /** Throws when it is no text of so many bodies. */
+  constructor(readonly text: string, readonly count: number) {
+    this.parsed = this.parse();
+    if (!Array.isArray(this.parsed) || this.parsed.length !== count) throw new TypeError("a text is not of so many bodies");
+  }
+
+  private parse(): unknown[] {
+    return JSON.parse(this.text) as unknown[];
+  }
 
   body(place: number): unknown {
-    if (!(place in this.parsed)) this.parsed = JSON.parse(this.text) as unknown[];
+    if (this.parsed[place] === TAKEN) this.parsed = this.parse();
     const body = this.parsed[place];
-    delete this.parsed[place];
+    this.parsed[place] = TAKEN;
     return body;
   }
 }

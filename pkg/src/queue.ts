@@ -6,11 +6,15 @@ import { LocalConsumer } from "./consumer";
 import { disposable } from "./dispose";
 import type { Onlooker } from "./effects";
 import { closedError, notSupported, platformError, show } from "./errors";
+import { ALLOW, PortServing } from "./host";
 import { STATES } from "./inspect";
 import { MessageIterator } from "./iterate";
+import { LocalBacking } from "./local";
 import type { ReceivedMessage } from "./message";
 import { messageIdOption, object, queueName, refuseLater, seconds, sendOptions, signalOption, whole } from "./options";
-import type { Transferable } from "./platform";
+import type { Port, Transferable } from "./platform";
+import { agree } from "./policy";
+import { portOption } from "./ports";
 import { receive, type Request } from "./receive";
 import { Batch, messageId, sameTerms, SingleOutgoing, type Outgoing, type Terms } from "./send";
 import type { Headers } from "./store";
@@ -24,6 +28,8 @@ import type {
 const CAUSES = ["expired", "overflow", "purged", "noDeadLetterQueue"] as const;
 const EVENTS = new Set(["drain", "depth", "deadletter", "drop", "storage", "error"]);
 const EVENT_MESSAGES_MAX = 10_000;
+/** Sends of one moment that may collect before they go, where someone else can work on them meanwhile. */
+const URGE = 1024;
 const EMPTY = Object.freeze({});
 const PLAIN: Terms = { delayMs: -1, expiresMs: 0, key: undefined };
 
@@ -35,6 +41,7 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
   private closing: Promise<void> | undefined;
   private readonly closed = new AbortController();
   private readonly consumers = new Set<Consumer>();
+  private readonly servings = new Set<PortServing>();
   /** Sends that more can still be added to. */
   private open: SingleOutgoing | undefined;
   /** Ends when every body before has been through the schema. */
@@ -98,7 +105,14 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
 
   private put(body: unknown, terms: Terms, headers: Headers | undefined, transfer: Transferable[] | undefined): Promise<SendReceipt> {
     const { open } = this;
-    if (open && !open.departed && sameTerms(open.terms, terms)) return open.add(body, headers, transfer);
+    if (open && !open.departed && sameTerms(open.terms, terms)) {
+      const receipt = open.add(body, headers, transfer);
+      if (open.count >= URGE) {
+        this.open = undefined;
+        this.backing.urge();
+      }
+      return receipt;
+    }
     const made = new SingleOutgoing(this, this.backing.handle, terms, this.receiptMetrics);
     const receipt = made.add(body, headers, transfer);
     this.depart(made);
@@ -295,14 +309,28 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     await this.backing.flushed(signalOption(options.signal));
   }
 
+  /* ----------------------------------------------------------- serving */
+
+  serve(port: Port, options: { allow?: ("send" | "receive" | "admin")[] } = {}): Serving {
+    this.check();
+    object("options", options);
+    const { backing } = this;
+    if (!(backing instanceof LocalBacking)) throw notSupported("serving a queue that another context serves");
+    const target = portOption(port, "port");
+    const allow = (options.allow ?? ["send", "receive", "admin"]).reduce((sum, what) => sum | (ALLOW[what] ?? refuseAllow(what)), 0);
+    if ([...this.servings].some((serving) => serving.port === port)) {
+      throw platformError("InvalidStateError", `the queue ${show(this.name)} is served at this port already`);
+    }
+    const { policy, deadLetterQueue } = backing.handle;
+    const serving: PortServing = new PortServing(backing, port, target, allow, (given, letters) => agree(this.name, policy, deadLetterQueue, (at) => given[at], letters), () => this.servings.delete(serving));
+    this.servings.add(serving);
+    return serving;
+  }
+
   /* ------------------------------------------------------------- later */
 
   request<Reply>(): Promise<Reply> {
     return Promise.reject(notSupported("queue.request"));
-  }
-
-  serve(): Serving {
-    throw notSupported("queue.serve");
   }
 
   stage(): void {
@@ -374,6 +402,7 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     const { backing, closed } = this;
     for (const consumer of this.consumers) void consumer.stop();
     closed.abort(closedError(this.name));
+    await Promise.all([...this.servings].map((serving) => serving.close()));
     await Promise.all([...this.consumers].map((consumer) => consumer.stop()));
     for (const lease of backing.leases.of(closed.signal)) for (const message of lease.messages) if (message.said === undefined) message.abandon(closed.signal.reason);
     backing.leases.flush();
@@ -386,6 +415,10 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
 }
 
 disposable(OpenedQueue.prototype, (queue) => queue.close());
+
+function refuseAllow(what: unknown): never {
+  throw new TypeError(`allow must list "send", "receive" or "admin", not ${show(what)}`);
+}
 
 /** `delayMs`: of those that name none; -1: the queue's. */
 function addToBatch(batch: Batch, request: MessageSendRequest, body: unknown, delayMs: number, at: number): void {

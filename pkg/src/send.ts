@@ -1,7 +1,7 @@
 /** Sends on their way: those of one moment with the same options are one command of the engine. */
 
 import { MessageTooLargeError, QueueFullError, StorageLostError, platformError, show } from "./errors";
-import { FULL, TOO_LARGE, UNKNOWN, WITHDRAWN, type Asker, type Handle } from "./effects";
+import { FULL, TOO_LARGE, UNKNOWN, WITHDRAWN, FORBIDDEN, type Asker, type Handle } from "./effects";
 import { formOf, parcelFor, type Filling, type Parcel, type Segment } from "./parcel";
 import type { Transferable } from "./platform";
 import type { Headers, HeadersByIndex } from "./store";
@@ -283,6 +283,8 @@ function refusal(why: number, { handle, withdrawn }: Outgoing): unknown {
       return new StorageLostError("it can't be known any more whether the message was stored", true);
     case WITHDRAWN:
       return withdrawn;
+    case FORBIDDEN:
+      return platformError("NotAllowedError", `the host of ${name} does not allow sending to this port`);
     default:
       return platformError("NotFoundError", `the queue ${name} was deleted`);
   }

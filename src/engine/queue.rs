@@ -20,6 +20,17 @@ pub enum Cause {
     NoDeadLetterQueue,
 }
 
+impl From<u8> for Cause {
+    fn from(cause: u8) -> Self {
+        match cause {
+            0 => Self::Expired,
+            1 => Self::Overflow,
+            2 => Self::Purged,
+            _ => Self::NoDeadLetterQueue,
+        }
+    }
+}
+
 /// What a queue has done since it was made. `sent` is always the sum of `acked`, `dead_lettered`, all of `dropped`, and
 /// what is in the queue.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]

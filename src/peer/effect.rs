@@ -91,4 +91,22 @@ pub enum Why {
     NoQueue = 3,
     /// The step's outcome can't be known any more.
     Unknown = 4,
+    /// Its sender called it off in time.
+    Withdrawn = 5,
+    /// Its sender may not send.
+    Forbidden = 6,
+}
+
+impl From<u8> for Why {
+    /// What no one says is as good as unknown.
+    fn from(why: u8) -> Self {
+        match why {
+            1 => Self::Full,
+            2 => Self::TooLarge,
+            3 => Self::NoQueue,
+            5 => Self::Withdrawn,
+            6 => Self::Forbidden,
+            _ => Self::Unknown,
+        }
+    }
 }

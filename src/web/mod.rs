@@ -2,4 +2,7 @@
 
 mod door;
 pub mod indexeddb;
+mod link;
+mod ports;
+mod presence;
 mod rows;

@@ -11,52 +11,56 @@ use crate::{
     peer::Effect,
 };
 
-const WIDTH: usize = 10;
+pub const WIDTH: usize = 10;
 
 /// Rows start with the effect's kind; what a row does not use is 0.
 pub fn of(effects: Vec<Effect>, texts: &mut Vec<String>) -> Vec<f64> {
     let mut rows = Vec::with_capacity(effects.len() * WIDTH);
     for effect in effects {
-        let start = rows.len();
-        let mut row = |kind: u8, values: &[f64]| {
-            rows.push(f64::from(kind));
-            rows.extend_from_slice(values);
-        };
-        match effect {
-            Effect::Sent { token, first, count } => row(0, &run(token, first, count)),
-            Effect::Refused { token, why, count } => {
-                row(1, &[f64::from(token), f64::from(why as u8), f64::from(count)]);
-            }
-            Effect::Duplicate { token, id } => row(2, &run(token, id, 1)),
-            Effect::Delivered { token, first, count, grant, until, attempt, sent, chunk } => {
-                row(3, &run(token, first, count));
-                let chunk = chunk.map_or(-1.0, f64::from);
-                rows.extend([real(grant), real(until), f64::from(attempt), real(sent), chunk]);
-            }
-            Effect::Received { token } => row(4, &[f64::from(token)]),
-            Effect::Lost { token, first, count } => row(5, &run(token, first, count)),
-            Effect::Done { token, value } => row(6, &[f64::from(token), real(value)]),
-            Effect::Dead { queue, first, count, reason } => {
-                row(7, &run(queue, first, count));
-                rows.push(texts.len() as f64);
-                texts.push(reason.into());
-            }
-            Effect::Dropped { queue, first, count, cause } => {
-                row(8, &run(queue, first, count));
-                rows.push(f64::from(cause as u8));
-            }
-            Effect::Depth { queue, backlog } => row(9, &[f64::from(queue), real(backlog)]),
-            Effect::Gone { first, count } => {
-                row(10, &[real(first.number()), f64::from(first.index()), f64::from(count)]);
-            }
-            Effect::LeaseLost { first, count, grant } => {
-                row(11, &[real(first.number()), f64::from(first.index()), f64::from(count), real(grant)]);
-            }
-            Effect::QueueGone { queue } => row(12, &[f64::from(queue)]),
-        }
-        rows.resize(start + WIDTH, 0.0);
+        push(&mut rows, effect, texts);
     }
     rows
+}
+
+pub fn push(rows: &mut Vec<f64>, effect: Effect, texts: &mut Vec<String>) {
+    let start = rows.len();
+    let mut row = |kind: u8, values: &[f64]| {
+        rows.push(f64::from(kind));
+        rows.extend_from_slice(values);
+    };
+    match effect {
+        Effect::Sent { token, first, count } => row(0, &run(token, first, count)),
+        Effect::Refused { token, why, count } => {
+            row(1, &[f64::from(token), f64::from(why as u8), f64::from(count)]);
+        }
+        Effect::Duplicate { token, id } => row(2, &run(token, id, 1)),
+        Effect::Delivered { token, first, count, grant, until, attempt, sent, chunk } => {
+            row(3, &run(token, first, count));
+            let chunk = chunk.map_or(-1.0, f64::from);
+            rows.extend([real(grant), real(until), f64::from(attempt), real(sent), chunk]);
+        }
+        Effect::Received { token } => row(4, &[f64::from(token)]),
+        Effect::Lost { token, first, count } => row(5, &run(token, first, count)),
+        Effect::Done { token, value } => row(6, &[f64::from(token), real(value)]),
+        Effect::Dead { queue, first, count, reason } => {
+            row(7, &run(queue, first, count));
+            rows.push(texts.len() as f64);
+            texts.push(reason.into());
+        }
+        Effect::Dropped { queue, first, count, cause } => {
+            row(8, &run(queue, first, count));
+            rows.push(f64::from(cause as u8));
+        }
+        Effect::Depth { queue, backlog } => row(9, &[f64::from(queue), real(backlog)]),
+        Effect::Gone { first, count } => {
+            row(10, &[real(first.number()), f64::from(first.index()), f64::from(count)]);
+        }
+        Effect::LeaseLost { first, count, grant } => {
+            row(11, &[real(first.number()), f64::from(first.index()), f64::from(count), real(grant)]);
+        }
+        Effect::QueueGone { queue } => row(12, &[f64::from(queue)]),
+    }
+    rows.resize(start + WIDTH, 0.0);
 }
 
 fn run(whose: u32, first: MessageId, count: u32) -> [f64; 4] {

@@ -1,0 +1,414 @@
+/** A client: the end of a port at which a queue is used that another context serves. */
+
+import { Alarm } from "./alarm";
+import type { Backing } from "./backing";
+import type { Commands } from "./commands";
+import { Desk } from "./desk";
+import * as effect from "./effects";
+import type { Asker, Delivery, Handle, Onlooker, Part } from "./effects";
+import { Link, PortClient, Presence } from "./engine";
+import { PosthasteError, StorageLostError, closedError, platformError, publicError, show } from "./errors";
+import { STATES } from "./inspect";
+import { Leases } from "./lease";
+import type { PolicyOptions } from "./options";
+import type { EventPort } from "./platform";
+import type { Outgoing } from "./send";
+import { Shelf } from "./shelf";
+import type { Clock, MessageInfo, MessageState, Queue, QueueMetrics } from "./types";
+import { Along, putBeside, type Beside } from "./wire";
+import * as wire from "./wire";
+
+/** How long to wait for a host before nobody serves the queue, and how often to ask. */
+const WELCOME_MS = 10_000;
+const HELLO_MS = 250;
+const STRIKES_MAX = 3;
+const DURABILITIES = ["none", "relaxed", "strict"] as const;
+const STORAGE = ["ok", "degraded", "lost"] as const;
+
+export class ClientBacking implements Backing, Commands {
+  readonly handle: Handle;
+  readonly leases = new Leases((asker, command) => this.ask(asker, command));
+  closed: unknown;
+  visibilityMs = 0;
+  private readonly session = Math.floor(Math.random() * 2 ** 52) + 1;
+  private readonly link: Link;
+  private readonly client = new PortClient();
+  private readonly desk = new Desk();
+  private readonly shelf = new Shelf();
+  private readonly alarm: Alarm;
+  private readonly row = new Float64Array(effect.WIDTH);
+  private known: ArrayLike<number> = [0, 0, -1];
+  private storage = "";
+  private durability: Queue["mode"]["durability"] = "none";
+  private own: Presence | undefined;
+  private hosts: Presence | undefined;
+  private flushing = false;
+  private strikes = 0;
+  private welcome: { resolve(): void; reject(error: unknown): void; again(): void } | undefined;
+
+  constructor(readonly name: string, port: EventPort, readonly clock: Clock, policy: PolicyOptions) {
+    this.handle = { name, id: 0, policy: policy.numbers, packs: true, deadLetterQueue: policy.deadLetterQueue, onlookers: new Set(), ready: undefined };
+    this.alarm = new Alarm(clock);
+    this.link = new Link(port, this.heard, this.hostGone);
+  }
+
+  get mode(): Queue["mode"] {
+    return { storage: this.storage, durability: this.durability, transport: "port" };
+  }
+
+  /* ----------------------------------------------------------- opening */
+
+  /** Resolves when the host has welcomed us. */
+  async open(policy: PolicyOptions, signal: AbortSignal | undefined): Promise<void> {
+    const lock = `posthaste:client:${this.session}`;
+    await new Promise<void>((held) => {
+      this.own = Presence.hold(lock, held);
+      if (!this.own) held();
+    });
+    const timers: unknown[] = [];
+    try {
+      await new Promise<void>((resolve, reject) => {
+        const again = this.hello(policy, this.own ? lock : "");
+        this.welcome = { resolve, reject, again };
+        signal?.throwIfAborted();
+        signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
+        timers.push(setTimeout(() => reject(platformError("TimeoutError", `nobody serves the queue ${show(this.name)} at the other end of the port: no answer for ${WELCOME_MS / 1000} s`)), WELCOME_MS));
+        const ask = (): void => {
+          again();
+          timers.push(setTimeout(ask, HELLO_MS));
+        };
+        ask();
+      });
+    } catch (error) {
+      this.end(error);
+      throw error;
+    } finally {
+      this.welcome = undefined;
+      timers.forEach((timer) => clearTimeout(timer as number));
+    }
+  }
+
+  /** The first frame; it is posted again until there is a welcome, as who serves may not have listened yet. */
+  private hello({ given, numbers, deadLetterQueue, givenDeadLetterQueue }: PolicyOptions, lock: string): () => void {
+    const policy = Array.from(numbers, (number, at) => (given[at] ? number : NaN));
+    const letters = !givenDeadLetterQueue ? 0 : deadLetterQueue === undefined ? 2 : 1;
+    this.order(undefined, wire.HELLO, 0, letters, ...policy.slice(9));
+    this.order(undefined, wire.POLICY, ...policy.slice(0, 9));
+    this.client.plan(0);
+    const frame = this.client.frame(new Float64Array(), new Uint32Array());
+    const texts = [this.name, lock, ...(letters === 1 ? [deadLetterQueue] : [])];
+    return () => this.link.post(this.session, frame, texts, [], []);
+  }
+
+  /* ------------------------------------------------------------ asking */
+
+  ask(asker: Asker, command: (commands: Commands, token: number) => void): number {
+    if (this.closed) {
+      asker.fail(this.closed);
+      return -1;
+    }
+    const token = this.desk.register(asker);
+    command(this, token);
+    this.kick();
+    return token;
+  }
+
+  /** What is answered with a number or a value. */
+  private request<T>(kind: number, a = 0, b = 0, c = 0, text?: string): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const asker = { done: resolve as (value: number) => void, value: resolve as (value: unknown) => void, fail: reject };
+      this.ask(asker, (_, token) => this.order(text, kind, token, a, b, c));
+    });
+  }
+
+  depart(outgoing: Outgoing): void {
+    if (this.closed) return outgoing.fail(this.closed);
+    this.desk.collect(outgoing);
+    this.kick();
+  }
+
+  urge(): void {
+    this.flush();
+  }
+
+  stopWaiting(token: number): void {
+    if (this.closed) return;
+    this.order(undefined, wire.UNRECEIVE, token);
+    this.kick();
+  }
+
+  recall(outgoing: Outgoing): boolean {
+    this.kick();
+    return this.desk.recall(outgoing, this);
+  }
+
+  fail(owner: unknown, error: unknown): void {
+    this.desk.failSends(owner, error, this);
+  }
+
+  private order(text: string | undefined, ...numbers: number[]): boolean {
+    this.row.fill(0);
+    this.row.set(numbers);
+    return this.client.order(this.row, text, this.clock.now());
+  }
+
+  send(token: number, _queue: number, count: number, bytes: number, delayMs: number, expiresMs: number, kind: number, more: number, moreBytes: number, key?: string): void {
+    this.order(key, wire.SEND, token, count, bytes, delayMs, expiresMs, kind + (key === undefined ? 0 : 4), more, moreBytes);
+  }
+
+  unsend(token: number): boolean {
+    return this.order(undefined, wire.UNSEND, token);
+  }
+
+  receive(token: number, _queue: number, max: number, leaseMs: number, wait: boolean): void {
+    this.order(undefined, wire.RECEIVE, token, max, leaseMs, wait ? 1 : 0);
+  }
+
+  unreceive(token: number): void {
+    this.order(undefined, wire.UNRECEIVE, token);
+  }
+
+  settle(token: number, kind: number, number: number, index: number, count: number, grant: number, argument: number, text?: string): void {
+    this.order(text, wire.SETTLE, token, kind, number, index, count, grant, argument, text === undefined ? 0 : 1);
+  }
+
+  sends(): Uint32Array {
+    return this.client.sends();
+  }
+
+  abandoned(): void {}
+
+  private kick(): void {
+    if (this.flushing || this.closed) return;
+    this.flushing = true;
+    queueMicrotask(() => {
+      this.flushing = false;
+      this.flush();
+    });
+  }
+
+  /** Everything that may go goes, in as few frames as it fits into. */
+  private flush(): void {
+    if (this.closed) return;
+    this.leases.flush();
+    this.desk.load(this);
+    while (this.client.plan(this.clock.now())) this.post();
+    this.tell(undefined);
+    this.setTimer();
+  }
+
+  private post(): void {
+    const { segments, headers } = this.desk.bodies(this);
+    const beside: Beside = { values: [], transfer: [] };
+    const parts: number[] = [];
+    const lengths: number[] = [];
+    let place = 0;
+    for (const segment of segments) {
+      const own = headers && part(headers, place, segment.count);
+      parts.push(segment.count, putBeside(segment, own, beside, lengths));
+      place += segment.count;
+    }
+    const frame = this.client.frame(Float64Array.from(parts), Uint32Array.from(lengths));
+    this.link.post(this.session, frame, this.client.texts(), beside.values, beside.transfer);
+  }
+
+  private setTimer(): void {
+    this.alarm.set(this.client.deadline(), this.client.waiting(), () => this.kick());
+  }
+
+  /* ----------------------------------------------------------- hearing */
+
+  private readonly heard = (session: unknown, frame: unknown, texts: unknown, values: unknown): void => {
+    if (this.closed) return;
+    // Someone begins to serve here.
+    if (session === 0 && Array.isArray(texts) && texts[0] === this.name) return this.welcome?.again();
+    if (session !== this.session) return;
+    try {
+      this.client.hear(frame instanceof Uint8Array ? frame : new Uint8Array());
+      this.tell(new Along(list(values), list(texts), () => this.client.lengths()));
+    } catch (error) {
+      this.strikes += 1;
+      if (this.strikes >= STRIKES_MAX || (error as Error).name !== "FrameError") this.end(platformError("DataError", `the host of ${show(this.name)} sends frames that make no sense: ${(error as Error).message}`));
+    }
+    this.kick();
+  };
+
+  private tell(along: Along | undefined): void {
+    const rows = this.client.notices();
+    for (let at = 0; at < rows.length; at += effect.WIDTH) {
+      if (rows[at] < effect.DEAD) this.desk.tell(rows, at);
+      else if (rows[at] < wire.ARRIVED) this.tellOnlookers(rows, at);
+      else this.tellAnswer(rows, at, along!);
+    }
+  }
+
+  private tellOnlookers(rows: Float64Array, at: number): void {
+    const [kind, a, b, c, d, e] = rows.subarray(at, at + 6);
+    if (kind === effect.GONE) this.shelf.drop(a, b, c);
+    else if (kind === effect.LEASE_LOST) this.leases.lost(a, b, c, d);
+    else if (kind === effect.DROPPED) this.everyOnlooker((onlooker) => onlooker.dropped(b, c, d, e));
+    else this.everyOnlooker((onlooker) => onlooker.gone());
+  }
+
+  private tellAnswer(rows: Float64Array, at: number, along: Along): void {
+    const [kind, a, b, c, d] = rows.subarray(at, at + 5);
+    switch (kind) {
+      case wire.ARRIVED: {
+        const { parcel, headers } = along.bodies(d, rows[at + 9]);
+        return this.shelf.add(b, c, d, parcel, headers);
+      }
+      case wire.ANSWER + wire.VALUE:
+        return this.desk.take(a)?.value?.(along.nextValue());
+      case wire.ANSWER + wire.FAILED:
+        return this.desk.take(a)?.fail(b === wire.FORBIDDEN ? this.forbidden() : remoteError(along, b === wire.UNKNOWN_OUTCOME));
+      case wire.ANSWER + wire.BACKLOG: {
+        const changed = this.known[0] !== a;
+        this.known = [a, b, c];
+        if (changed) this.everyOnlooker((onlooker) => onlooker.depth(a));
+        return;
+      }
+      case wire.ANSWER + wire.DEAD: {
+        const reason = along.nextText();
+        return this.everyOnlooker((onlooker) => onlooker.dead(b, c, d, reason));
+      }
+      case wire.ANSWER + wire.STORAGE: {
+        const error = remoteError(along, false);
+        return this.everyOnlooker((onlooker) => onlooker.storage(STORAGE[a], a === 0 ? undefined : error));
+      }
+      case wire.ANSWER + wire.CLOSED: {
+        const error = remoteError(along, false);
+        if (this.welcome) this.welcome.reject(error);
+        return this.end(error);
+      }
+      default:
+        this.welcomed(a, b, along);
+    }
+  }
+
+  private welcomed(visibilityMs: number, durability: number, along: Along): void {
+    this.visibilityMs = visibilityMs;
+    this.durability = DURABILITIES[durability];
+    this.storage = along.nextText();
+    const lock = along.nextText();
+    if (lock) {
+      void Presence.isHeld(lock).then((held) => {
+        // Not held here: the host's locks are another origin's, and say nothing.
+        if (held && !this.closed) this.hosts = Presence.watch(lock, this.hostGone);
+      });
+    }
+    this.welcome?.resolve();
+  }
+
+  private everyOnlooker(tell: (onlooker: Onlooker) => void): void {
+    for (const onlooker of [...this.handle.onlookers]) tell(onlooker);
+  }
+
+  private forbidden(): DOMException {
+    return platformError("NotAllowedError", `the host of ${show(this.name)} does not allow that to this port`);
+  }
+
+  /* ------------------------------------------------------- the same API */
+
+  backlog(): ArrayLike<number> {
+    return this.known;
+  }
+
+  fresh(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async flushed(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
+    await new Promise<void>((resolve, reject) => {
+      signal?.addEventListener("abort", () => reject(signal.reason));
+      this.request(wire.FLUSH).then(() => resolve(), reject);
+    });
+  }
+
+  load(deliveries: Delivery[]): Part[][] {
+    return deliveries.map((delivery) => this.shelf.take(delivery));
+  }
+
+  metrics(): Promise<QueueMetrics | undefined> {
+    return this.request(wire.METRICS);
+  }
+
+  peek(max: number, state: MessageState | undefined): Promise<MessageInfo[]> {
+    return this.request(wire.PEEK, max, state === undefined ? 0 : STATES.indexOf(state) + 1);
+  }
+
+  async cancel(number: number, index: number): Promise<boolean> {
+    return (await this.request<number>(wire.CANCEL, number, index)) === 1;
+  }
+
+  purge(): Promise<number> {
+    return this.request(wire.PURGE);
+  }
+
+  async pause(paused: boolean): Promise<void> {
+    await this.request(wire.PAUSE, paused ? 1 : 0);
+  }
+
+  redrive(to: string | undefined, max: number, rate: number): Promise<number> {
+    return this.request(wire.REDRIVE, max, rate, to === undefined ? 0 : 1, to);
+  }
+
+  receiving(): void {}
+
+  listen(): void {
+    if (this.closed) return;
+    this.order(undefined, wire.LISTEN, 1);
+    this.kick();
+  }
+
+  /* ------------------------------------------------------------- ending */
+
+  private readonly hostGone = (): void => {
+    this.end(undefined);
+  };
+
+  /** `error` undefined: the host is gone, with what was under way. */
+  private end(error: unknown): void {
+    if (this.closed) return;
+    const lost = (unknown: boolean): unknown =>
+      error ?? new StorageLostError(`the context that serves the queue ${show(this.name)} is gone`, unknown);
+    this.closed = lost(false);
+    this.alarm.clear();
+    this.link.close();
+    this.own?.end();
+    this.hosts?.end();
+    this.welcome?.reject(this.closed);
+    this.leases.loseAll();
+    this.desk.failDeparted(lost(true));
+    this.desk.failAll(this.closed);
+    this.everyOnlooker((onlooker) => onlooker.error(this.closed));
+  }
+
+  async release(onlooker: Onlooker): Promise<void> {
+    this.handle.onlookers.delete(onlooker);
+    if (this.closed) return;
+    this.order(undefined, wire.BYE);
+    this.flush();
+    this.end(closedError(this.name));
+  }
+}
+
+function list(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+/** The headers of so many messages from `first` on, by place among them; undefined: none has any. */
+function part<T>(headers: Record<number, T>, first: number, count: number): Record<number, T> | undefined {
+  const own = Object.entries(headers).filter(([place]) => Number(place) >= first && Number(place) < first + count);
+  return own.length ? Object.fromEntries(own.map(([place, value]) => [Number(place) - first, value])) : undefined;
+}
+
+/** An error that happened at the other end, as it would have been here. */
+function remoteError(along: Along, unknown: boolean): unknown {
+  const [name, code, message] = [along.nextText(), along.nextText(), along.nextText()];
+  if (name === "StorageLostError") return new StorageLostError(message, unknown);
+  if (code) return publicError(new PosthasteError(name, code, message));
+  if (name === "TypeError") return new TypeError(message);
+  if (name === "RangeError") return new RangeError(message);
+  return new DOMException(message, name);
+}

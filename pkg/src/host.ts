@@ -1,0 +1,439 @@
+/** A host: the end of a port at which a queue is served, for every client that says hello there. */
+
+import type { Asker, Delivery, Onlooker, Part } from "./effects";
+import { Link, PortHost, Presence } from "./engine";
+import { PosthasteError, closedError, platformError, show } from "./errors";
+import type { LocalBacking } from "./local";
+import * as effect from "./effects";
+import type { Parcel, Segment } from "./parcel";
+import type { EventPort } from "./platform";
+import { Outgoing, type Terms } from "./send";
+import type { HeadersByIndex } from "./store";
+import type { Serving } from "./types";
+import { disposable } from "./dispose";
+import { STATES } from "./inspect";
+import { Along, putBeside, type Beside } from "./wire";
+import * as wire from "./wire";
+
+export const ALLOW = { send: 1, receive: 2, admin: 4 };
+const DURABILITY = { none: 0, relaxed: 1, strict: 2 };
+const STORAGE = { ok: 0, degraded: 1, lost: 2 };
+
+/** Serves one queue at one port. */
+export class PortServing implements Serving {
+  private readonly link: Link;
+  private readonly clients = new Map<number, ServedClient>();
+  private readonly lock = `posthaste:host:${Math.random().toString(36).slice(2)}`;
+  private readonly presence: Presence | undefined;
+  private closing: Promise<void> | undefined;
+
+  /** `agree` throws where a client names another policy than the queue has; `over` is called when it ends. */
+  constructor(
+    readonly backing: LocalBacking,
+    readonly port: unknown,
+    target: EventPort,
+    private readonly allow: number,
+    private readonly agree: (policy: Float64Array, letters: string | undefined | null) => void,
+    private readonly over: () => void,
+  ) {
+    this.link = new Link(target, this.heard, () => this.gone());
+    this.presence = Presence.hold(this.lock, () => undefined);
+    this.link.post(0, undefined, [backing.handle.name], [], []);
+  }
+
+  private readonly heard = (session: unknown, frame: unknown, texts: unknown, values: unknown): void => {
+    if (typeof session !== "number" || session === 0) return;
+    const along = [Array.isArray(texts) ? texts : [], Array.isArray(values) ? values : []] as const;
+    const known = this.clients.get(session);
+    if (known) return known.heard(frame, ...along);
+    // Only who says hello to this queue is one of ours.
+    if (this.closing || along[0][0] !== this.backing.handle.name || !(frame instanceof Uint8Array)) return;
+    const client = new ServedClient(this.backing, this.link, session, this.allow, () => this.clients.delete(session));
+    this.clients.set(session, client);
+    client.greet(frame, along[0] as string[], this.agree, this.presence ? this.lock : "");
+  };
+
+  /** The platform says that the other side of the port is gone, with all clients there. */
+  private gone(): void {
+    for (const client of [...this.clients.values()]) client.end();
+    void this.close();
+  }
+
+  close(): Promise<void> {
+    return (this.closing ??= this.end());
+  }
+
+  private async end(): Promise<void> {
+    for (const client of [...this.clients.values()]) client.dismiss(closedError(this.backing.handle.name));
+    this.link.close();
+    this.presence?.end();
+    this.over();
+  }
+
+  declare [Symbol.asyncDispose]: () => Promise<void>;
+}
+
+disposable(PortServing.prototype, (serving) => serving.close());
+
+/** Messages that a client sent, on their way into the queue. */
+class ServedOutgoing extends Outgoing {
+  constructor(private readonly client: ServedClient, readonly token: number, terms: Terms, private readonly kind: [number, number, number], private readonly size: number, parcel: Parcel, headers: HeadersByIndex | undefined) {
+    super(client, client.backing.handle, terms);
+    this.parcels.push(parcel);
+    this.count = parcel.count;
+    if (headers) this.headers = Array.from({ length: parcel.count }, (_, at) => headers[at]);
+  }
+
+  override whole(): [number, number, number] {
+    return this.kind;
+  }
+
+  override get bytes(): number {
+    return this.size;
+  }
+
+  sent(number: number, index: number, count: number): void {
+    this.end(count);
+    this.client.answer(wire.SENT, this.token, number, index, count);
+    this.settled();
+  }
+
+  duplicate(number: number, index: number): void {
+    this.end(1);
+    this.client.answer(wire.DUPLICATE, this.token, number, index, 1);
+    this.settled();
+  }
+
+  refused(why: number, count: number): void {
+    this.end(count);
+    this.client.answer(wire.REFUSED, this.token, 0, why, count);
+    this.settled();
+  }
+
+  fail(error: unknown): void {
+    this.end(this.left);
+    this.client.failed(this.token, error);
+    this.settled();
+  }
+
+  without(): void {
+    this.fail(platformError("DataCloneError", "the storage can't hold the body: it can be cloned, but not stored"));
+  }
+
+  private settled(): void {
+    if (this.left === 0) this.client.outgoing.delete(this);
+  }
+}
+
+/** One client of a served queue. */
+class ServedClient implements Onlooker {
+  readonly outgoing = new Set<ServedOutgoing>();
+  private readonly host: PortHost;
+  private beside: Beside = { values: [], transfer: [] };
+  private texts: string[] = [];
+  private readonly receives = new Map<number, number>();
+  private readonly row = new Float64Array(effect.WIDTH);
+  private presence: Presence | undefined;
+  private flushing = false;
+  private over = false;
+  private hellos = 0;
+  private receivesNow = 0;
+  listening = false;
+
+  constructor(readonly backing: LocalBacking, private readonly link: Link, private readonly session: number, allow: number, private readonly leave: () => void) {
+    this.host = new PortHost(allow);
+  }
+
+  get consuming(): boolean {
+    return this.receivesNow > 0;
+  }
+
+  /* ---------------------------------------------------------- greeting */
+
+  greet(frame: Uint8Array, texts: string[], agree: (policy: Float64Array, letters: string | undefined | null) => void, lock: string): void {
+    try {
+      const rows = this.host.hear(frame, texts.length, 0);
+      if (rows[0] !== wire.HELLO || rows[effect.WIDTH] !== wire.POLICY) throw new TypeError("a client did not say hello first");
+      const policy = Float64Array.of(...rows.subarray(effect.WIDTH + 1, 2 * effect.WIDTH), ...rows.subarray(3, 6));
+      agree(policy, [undefined, texts[2], null][rows[2]]);
+    } catch (error) {
+      return this.dismiss(error);
+    }
+    const { durability, storage } = this.backing.mode;
+    this.texts.push(storage, lock);
+    this.answer(wire.WELCOME, this.backing.visibilityMs, DURABILITY[durability]);
+    this.backing.handle.onlookers.add(this);
+    const presence = texts[1];
+    if (!presence) return;
+    void Presence.isHeld(presence).then((held) => {
+      // Not held here: its locks are another origin's, and say nothing.
+      if (held && !this.over) this.presence = Presence.watch(presence, () => this.end());
+    });
+  }
+
+  /* ----------------------------------------------------------- hearing */
+
+  heard(frame: unknown, texts: readonly unknown[], values: readonly unknown[]): void {
+    if (this.over) return;
+    let rows: Float64Array;
+    try {
+      const bytes = frame instanceof Uint8Array ? frame : new Uint8Array();
+      // A hello that was said again before the welcome came.
+      if (isFirst(bytes) && this.host.heard > 0 && this.hellos++ < HELLOS_MAX) return;
+      rows = this.host.hear(bytes, texts.length, values.length);
+    } catch (error) {
+      if (this.host.strike()) this.dismiss(platformError("DataError", `the frames of a client make no sense: ${(error as Error).message}`));
+      return;
+    }
+    try {
+      const along = new Along([...values], [...texts], () => this.host.lengths());
+      for (let at = 0; at < rows.length && !this.over; at += effect.WIDTH) this.carryOut(rows.subarray(at, at + effect.WIDTH), along);
+    } catch (error) {
+      this.dismiss(error);
+    }
+    this.flushSoon();
+  }
+
+  private carryOut(row: Float64Array, along: Along): void {
+    const [kind, a, b, c, d, e, f, g, h] = row;
+    switch (kind) {
+      case wire.SEND:
+        return this.send(row, along);
+      case wire.UNSEND:
+        return this.unsend(a);
+      case wire.RECEIVE:
+        return this.receive(a, b, Math.max(0, c), (d & 1) !== 0);
+      case wire.UNRECEIVE: {
+        const token = this.receives.get(a);
+        if (token !== undefined) this.backing.stopWaiting(token);
+        return;
+      }
+      case wire.SETTLE:
+        return this.settle(a, b, c, d, e, f, g, h ? along.nextText() : undefined);
+      case wire.LISTEN:
+        this.listening = a === 1;
+        return this.backing.listen();
+      case wire.BYE:
+        return this.end();
+      case 0:
+        return along.skip(a, b);
+      default:
+        this.request(kind, a, b, c, d, along);
+    }
+  }
+
+  private send(row: Float64Array, along: Along): void {
+    const [, token, count, bytes, delayMs, expiresMs, flags, more, moreBytes, packed] = row;
+    const key = flags & 4 ? along.nextText() : undefined;
+    const { parcel, headers } = along.bodies(count, packed);
+    const outgoing = new ServedOutgoing(this, token, { delayMs, expiresMs: Math.max(0, expiresMs), key }, [flags & 3, more, moreBytes], bytes, parcel, headers);
+    this.outgoing.add(outgoing);
+    this.backing.depart(outgoing);
+  }
+
+  private unsend(token: number): void {
+    for (const outgoing of [...this.outgoing]) {
+      if (outgoing.token === token && this.backing.recall(outgoing)) outgoing.refused(effect.WITHDRAWN, outgoing.left);
+    }
+  }
+
+  private receive(token: number, max: number, leaseMs: number, wait: boolean): void {
+    const { backing } = this;
+    this.receiving(1);
+    let loaded: Promise<void> | undefined;
+    const asker: Asker = {
+      delivered: (delivery) => {
+        if (this.over) return backing.leases.giveBack(delivery);
+        const parts = backing.load([delivery]);
+        if (Array.isArray(parts) && !loaded) return this.deliver(token, delivery, parts[0]);
+        loaded = Promise.all([loaded, parts]).then(([, [own]]) => this.deliver(token, delivery, own));
+      },
+      received: () => {
+        const end = (): void => {
+          this.receives.delete(token);
+          this.receiving(-1);
+          this.answer(wire.RECEIVED, token);
+        };
+        if (loaded) void loaded.then(end, (error) => this.failed(token, error));
+        else end();
+      },
+      fail: (error) => {
+        this.receiving(-1);
+        this.failed(token, error);
+      },
+    };
+    const ask = (): void => {
+      if (this.over) return;
+      this.receives.set(token, backing.ask(asker, (commands, own) => commands.receive(own, backing.handle.id, max, leaseMs, wait, backing.clock.now())));
+    };
+    // What waits hears of everything new; what does not is to see what is there.
+    if (wait || backing.mode.storage === "memory") ask();
+    else void backing.fresh().then(ask, asker.fail);
+  }
+
+  private receiving(change: 1 | -1): void {
+    this.receivesNow += change;
+    if (this.receivesNow === 0) this.backing.receiving(false);
+    else if (change === 1 && this.receivesNow === 1) this.backing.receiving(true);
+  }
+
+  /** Bodies that are gone go to the dead letters; the others to the client. */
+  private deliver(token: number, { grant, until, attempts, sent }: Delivery, parts: Part[]): void {
+    for (const { number, index, count, parcel, offset, headers } of parts) {
+      if (!parcel) {
+        void this.backing.leases.settle(effect.DEAD_LETTER, number, index, count, grant, 0, "its body is missing from the storage");
+        continue;
+      }
+      const lengths: number[] = [];
+      const own = headers && shifted(headers, offset, count);
+      const packed = putBeside({ parcel, from: offset, count } as Segment, own, this.beside, lengths);
+      this.answerWith(lengths, wire.DELIVERED, token, number, index, count, grant, until, attempts, sent, packed);
+    }
+  }
+
+  private settle(token: number, kind: number, number: number, index: number, count: number, grant: number, argument: number, text: string | undefined): void {
+    const asker: Asker = {
+      lost: (number, index, count) => this.answer(wire.LOST, token, number, index, count),
+      done: () => this.answer(wire.DONE, token, 1),
+      fail: (error) => this.failed(token, error),
+    };
+    this.backing.ask(asker, (commands, own) => commands.settle(own, kind, number, index, count, grant, argument, text));
+  }
+
+  private request(kind: number, token: number, a: number, b: number, c: number, along: Along): void {
+    const { backing } = this;
+    const number = (value: number): void => this.answer(wire.DONE, token, value);
+    const value = (value: unknown): void => {
+      this.beside.values.push(value);
+      this.answer(wire.VALUE, token);
+    };
+    const fail = (error: unknown): void => this.failed(token, error);
+    if (kind === wire.METRICS) backing.metrics().then(value, fail);
+    else if (kind === wire.PEEK) backing.peek(a, STATES[b - 1]).then(value, fail);
+    else if (kind === wire.CANCEL) backing.cancel(a, b).then((done) => number(done ? 1 : 0), fail);
+    else if (kind === wire.PURGE) backing.purge().then(number, fail);
+    else if (kind === wire.PAUSE) backing.pause(a === 1).then(() => number(1), fail);
+    else if (kind === wire.REDRIVE) backing.redrive(c ? along.nextText() : undefined, a, b, new AbortController().signal).then(number, fail);
+    else if (kind === wire.FLUSH) backing.flushed().then(() => number(1), fail);
+  }
+
+  /* --------------------------------------------------------- answering */
+
+  answer(...numbers: number[]): void {
+    this.answerWith(undefined, ...numbers);
+  }
+
+  private answerWith(lengths: number[] | undefined, ...numbers: number[]): void {
+    if (this.over) return;
+    this.row.fill(0);
+    this.row.set(numbers);
+    this.host.answer(this.row, lengths?.length ? Uint32Array.from(lengths) : undefined);
+    if (this.host.isFull()) this.flush();
+    else this.flushSoon();
+  }
+
+  failed(token: number, error: unknown): void {
+    this.texts.push(...textsOf(error));
+    this.receives.delete(token);
+    this.answer(wire.FAILED, token, (error as { outcomeUnknown?: boolean })?.outcomeUnknown ? wire.UNKNOWN_OUTCOME : 0);
+  }
+
+  private flushSoon(): void {
+    if (this.flushing || this.over) return;
+    this.flushing = true;
+    queueMicrotask(() => {
+      this.flushing = false;
+      if (!this.over) this.flush();
+    });
+  }
+
+  private flush(): void {
+    const [count, bytes, oldest] = Array.from(this.backing.backlog());
+    this.host.answer(Float64Array.of(wire.BACKLOG, count, bytes, oldest), undefined);
+    const frame = this.host.frame();
+    const { beside, texts } = this;
+    this.beside = { values: [], transfer: [] };
+    this.texts = [];
+    this.link.post(this.session, frame, texts, beside.values, beside.transfer);
+  }
+
+  /* ------------------------------------------------------------ events */
+
+  depth(): void {
+    if (this.host.tellsEvents()) this.flushSoon();
+  }
+
+  dead(number: number, index: number, count: number, reason: string): void {
+    if (!this.host.tellsEvents()) return;
+    this.texts.push(reason);
+    this.answer(wire.DEAD, 0, number, index, count);
+  }
+
+  dropped(number: number, index: number, count: number, cause: number): void {
+    if (this.host.tellsEvents()) this.answer(wire.DROPPED, 0, number, index, count, cause);
+  }
+
+  gone(): void {
+    this.answer(wire.GONE);
+  }
+
+  storage(state: keyof typeof STORAGE, error?: unknown): void {
+    this.texts.push(...textsOf(error));
+    this.answer(wire.STORAGE, STORAGE[state]);
+  }
+
+  error(error: unknown): void {
+    if (this.backing.closed) this.dismiss(error);
+  }
+
+  /** The journal took leases away. */
+  leaseLost(number: number, index: number, count: number, grant: number): void {
+    this.answer(wire.LEASE_LOST, 0, number, index, count, grant);
+  }
+
+  /* ------------------------------------------------------------- ending */
+
+  /** Tells the client why, and lets it go. */
+  dismiss(error: unknown): void {
+    if (this.over) return;
+    this.texts.push(...textsOf(error));
+    this.answer(wire.CLOSED);
+    this.flush();
+    this.end();
+  }
+
+  /** The client is gone: what it held goes back, and what it was handed out counts as a delivery. What it sent goes on. */
+  end(): void {
+    if (this.over) return;
+    this.over = true;
+    this.presence?.end();
+    this.backing.handle.onlookers.delete(this);
+    for (const token of this.receives.values()) this.backing.stopWaiting(token);
+    const held = this.host.end();
+    for (let at = 0; at < held.length; at += 5) {
+      const [number, index, count, grant, handed] = held.subarray(at, at + 5);
+      if (handed) void this.backing.leases.settle(effect.RETRY, number, index, count, grant, 0, "the client that had it is gone");
+      else void this.backing.leases.settle(effect.RELEASE, number, index, count, grant);
+    }
+    this.leave();
+  }
+}
+
+const HELLOS_MAX = 64;
+
+/** Whether a frame is number 1 of its direction. */
+function isFirst(frame: Uint8Array): boolean {
+  return frame.length > 16 && frame[8] === 1 && frame.subarray(9, 16).every((byte) => byte === 0);
+}
+
+/** Name, code and message of an error: an `Error` loses them on its way through a port. */
+function textsOf(error: unknown): [string, string, string] {
+  if (error instanceof PosthasteError) return [error.name, error.code, error.message];
+  const { name, message } = (error ?? {}) as Partial<Error>;
+  return [String(name ?? "Error"), "", String(message ?? (error === undefined ? "" : show(error)))];
+}
+
+function shifted(headers: HeadersByIndex, offset: number, count: number): HeadersByIndex | undefined {
+  const own = Object.entries(headers).filter(([place, value]) => value && Number(place) >= offset && Number(place) < offset + count);
+  return own.length ? Object.fromEntries(own.map(([place, value]) => [Number(place) - offset, value])) : undefined;
+}

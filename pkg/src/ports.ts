@@ -1,0 +1,36 @@
+/** Ports of every kind as one: something to post to, with listeners. */
+
+import { show } from "./errors";
+import type { EmitterPort, EventPort } from "./platform";
+
+type Listener = (event: { data: unknown }) => void;
+
+/** The port as it is where it has listeners; Node's `Worker`, which emits, in a coat. Throws for what is no port. */
+export function portOption(port: unknown, what: string): EventPort {
+  const { postMessage, addEventListener, on } = (port ?? {}) as Partial<EventPort & EmitterPort>;
+  if (typeof postMessage === "function") {
+    if (typeof addEventListener === "function") return port as EventPort;
+    if (typeof on === "function") return new Emitting(port as EmitterPort);
+  }
+  throw new TypeError(`${what} must be a MessagePort, a Worker or a worker's own scope, not ${show(port)}`);
+}
+
+class Emitting implements EventPort {
+  private readonly listeners = new Map<unknown, (value: unknown) => void>();
+
+  constructor(private readonly port: EmitterPort & { off?(event: string, listener: unknown): void }) {}
+
+  postMessage(message: unknown, transfer: never): void {
+    this.port.postMessage(message, transfer);
+  }
+
+  addEventListener(type: string, listener: Listener): void {
+    const heard = (data: unknown): void => listener({ data });
+    this.listeners.set(listener, heard);
+    this.port.on(type === "close" ? "exit" : type, heard);
+  }
+
+  removeEventListener(type: string, listener: Listener): void {
+    this.port.off?.(type === "close" ? "exit" : type, this.listeners.get(listener));
+  }
+}

@@ -1,0 +1,319 @@
+//! The client: what its context asks for, as frames; what the host says, as effects.
+
+use std::collections::VecDeque;
+
+use super::{
+    ahead::Ahead,
+    credit::{Credit, Flying, share},
+};
+use crate::{
+    limits,
+    peer::{Effect, Why},
+    wire::{Answer, Bad, Bodies, Delivery, Frame, Order, Sending, Welcome},
+};
+
+/// What to tell the client's context.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Notice {
+    Effect(Effect),
+    /// Bodies that came beside the frame, in its order: to be kept until their messages are settled.
+    Arrived(Delivery),
+    /// What only the context can make sense of, with what goes along.
+    Answer(Answer),
+}
+
+/// The token under which more is asked for than anyone wants yet.
+const AHEAD: u32 = u32::MAX;
+
+#[derive(Default)]
+pub struct Client {
+    number: u64,
+    heard: u64,
+    /// What was heard last time we said so.
+    told: u64,
+    visibility_ms: f64,
+    /// With no credit nothing is sent: none comes before the host's welcome.
+    flying: Flying,
+    pending: VecDeque<(Order, Option<Box<str>>)>,
+    /// What the frame being made brings: orders with their texts, sends without their bodies.
+    leaving: Vec<(Order, Option<Box<str>>)>,
+    /// Receives that have not been answered.
+    demands: Vec<u32>,
+    ahead: Ahead,
+    notices: Vec<Notice>,
+}
+
+impl Client {
+    fn push(&mut self, order: Order, text: Option<Box<str>>) {
+        self.pending.push_back((order, text));
+    }
+
+    /// Takes in what the context asks for, with the text that goes along. The bodies of sends are asked for when their frame
+    /// is made. False, of [`Order::Unsend`] alone: it is not here any more, and called off at the host if that is in time.
+    pub fn order(&mut self, order: Order, text: Option<Box<str>>, now: u64) -> bool {
+        match order {
+            Order::Unsend { token } => return self.unsend(token),
+            Order::Receive { token, max, lease_ms, wait, .. } => self.receive(token, max, lease_ms, wait, now),
+            Order::Unreceive { token } => self.unreceive(token),
+            Order::Bye => {
+                self.give_back(now, true);
+                self.push(order, None);
+            }
+            other => self.push(other, text),
+        }
+        true
+    }
+
+    fn unsend(&mut self, token: u32) -> bool {
+        let before = self.pending.len();
+        self.pending.retain(|(order, _)| !matches!(order, Order::Send(sending) if sending.token == token));
+        if self.flying.has(token) {
+            self.push(Order::Unsend { token }, None);
+            return false;
+        }
+        self.pending.len() < before
+    }
+
+    fn receive(&mut self, token: u32, max: u32, lease_ms: f64, wait: bool, now: u64) {
+        let plain = lease_ms <= 0.0;
+        let more = if plain { self.ahead.ask(max, now) } else { 0 };
+        let until = now as f64 + self.visibility_ms;
+        let mut left = max;
+        while left > 0 && plain {
+            let Some(delivery) = self.ahead.hand_out(left, until) else { break };
+            left -= delivery.count;
+            let Delivery { first, count, grant, .. } = delivery;
+            self.push(Order::Started { first, count, grant }, None);
+            self.notices.push(Notice::Effect(delivered(token, delivery)));
+        }
+        if left < max {
+            self.notices.push(Notice::Effect(Effect::Received { token }));
+        } else {
+            self.demands.push(token);
+            self.push(Order::Receive { token, max, lease_ms, wait, ahead: false }, None);
+        }
+        if more > 0 {
+            self.ahead.asked = true;
+            let lease_ms = self.visibility_ms + (limits::PREFETCH_IDLE_MS * 2) as f64;
+            self.push(Order::Receive { token: AHEAD, max: more, lease_ms, wait: false, ahead: true }, None);
+        }
+    }
+
+    fn unreceive(&mut self, token: u32) {
+        let before = self.pending.len();
+        self.pending.retain(|(order, _)| !matches!(order, Order::Receive { token: known, .. } if *known == token));
+        if self.pending.len() == before {
+            return self.push(Order::Unreceive { token }, None);
+        }
+        self.demands.retain(|&known| known != token);
+        self.notices.push(Notice::Effect(Effect::Received { token }));
+    }
+
+    fn give_back(&mut self, now: u64, all: bool) {
+        for Delivery { first, count, grant, .. } in self.ahead.give_back(now, all) {
+            let (token, argument) = (AHEAD, 0.0);
+            self.push(Order::Settle { token, kind: RELEASE, first, count, grant, argument, text: false }, None);
+        }
+    }
+
+    /// Chooses what goes with the next frame. False: nothing does. Its bodies are those of [`Client::sends`].
+    pub fn plan(&mut self, now: u64) -> bool {
+        self.give_back(now, false);
+        let mut blocked = false;
+        for (order, text) in core::mem::take(&mut self.pending) {
+            let part = matches!(&order, Order::Send(sending) if sending.kind == 1);
+            // What belongs together stays together.
+            let full = self.leaving.len() >= ORDERS_MAX && !part;
+            let Order::Send(sending) = order else {
+                if full {
+                    self.pending.push_back((order, text))
+                } else {
+                    self.leaving.push((order, text))
+                }
+                continue;
+            };
+            blocked |= full;
+            let going = if blocked { 0 } else { self.going(&sending) };
+            if going > 0 {
+                let rest = self.depart(sending, going, text);
+                blocked |= rest.is_some();
+                self.pending.extend(rest);
+            } else {
+                blocked = true;
+                self.pending.push_back((Order::Send(sending), text));
+            }
+        }
+        // The host is told what was heard from time to time, even if there is nothing else to say.
+        !self.leaving.is_empty() || self.heard - self.told >= HEARD_UNTOLD_MAX
+    }
+
+    fn going(&self, sending: &Sending) -> u32 {
+        match sending.kind {
+            0 => self.flying.credit.fits(sending.count, sending.bytes),
+            // The parts of a batch go with its first.
+            1 => sending.count,
+            _ => {
+                let (count, bytes) = (sending.count + sending.more, sending.bytes + sending.more_bytes);
+                let fits = self.flying.credit.is_idle() || self.flying.credit.fits(count, bytes) >= count;
+                if fits { sending.count } else { 0 }
+            }
+        }
+    }
+
+    /// Takes the first `count` messages under way; answers the rest.
+    fn depart(&mut self, mut sending: Sending, count: u32, key: Option<Box<str>>) -> Option<(Order, Option<Box<str>>)> {
+        let bytes = share(sending.bytes, sending.count, count);
+        let rest = (count < sending.count).then(|| Sending {
+            count: sending.count - count,
+            bytes: sending.bytes - bytes,
+            ..sending.clone()
+        });
+        (sending.count, sending.bytes) = (count, bytes);
+        self.flying.push(sending.token, count, bytes);
+        self.leaving.push((Order::Send(sending), key));
+        rest.map(|rest| (Order::Send(rest), None))
+    }
+
+    /// Whose bodies go along: token and count.
+    pub fn sends(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.leaving.iter().filter_map(|(order, _)| match order {
+            Order::Send(sending) => Some((sending.token, sending.count)),
+            _ => None,
+        })
+    }
+
+    /// Makes the frame that was planned. `parts` says how the bodies of [`Client::sends`] lie beside it: pieces with their
+    /// counts; each is a send of its own.
+    pub fn frame(&mut self, parts: &[(u32, Bodies)], lengths: Vec<u32>) -> (Frame, Vec<Box<str>>) {
+        self.number += 1;
+        self.told = self.heard;
+        let mut rows = Vec::with_capacity(self.leaving.len() + parts.len());
+        let mut texts = Vec::new();
+        let mut parts = parts.iter();
+        for (order, text) in core::mem::take(&mut self.leaving) {
+            match order {
+                Order::Send(sending) => pieces(sending, &mut parts, &mut |order| rows.push(order.write())),
+                other => rows.push(other.write()),
+            }
+            texts.extend(text);
+        }
+        (Frame { number: self.number, heard: self.heard, rows, lengths }, texts)
+    }
+
+    /// Takes in a frame from the host. It has changed nothing when it is refused.
+    pub fn hear(&mut self, frame: &Frame) -> Result<(), Bad> {
+        if frame.number != self.heard + 1 || frame.heard > self.number {
+            return Err(Bad::OutOfOrder);
+        }
+        let answers = frame.rows.iter().map(Answer::read).collect::<Result<Vec<_>, _>>()?;
+        self.heard = frame.number;
+        for answer in answers {
+            self.take_in(answer);
+        }
+        Ok(())
+    }
+
+    /// The number of the last frame heard.
+    pub fn heard(&self) -> u64 {
+        self.heard
+    }
+
+    fn take_in(&mut self, answer: Answer) {
+        let effect = match answer {
+            Answer::Sent { token, first, count } => {
+                self.flying.answered(token, count);
+                Effect::Sent { token, first, count }
+            }
+            Answer::Refused { token, why, count } => {
+                self.flying.answered(token, count);
+                Effect::Refused { token, why: Why::from(why), count }
+            }
+            Answer::Duplicate { token, id } => {
+                self.flying.answered(token, 1);
+                Effect::Duplicate { token, id }
+            }
+            Answer::Delivered(delivery) => return self.arrived(delivery),
+            Answer::Received { token } => return self.received(token),
+            Answer::Lost { token, .. } | Answer::Done { token, .. } if token == AHEAD => return,
+            Answer::Lost { token, first, count } => Effect::Lost { token, first, count },
+            Answer::Done { token, value } => Effect::Done { token, value: value as u64 },
+            Answer::LeaseLost { first, count, grant } => {
+                if self.ahead.forget(grant) {
+                    return;
+                }
+                Effect::LeaseLost { first, count, grant }
+            }
+            Answer::Dropped { first, count, cause } => Effect::Dropped { queue: 0, first, count, cause: cause.into() },
+            Answer::Gone => Effect::QueueGone { queue: 0 },
+            Answer::Welcome(Welcome { visibility_ms, messages, bytes, .. }) => {
+                self.visibility_ms = visibility_ms;
+                self.flying.credit = Credit::new(messages, bytes);
+                return self.notices.push(Notice::Answer(answer));
+            }
+            other => return self.notices.push(Notice::Answer(other)),
+        };
+        self.notices.push(Notice::Effect(effect));
+    }
+
+    fn arrived(&mut self, delivery: Delivery) {
+        self.notices.push(Notice::Arrived(delivery));
+        if delivery.token == AHEAD {
+            return self.ahead.add(delivery);
+        }
+        self.notices.push(Notice::Effect(delivered(delivery.token, delivery)));
+    }
+
+    fn received(&mut self, token: u32) {
+        if token == AHEAD {
+            self.ahead.asked = false;
+            return;
+        }
+        self.demands.retain(|&known| known != token);
+        self.notices.push(Notice::Effect(Effect::Received { token }));
+    }
+
+    pub fn notices(&mut self) -> Vec<Notice> {
+        core::mem::take(&mut self.notices)
+    }
+
+    /// When to make a frame though nobody asked; `u64::MAX`: no need.
+    pub fn deadline(&self) -> u64 {
+        self.ahead.deadline()
+    }
+
+    /// Whether an answer is awaited.
+    pub fn waiting(&self) -> bool {
+        !self.flying.is_empty() || !self.demands.is_empty() || !self.pending.is_empty()
+    }
+}
+
+/// Orders of one frame; more go with the next.
+const ORDERS_MAX: usize = 1024;
+/// The settlement that gives back, as at the door of the engine.
+const RELEASE: u8 = 4;
+/// So many frames of the host may be heard without a word.
+const HEARD_UNTOLD_MAX: u64 = 16;
+
+/// A send as the pieces its bodies lie in. Of a batch the first piece speaks for the others.
+fn pieces<'a>(sending: Sending, parts: &mut impl Iterator<Item = &'a (u32, Bodies)>, add: &mut impl FnMut(Order)) {
+    let (mut left, mut bytes) = (sending.count, sending.bytes);
+    let (mut kind, more, more_bytes) = (sending.kind, sending.more, sending.more_bytes);
+    while left > 0 {
+        let Some(&(count, bodies)) = parts.next() else { return };
+        let count = count.clamp(1, left);
+        let piece = share(bytes, left, count);
+        (left, bytes) = (left - count, bytes - piece);
+        let rest = if kind == 2 { (more + left, more_bytes + bytes) } else { (0, 0) };
+        let (token, delay_ms, expires_ms, key) = (sending.token, sending.delay_ms, sending.expires_ms, sending.key);
+        let (more, more_bytes) = rest;
+        let bytes = piece;
+        add(Order::Send(Sending { token, count, bytes, delay_ms, expires_ms, kind, more, more_bytes, bodies, key }));
+        kind = kind.min(1);
+    }
+}
+
+fn delivered(token: u32, delivery: Delivery) -> Effect {
+    let Delivery { first, count, grant, until, attempt, sent, .. } = delivery;
+    let (until, sent) = (until as u64, sent as u64);
+    Effect::Delivered { token, first, count, grant, until, attempt, sent, chunk: None }
+}

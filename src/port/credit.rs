@@ -1,0 +1,104 @@
+//! Credit: how much may be under way, so that memory stays flat however slow the other side is.
+
+use std::collections::VecDeque;
+
+/// Messages a client may have sent and not have an answer for.
+pub const MESSAGES: u32 = 1 << 14;
+/// Bytes of their bodies.
+pub const BYTES: u64 = 4 << 20;
+
+/// What is under way, and what may be.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Credit {
+    pub messages_max: u32,
+    pub bytes_max: u64,
+    messages: u32,
+    bytes: u64,
+}
+
+impl Credit {
+    pub fn new(messages_max: u32, bytes_max: u64) -> Self {
+        Self { messages_max, bytes_max, ..Self::default() }
+    }
+
+    /// How many of `count` messages with `bytes` in all may go now. When nothing is under way one always may, however large,
+    /// where anything may at all.
+    pub fn fits(&self, count: u32, bytes: u64) -> u32 {
+        if self.messages_max == 0 {
+            return 0;
+        }
+        let by_count = count.min(self.messages_max.saturating_sub(self.messages));
+        let free = self.bytes_max.saturating_sub(self.bytes);
+        let each = (bytes / u64::from(count.max(1))).max(1);
+        let by_bytes = u32::try_from(free / each).unwrap_or(u32::MAX);
+        by_count.min(by_bytes).max(u32::from(self.messages == 0))
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.messages == 0
+    }
+
+    pub fn take(&mut self, count: u32, bytes: u64) {
+        self.messages = self.messages.saturating_add(count);
+        self.bytes = self.bytes.saturating_add(bytes);
+    }
+
+    /// Whether what is under way is within bounds, a single large thing aside.
+    pub fn is_kept(&self, single: bool) -> bool {
+        single || (self.messages <= self.messages_max && self.bytes <= self.bytes_max)
+    }
+
+    fn give_back(&mut self, count: u32, bytes: u64) {
+        self.messages = self.messages.saturating_sub(count);
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+}
+
+/// Sends that have no answer yet, and the credit they take.
+#[derive(Debug, Default)]
+pub struct Flying {
+    pub credit: Credit,
+    /// Token, messages, bytes.
+    sends: VecDeque<(u32, u32, u64)>,
+}
+
+impl Flying {
+    pub fn new(messages_max: u32, bytes_max: u64) -> Self {
+        Self { credit: Credit::new(messages_max, bytes_max), sends: VecDeque::new() }
+    }
+
+    pub fn push(&mut self, token: u32, count: u32, bytes: u64) {
+        self.credit.take(count, bytes);
+        self.sends.push_back((token, count, bytes));
+    }
+
+    pub fn has(&self, token: u32) -> bool {
+        self.sends.iter().any(|&(known, ..)| known == token)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.sends.is_empty()
+    }
+
+    /// The next `count` messages of a send have their answer.
+    pub fn answered(&mut self, token: u32, count: u32) {
+        let Self { credit, sends } = self;
+        let mut left = count;
+        sends.retain_mut(|(known, flying, bytes)| {
+            if *known != token || left == 0 {
+                return true;
+            }
+            let over = left.min(*flying);
+            let share = share(*bytes, *flying, over);
+            (left, *flying, *bytes) = (left - over, *flying - over, *bytes - share);
+            credit.give_back(over, share);
+            *flying > 0
+        });
+    }
+}
+
+/// The bytes of `part` of `count` messages, in even shares.
+pub fn share(bytes: u64, count: u32, part: u32) -> u64 {
+    let (count, part) = (u64::from(count.max(1)), u64::from(part));
+    bytes / count * part + bytes % count * part / count
+}

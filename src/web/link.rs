@@ -1,0 +1,100 @@
+//! A link: frames over a port that also carries the application's own messages. Ours are arrays that begin with a mark; the
+//! others are left alone.
+
+use js_sys::{Array, Function, Reflect, Uint8Array};
+use wasm_bindgen::prelude::*;
+
+const MARK: &str = "posthaste";
+
+#[wasm_bindgen]
+extern "C" {
+    /// What a `MessagePort`, a `Worker` and a worker's own scope have.
+    pub type Port;
+    #[wasm_bindgen(method, catch, js_name = postMessage)]
+    fn post_message(this: &Port, message: &JsValue, transfer: &Array) -> Result<(), JsValue>;
+    #[wasm_bindgen(method, js_name = addEventListener)]
+    fn add_event_listener(this: &Port, kind: &str, listener: &Function);
+    #[wasm_bindgen(method, js_name = removeEventListener)]
+    fn remove_event_listener(this: &Port, kind: &str, listener: &Function);
+
+    type Event;
+    #[wasm_bindgen(method, getter)]
+    fn data(this: &Event) -> JsValue;
+}
+
+/// One end of a port, as long as someone needs it.
+#[wasm_bindgen]
+pub struct Link {
+    port: Port,
+    mark: JsValue,
+    on_message: Closure<dyn Fn(Event)>,
+    on_close: Closure<dyn Fn(Event)>,
+}
+
+#[wasm_bindgen]
+impl Link {
+    /// `heard` is called with the session, the frame, texts and values of each message of ours: of what kind they are is not
+    /// checked yet. `closed` is called when the platform says that the other side is gone.
+    #[wasm_bindgen(constructor)]
+    pub fn new(port: Port, heard: Function, closed: Function) -> Self {
+        let mark = JsValue::from_str(MARK);
+        let known = mark.clone();
+        let on_message = Closure::<dyn Fn(Event)>::new(move |event: Event| {
+            let data = event.data();
+            if !Array::is_array(&data) {
+                return;
+            }
+            let message: &Array = data.unchecked_ref();
+            if message.get(0) == known {
+                let _ = heard.call4(
+                    &JsValue::UNDEFINED,
+                    &message.get(1),
+                    &message.get(2),
+                    &message.get(3),
+                    &message.get(4),
+                );
+            }
+        });
+        let on_close = Closure::<dyn Fn(Event)>::new(move |_| {
+            let _ = closed.call0(&JsValue::UNDEFINED);
+        });
+        port.add_event_listener("message", on_message.as_ref().unchecked_ref());
+        port.add_event_listener("close", on_close.as_ref().unchecked_ref());
+        // A message port waits to be started; a worker does not.
+        if let Ok(start) = Reflect::get(&port, &"start".into())
+            && let Some(start) = start.dyn_ref::<Function>()
+        {
+            let _ = start.call0(&port);
+        }
+        Self { port, mark, on_message, on_close }
+    }
+
+    /// Posts a frame (none: an empty one, which only asks to be looked at) with what goes along. Throws what the platform
+    /// throws for a value that can't be cloned.
+    pub fn post(
+        &self,
+        session: f64,
+        frame: Option<Vec<u8>>,
+        texts: &JsValue,
+        values: &JsValue,
+        transfer: &Array,
+    ) -> Result<(), JsValue> {
+        let message = Array::of2(&self.mark, &JsValue::from_f64(session));
+        message.push(&frame.map_or(JsValue::UNDEFINED, |bytes| Uint8Array::from(&bytes[..]).into()));
+        message.push(texts);
+        message.push(values);
+        self.port.post_message(&message, transfer)
+    }
+
+    /// Listens no more.
+    pub fn close(&self) {
+        self.port.remove_event_listener("message", self.on_message.as_ref().unchecked_ref());
+        self.port.remove_event_listener("close", self.on_close.as_ref().unchecked_ref());
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,0 +1,314 @@
+//! What a client says.
+
+use super::{
+    Bad, Bodies, Row,
+    frame::{flag, row, span, whole},
+};
+use crate::{
+    id::MessageId,
+    limits::{BATCH_MESSAGES_MAX, RECORD_MESSAGES_MAX},
+};
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum Order {
+    Send(Sending),
+    /// Calls off what is left of a send.
+    Unsend {
+        token: u32,
+    },
+    /// `wait` false: answered at once, with what there is. `lease_ms` 0: the queue's. `ahead`: nobody has asked for these yet.
+    Receive {
+        token: u32,
+        max: u32,
+        lease_ms: f64,
+        wait: bool,
+        ahead: bool,
+    },
+    Unreceive {
+        token: u32,
+    },
+    /// `kind` and `argument` as at the door of the engine; `text`: one goes along.
+    Settle {
+        token: u32,
+        kind: u8,
+        first: MessageId,
+        count: u32,
+        grant: u64,
+        argument: f64,
+        text: bool,
+    },
+    /// What came ahead has been handed out.
+    Started {
+        first: MessageId,
+        count: u32,
+        grant: u64,
+    },
+    Ask {
+        token: u32,
+        ask: Ask,
+    },
+    /// Whether the client wants to hear of events.
+    Listen(bool),
+    /// Shared memory was received, or can't be.
+    Shared(bool),
+    /// The client is leaving.
+    Bye,
+    Hello(Hello),
+    /// Nothing; never said. It stands for what is not allowed, with what went along.
+    Skip {
+        texts: usize,
+        values: usize,
+    },
+    /// The policy numbers that the opener named, in the engine's order; NaN: not named. Three of them fit beside the rest.
+    Policy([f64; 9]),
+}
+
+/// The first thing a client says, with the queue's name, the name of its presence lock and, where `letters` is 1, the
+/// dead-letter queue's name as texts; [`Order::Policy`] follows.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Hello {
+    /// Shared memory may be tried.
+    pub shared: bool,
+    /// The dead-letter queue: 0 not named, 1 named, 2 there is to be none.
+    pub letters: u8,
+    /// The last three of the policy's numbers.
+    pub policy: [f64; 3],
+}
+
+/// Messages of one send; their bodies go along.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Sending {
+    pub token: u32,
+    pub count: u32,
+    /// Estimated size of all bodies together.
+    pub bytes: u64,
+    /// Negative: the queue's.
+    pub delay_ms: f64,
+    /// 0: as the queue's retention says.
+    pub expires_ms: f64,
+    /// 0: as many as fit. 1: a part of the batch before it. 2: all or nothing, with what follows as its parts.
+    pub kind: u8,
+    pub more: u32,
+    pub more_bytes: u64,
+    pub bodies: Bodies,
+    /// An idempotency key goes along, as a text.
+    pub key: bool,
+}
+
+/// What is answered with a number or a value.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum Ask {
+    Metrics,
+    /// `state` -1: any.
+    Peek {
+        max: u32,
+        state: i8,
+    },
+    Cancel(MessageId),
+    Purge,
+    Pause(bool),
+    /// `to`: the name of a queue goes along, as a text.
+    Redrive {
+        max: u64,
+        rate: f64,
+        to: bool,
+    },
+    Flush,
+}
+
+const SEND: u8 = 1;
+const UNSEND: u8 = 2;
+const RECEIVE: u8 = 3;
+const UNRECEIVE: u8 = 4;
+const SETTLE: u8 = 5;
+const LISTEN: u8 = 6;
+const SHARED: u8 = 7;
+const BYE: u8 = 8;
+const STARTED: u8 = 9;
+const HELLO: u8 = 10;
+const POLICY: u8 = 11;
+const METRICS: u8 = 16;
+const PEEK: u8 = 17;
+const CANCEL: u8 = 18;
+const PURGE: u8 = 19;
+const PAUSE: u8 = 20;
+const REDRIVE: u8 = 21;
+const FLUSH: u8 = 22;
+
+const BYTES_MAX: u64 = (1 << 53) - 1;
+const PEEK_MAX: u64 = 10_000;
+
+impl Order {
+    /// How many texts, and how many values with bodies or headers, go along with it beside the frame.
+    pub fn beside(&self) -> (usize, usize) {
+        match self {
+            Self::Send(sending) => (usize::from(sending.key), 1 + usize::from(sending.bodies.headers)),
+            Self::Settle { text: true, .. } | Self::Ask { ask: Ask::Redrive { to: true, .. }, .. } => (1, 0),
+            Self::Hello(hello) => (2 + usize::from(hello.letters == 1), 0),
+            Self::Skip { texts, values } => (*texts, *values),
+            _ => (0, 0),
+        }
+    }
+
+    pub fn write(&self) -> Row {
+        match *self {
+            Self::Send(ref sending) => sending.write(),
+            Self::Unsend { token } => row(UNSEND, &[f64::from(token)]),
+            Self::Receive { token, max, lease_ms, wait, ahead } => {
+                let flags = f64::from(u8::from(wait)) + 2.0 * f64::from(u8::from(ahead));
+                row(RECEIVE, &[f64::from(token), f64::from(max), lease_ms, flags])
+            }
+            Self::Unreceive { token } => row(UNRECEIVE, &[f64::from(token)]),
+            Self::Settle { token, kind, first, count, grant, argument, text } => row(
+                SETTLE,
+                &[
+                    f64::from(token),
+                    f64::from(kind),
+                    first.number() as f64,
+                    f64::from(first.index()),
+                    f64::from(count),
+                    grant as f64,
+                    argument,
+                    f64::from(u8::from(text)),
+                ],
+            ),
+            Self::Listen(some) => row(LISTEN, &[f64::from(u8::from(some))]),
+            Self::Shared(good) => row(SHARED, &[f64::from(u8::from(good))]),
+            Self::Bye => row(BYE, &[]),
+            Self::Started { first, count, grant } => {
+                row(STARTED, &[first.number() as f64, f64::from(first.index()), f64::from(count), grant as f64])
+            }
+            Self::Hello(Hello { shared, letters, policy: [a, b, c] }) => {
+                row(HELLO, &[f64::from(u8::from(shared)), f64::from(letters), a, b, c])
+            }
+            Self::Skip { texts, values } => row(0, &[texts as f64, values as f64]),
+            Self::Policy(ref numbers) => row(POLICY, numbers),
+            Self::Ask { token, ask } => ask.write(f64::from(token)),
+        }
+    }
+
+    pub fn read(row: &Row) -> Result<Self, Bad> {
+        let kind = whole(row[0], 255)? as u8;
+        let token = || whole(row[1], u64::from(u32::MAX)).map(|token| token as u32);
+        Ok(match kind {
+            SEND => Self::Send(Sending::read(row)?),
+            UNSEND => Self::Unsend { token: token()? },
+            RECEIVE => Self::Receive {
+                token: token()?,
+                max: count(row[2], u64::from(RECORD_MESSAGES_MAX))?,
+                lease_ms: span(row[3])?,
+                wait: whole(row[4], 3)? & 1 != 0,
+                ahead: row[4] >= 2.0,
+            },
+            UNRECEIVE => Self::Unreceive { token: token()? },
+            SETTLE => Self::Settle {
+                token: token()?,
+                kind: whole(row[2], 4)? as u8,
+                first: message(row[3], row[4])?,
+                count: count(row[5], u64::from(MessageId::INDEX_MAX) + 1)?,
+                grant: whole(row[6], MessageId::NUMBER_MAX)?,
+                argument: span(row[7])?,
+                text: flag(row[8])?,
+            },
+            LISTEN => Self::Listen(flag(row[1])?),
+            SHARED => Self::Shared(flag(row[1])?),
+            BYE => Self::Bye,
+            STARTED => Self::Started {
+                first: message(row[1], row[2])?,
+                count: count(row[3], u64::from(MessageId::INDEX_MAX) + 1)?,
+                grant: whole(row[4], MessageId::NUMBER_MAX)?,
+            },
+            HELLO => Self::Hello(Hello {
+                shared: flag(row[1])?,
+                letters: whole(row[2], 2)? as u8,
+                policy: [row[3], row[4], row[5]],
+            }),
+            POLICY => Self::Policy(core::array::from_fn(|at| row[at + 1])),
+            _ => Self::Ask { token: token()?, ask: Ask::read(kind, row)? },
+        })
+    }
+}
+
+impl Sending {
+    fn write(&self) -> Row {
+        let kind = f64::from(self.kind) + if self.key { 4.0 } else { 0.0 };
+        row(
+            SEND,
+            &[
+                f64::from(self.token),
+                f64::from(self.count),
+                self.bytes as f64,
+                self.delay_ms,
+                self.expires_ms,
+                kind,
+                f64::from(self.more),
+                self.more_bytes as f64,
+                self.bodies.pack(),
+            ],
+        )
+    }
+
+    fn read(row: &Row) -> Result<Self, Bad> {
+        let kind = whole(row[6], 7)? as u8;
+        let sending = Self {
+            token: whole(row[1], u64::from(u32::MAX))? as u32,
+            count: count(row[2], u64::from(BATCH_MESSAGES_MAX))?,
+            bytes: whole(row[3], BYTES_MAX)?,
+            delay_ms: span(row[4])?,
+            expires_ms: span(row[5])?,
+            kind: kind & 3,
+            more: whole(row[7], u64::from(BATCH_MESSAGES_MAX))? as u32,
+            more_bytes: whole(row[8], BYTES_MAX)?,
+            bodies: Bodies::unpack(row[9])?,
+            key: kind & 4 != 0,
+        };
+        if sending.kind == 3 || (sending.key && sending.count != 1) {
+            return Err(Bad::Malformed("send"));
+        }
+        Ok(sending)
+    }
+}
+
+impl Ask {
+    fn write(self, token: f64) -> Row {
+        match self {
+            Self::Metrics => row(METRICS, &[token]),
+            Self::Peek { max, state } => row(PEEK, &[token, f64::from(max), f64::from(state) + 1.0]),
+            Self::Cancel(id) => row(CANCEL, &[token, id.number() as f64, f64::from(id.index())]),
+            Self::Purge => row(PURGE, &[token]),
+            Self::Pause(paused) => row(PAUSE, &[token, f64::from(u8::from(paused))]),
+            Self::Redrive { max, rate, to } => row(REDRIVE, &[token, max as f64, rate, f64::from(u8::from(to))]),
+            Self::Flush => row(FLUSH, &[token]),
+        }
+    }
+
+    fn read(kind: u8, row: &Row) -> Result<Self, Bad> {
+        Ok(match kind {
+            METRICS => Self::Metrics,
+            PEEK => Self::Peek { max: count(row[2], PEEK_MAX)?, state: whole(row[3], 4)? as i8 - 1 },
+            CANCEL => Self::Cancel(message(row[2], row[3])?),
+            PURGE => Self::Purge,
+            PAUSE => Self::Pause(flag(row[2])?),
+            REDRIVE => Self::Redrive { max: whole(row[2], 1 << 40)?, rate: span(row[3])?, to: flag(row[4])? },
+            FLUSH => Self::Flush,
+            _ => return Err(Bad::Malformed("kind")),
+        })
+    }
+
+    /// Whether it changes the queue, beyond what sending and receiving do.
+    pub fn is_admin(self) -> bool {
+        matches!(self, Self::Purge | Self::Pause(_) | Self::Redrive { .. } | Self::Cancel(_))
+    }
+}
+
+/// At least one.
+fn count(value: f64, max: u64) -> Result<u32, Bad> {
+    let count = whole(value, max)?;
+    if count == 0 { Err(Bad::Malformed("count")) } else { Ok(count as u32) }
+}
+
+pub(super) fn message(number: f64, index: f64) -> Result<MessageId, Bad> {
+    let number = whole(number, MessageId::NUMBER_MAX)?;
+    let index = whole(index, u64::from(MessageId::INDEX_MAX))? as u32;
+    MessageId::new(number, index).ok_or(Bad::Malformed("message id"))
+}
