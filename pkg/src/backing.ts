@@ -4,6 +4,7 @@ import type { Commands } from "./commands";
 import type { Asker, Delivery, Handle, Onlooker, Part } from "./effects";
 import type { Leases } from "./lease";
 import type { Outgoing } from "./send";
+import type { Stop } from "./stop";
 import type { Clock, MessageInfo, MessageState, Queue, QueueMetrics } from "./types";
 
 export interface Backing {
@@ -37,7 +38,7 @@ export interface Backing {
   cancel(number: number, index: number): Promise<boolean>;
   purge(): Promise<number>;
   pause(paused: boolean): Promise<void>;
-  redrive(to: string | undefined, max: number, rate: number, closed: AbortSignal): Promise<number>;
+  redrive(to: string | undefined, max: number, rate: number, closed: Stop): Promise<number>;
 
   /** Someone here receives, or no one any more: meanwhile the queue is not deleted. */
   receiving(some: boolean): void;

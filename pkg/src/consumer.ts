@@ -7,6 +7,7 @@ import type { Lease } from "./lease";
 import type { ReceivedMessage } from "./message";
 import { object, refuseLater, seconds, signalOption, whole } from "./options";
 import type { OpenedQueue } from "./queue";
+import { Stop } from "./stop";
 import type { BacklogMetrics, Consumer, ConsumerOptions, MessageBatch, QueueHandler } from "./types";
 
 class Batch<Body> implements MessageBatch<Body> {
@@ -25,6 +26,7 @@ class Batch<Body> implements MessageBatch<Body> {
   }
 }
 
+const STOPPED = new Error("the consumer was stopped");
 /** After a receive that failed. */
 const PAUSE_MS = 250;
 
@@ -53,7 +55,7 @@ function settings(options: ConsumerOptions): Settings {
 
 export class LocalConsumer<Body> implements Consumer {
   readonly done: Promise<void>;
-  private readonly stopping = new AbortController();
+  private readonly stopping = new Stop();
   private readonly settings: Settings;
 
   constructor(private readonly queue: OpenedQueue<Body>, private readonly handler: QueueHandler<Body>, options: ConsumerOptions = {}) {
@@ -61,7 +63,7 @@ export class LocalConsumer<Body> implements Consumer {
     this.settings = settings(options);
     const signal = signalOption(options.signal);
     const abort = (): void => void this.stop();
-    if (signal?.aborted) this.stopping.abort();
+    if (signal?.aborted) this.stopping.now(STOPPED);
     signal?.addEventListener("abort", abort);
     const lanes = Array.from({ length: this.settings.concurrency }, () => this.lane());
     this.done = Promise.all(lanes).then(() => signal?.removeEventListener("abort", abort));
@@ -69,19 +71,19 @@ export class LocalConsumer<Body> implements Consumer {
   }
 
   stop(): Promise<void> {
-    this.stopping.abort();
+    this.stopping.now(STOPPED);
     return this.done.catch(() => undefined);
   }
 
   declare [Symbol.asyncDispose]: () => Promise<void>;
 
   private async lane(): Promise<void> {
-    while (!this.stopping.signal.aborted) {
+    while (!this.stopping.come) {
       let messages: ReceivedMessage<Body>[] = [];
       try {
         messages = await this.gather();
       } catch (error) {
-        if (this.stopping.signal.aborted) return;
+        if (this.stopping.come) return;
         if (this.queue.isOver) throw error;
         // The storage failed, and may be there again soon.
         this.queue.report(error);
@@ -94,18 +96,19 @@ export class LocalConsumer<Body> implements Consumer {
   private pause(): Promise<void> {
     const { clock } = this.queue.backing;
     return new Promise((resolve) => {
-      const timer = clock.setTimeout(resolve, PAUSE_MS);
-      this.stopping.signal.addEventListener("abort", () => {
+      const over = (): void => {
         clock.clearTimeout(timer);
+        this.stopping.delete(over);
         resolve();
-      }, { once: true });
+      };
+      const timer = clock.setTimeout(over, PAUSE_MS);
+      this.stopping.add(over);
     });
   }
 
   private async gather(): Promise<ReceivedMessage<Body>[]> {
     const { size, fillMs, borrow } = this.settings;
-    const { signal } = this.stopping;
-    const request = { leaseMs: 0, borrow, firstWins: true, signal };
+    const request = { leaseMs: 0, borrow, firstWins: true, stop: this.stopping };
     const { clock } = this.queue.backing;
     const messages = await this.queue.take({ ...request, max: size, waitMs: Infinity });
     const until = clock.now() + fillMs;

@@ -8,6 +8,7 @@ import * as effect from "./effects";
 import type { Parcel, Segment } from "./parcel";
 import type { EventPort } from "./platform";
 import { Outgoing, type Terms } from "./send";
+import { Stop } from "./stop";
 import type { HeadersByIndex } from "./store";
 import type { Serving } from "./types";
 import { disposable } from "./dispose";
@@ -313,7 +314,7 @@ class ServedClient implements Onlooker {
     else if (kind === wire.CANCEL) backing.cancel(a, b).then((done) => number(done ? 1 : 0), fail);
     else if (kind === wire.PURGE) backing.purge().then(number, fail);
     else if (kind === wire.PAUSE) backing.pause(a === 1).then(() => number(1), fail);
-    else if (kind === wire.REDRIVE) backing.redrive(c ? along.nextText() : undefined, a, b, new AbortController().signal).then(number, fail);
+    else if (kind === wire.REDRIVE) backing.redrive(c ? along.nextText() : undefined, a, b, new Stop()).then(number, fail);
     else if (kind === wire.FLUSH) backing.flushed().then(() => number(1), fail);
   }
 

@@ -4,6 +4,7 @@ import type { Delivery, Handle } from "./effects";
 import { platformError, show } from "./errors";
 import type { Journal } from "./journal";
 import { messageId } from "./send";
+import type { Stop } from "./stop";
 import type { MessageInfo, MessageState, QueueMetrics } from "./types";
 
 export const STATES: MessageState[] = ["ready", "delayed", "leased", "dead"];
@@ -61,7 +62,7 @@ function publicInfo(info: Info, body: unknown, headers: Readonly<Record<string, 
 }
 
 /** Answers how many were moved. With a rate, so many a second, until all are or the queue is closed. */
-export async function redrive(journal: Journal, handle: Handle, name: string | undefined, max: number, rate: number, closed: AbortSignal): Promise<number> {
+export async function redrive(journal: Journal, handle: Handle, name: string | undefined, max: number, rate: number, closed: Stop): Promise<number> {
   const to = name === undefined ? -1 : journal.peer.queue(name);
   if (name !== undefined && to < 0) throw platformError("NotFoundError", `there is no queue ${show(name)} to redrive to`);
   let moved = 0;
@@ -71,7 +72,7 @@ export async function redrive(journal: Journal, handle: Handle, name: string | u
     moved += count;
     if (count < want || moved >= max) break;
     await new Promise<void>((resolve) => journal.clock.setTimeout(resolve, 1000));
-    closed.throwIfAborted();
+    closed.throwIfCome();
   }
   return moved;
 }

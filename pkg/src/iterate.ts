@@ -3,23 +3,23 @@
 import { closedError } from "./errors";
 import type { ReceivedMessage } from "./message";
 import type { OpenedQueue } from "./queue";
+import { Stop } from "./stop";
 import type { Message } from "./types";
 
 export class MessageIterator<Body> implements AsyncIterator<Message<Body>, undefined> {
-  private readonly ended = new AbortController();
+  private readonly ended = new Stop();
   /** Handed to the loop and, as far as known, not settled. */
   private taken: ReceivedMessage<Body>[] = [];
 
   constructor(private readonly queue: OpenedQueue<Body>) {}
 
   async next(): Promise<IteratorResult<Message<Body>, undefined>> {
-    const { signal } = this.ended;
-    while (!signal.aborted && !this.queue.isClosed) {
+    while (!this.ended.come && !this.queue.isClosed) {
       let message: ReceivedMessage<Body> | undefined;
       try {
-        [message] = await this.queue.take({ max: 1, leaseMs: 0, waitMs: Infinity, borrow: false, firstWins: false, signal });
+        [message] = await this.queue.take({ max: 1, leaseMs: 0, waitMs: Infinity, borrow: false, firstWins: false, stop: this.ended });
       } catch (error) {
-        if (signal.aborted || this.queue.isClosed) break;
+        if (this.ended.come || this.queue.isClosed) break;
         throw error;
       }
       if (!message) continue;
@@ -31,7 +31,7 @@ export class MessageIterator<Body> implements AsyncIterator<Message<Body>, undef
   }
 
   async return(): Promise<IteratorResult<Message<Body>, undefined>> {
-    this.ended.abort(closedError(this.queue.name));
+    this.ended.now(closedError(this.queue.name));
     await Promise.all(this.taken.filter((known) => known.said === undefined).map((message) => message.release().catch(() => undefined)));
     return { done: true, value: undefined };
   }

@@ -6,6 +6,8 @@ import type { Asker, Delivery, Part, Settle } from "./effects";
 import type { Commands } from "./commands";
 import type { ReceivedMessage } from "./message";
 import { messageId } from "./send";
+import type { Stop } from "./stop";
+import type { Clock } from "./types";
 
 /** Neighbouring messages that were leased together and whose bodies lie in one parcel. */
 export class Lease {
@@ -24,7 +26,8 @@ export class Lease {
     readonly firstWins: boolean,
     /** Bodies of bytes are views of lent memory. */
     readonly lent: boolean,
-    readonly closed: AbortSignal,
+    readonly closed: Stop,
+    readonly clock: Clock,
   ) {
     this.left = part.count;
   }
@@ -95,8 +98,8 @@ export class Leases {
     if (!known.length) this.held.delete(lease.grant);
   }
 
-  /** Of whoever closes: all leases with that signal. */
-  *of(closed: AbortSignal): Iterable<Lease> {
+  /** Of whoever closes: all leases that end with it. */
+  *of(closed: Stop): Iterable<Lease> {
     for (const leases of [...this.held.values()]) for (const lease of [...leases]) if (lease.closed === closed) yield lease;
   }
 

@@ -6,6 +6,7 @@ import type { Asker, Delivery, Handle, Onlooker, Part } from "./effects";
 import { peek, metrics, redrive } from "./inspect";
 import type { Journal } from "./journal";
 import type { Outgoing } from "./send";
+import type { Stop } from "./stop";
 import type { MessageInfo, MessageState, Queue, QueueMetrics } from "./types";
 
 export class LocalBacking implements Backing {
@@ -101,7 +102,7 @@ export class LocalBacking implements Backing {
     await this.journal.request((peer, token) => peer.pause(token, this.handle.id, paused));
   }
 
-  async redrive(to: string | undefined, max: number, rate: number, closed: AbortSignal): Promise<number> {
+  async redrive(to: string | undefined, max: number, rate: number, closed: Stop): Promise<number> {
     await this.fresh();
     return redrive(this.journal, this.handle, to, max, rate, closed);
   }

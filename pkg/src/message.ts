@@ -6,24 +6,33 @@ import type { Settle } from "./effects";
 import type { Lease } from "./lease";
 import { seconds, text } from "./options";
 import { messageId } from "./send";
-import type { Clock, Message } from "./types";
+import type { Message } from "./types";
 
 const NONE: Readonly<Record<string, string>> = Object.freeze({});
 const VERBS: Record<Settle, string> = { 0: "acked", 1: "retried", 2: "dead-lettered", 3: "extended", 4: "released" };
 /** A body that was not looked at yet. */
 const UNREAD = Symbol();
 
+/** What few messages have. */
+interface Rare {
+  promise?: Promise<void>;
+  controller?: AbortController;
+  /** When its lease ends, if not when the others' do. */
+  extended?: number;
+  lost?: boolean;
+}
+
 export class ReceivedMessage<Body> implements Message<Body> {
   /** What was said of it first. */
-  said: Settle | undefined;
+  said: Settle | undefined = undefined;
   private value: unknown = UNREAD;
-  private promise: Promise<void> | undefined;
-  private controller: AbortController | undefined;
-  /** When its lease ends, if not when the others' do. */
-  private extended = 0;
-  private lost = false;
+  private rare: Rare | undefined = undefined;
 
-  constructor(readonly lease: Lease, private readonly place: number, private readonly clock: Clock) {}
+  constructor(readonly lease: Lease, private readonly place: number) {}
+
+  private get more(): Rare {
+    return (this.rare ??= {});
+  }
 
   get id(): string {
     return messageId(this.lease.part.number, this.index);
@@ -63,32 +72,31 @@ export class ReceivedMessage<Body> implements Message<Body> {
   }
 
   get signal(): AbortSignal {
-    if (!this.controller) {
-      this.controller = new AbortController();
-      if (this.lost) this.controller.abort(this.leaseLost());
+    const { more } = this;
+    if (!more.controller) {
+      more.controller = new AbortController();
+      if (more.lost) more.controller.abort(this.leaseLost());
       else if (this.said === undefined) this.watchClock();
     }
-    return this.controller.signal;
-  }
-
-  private get until(): number {
-    return this.extended || this.lease.until;
+    return more.controller.signal;
   }
 
   private watchClock(): void {
-    const { clock } = this;
-    if (clock.now() >= this.until) return this.lose();
+    const { clock, until } = this.lease;
+    const left = (this.more.extended ?? until) - clock.now();
+    if (left <= 0) return this.lose();
     clock.setTimeout(() => {
-      if (this.said === undefined && !this.lost) this.watchClock();
-    }, Math.min(Math.max(1, this.until - clock.now()), 2 ** 31 - 1));
+      if (this.said === undefined && !this.more.lost) this.watchClock();
+    }, Math.min(Math.max(1, left), 2 ** 31 - 1));
   }
 
   /** Its lease is over. */
   lose(): void {
-    if (this.said !== undefined || this.lost) return;
-    this.lost = true;
+    const { more } = this;
+    if (this.said !== undefined || more.lost) return;
+    more.lost = true;
     this.lease.over(1);
-    this.controller?.abort(this.leaseLost());
+    more.controller?.abort(this.leaseLost());
   }
 
   private leaseLost(): Error {
@@ -118,18 +126,18 @@ export class ReceivedMessage<Body> implements Message<Body> {
 
   async extend(duration: number): Promise<void> {
     const ms = seconds("seconds", duration, 0.001);
-    const { closed } = this.lease;
-    if (closed.aborted) throw closed.reason;
+    const { closed, clock } = this.lease;
+    closed.throwIfCome();
     if (this.said !== undefined) throw this.settled(effect.EXTEND);
     const lost = await this.lease.say(effect.EXTEND, this.place, ms);
     if (lost?.has(this.index)) throw this.leaseLost();
-    this.extended = this.clock.now() + ms;
+    this.more.extended = clock.now() + ms;
   }
 
   /** The queue is closed: its receiver is told, and it goes back. */
   abandon(reason: unknown): void {
-    this.controller?.abort(reason);
-    if (!this.lost) void this.release();
+    this.rare?.controller?.abort(reason);
+    if (!this.rare?.lost) void this.release();
   }
 
   /** Gives it back as if it had not been taken. */
@@ -146,27 +154,28 @@ export class ReceivedMessage<Body> implements Message<Body> {
   }
 
   private settled(kind: Settle): Error {
-    if (this.lost) return this.leaseLost();
+    if (this.rare?.lost) return this.leaseLost();
     return platformError("InvalidStateError", `message ${this.id} was ${VERBS[this.said as Settle]} already: it can't be ${VERBS[kind]}`);
   }
 
   private say(kind: Settle, arg = 0, note?: string): Promise<void> {
     const { closed, firstWins } = this.lease;
-    if (closed.aborted && kind !== effect.RELEASE) return rejected(closed.reason);
+    const { more } = this;
+    if (closed.come && kind !== effect.RELEASE) return rejected(closed.reason);
     if (this.said !== undefined) {
-      if (firstWins || this.said === kind) return (this.promise ??= Promise.resolve());
+      if (firstWins || this.said === kind) return (more.promise ??= Promise.resolve());
       return rejected(this.settled(kind));
     }
     this.said = kind;
     const promise = this.lease.say(kind, this.place, arg, note).then((lost) => {
       if (!lost?.has(this.index)) return;
-      this.lost = true;
+      more.lost = true;
       throw this.leaseLost();
     });
-    if (!this.lost) this.lease.over(1);
+    if (!more.lost) this.lease.over(1);
     // It need not be awaited.
     promise.catch(() => undefined);
-    return (this.promise = promise);
+    return (more.promise = promise);
   }
 }
 

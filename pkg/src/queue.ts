@@ -18,6 +18,7 @@ import { portOption } from "./ports";
 import { receive, type Request } from "./receive";
 import { Batch, messageId, sameTerms, SingleOutgoing, type Outgoing, type Terms } from "./send";
 import type { Headers } from "./store";
+import { Stop } from "./stop";
 import { messageStream, writer } from "./streams";
 import type {
   BacklogMetrics, Consumer, ConsumerOptions, Message, MessageInfo, MessageSendRequest, MessageState, Queue, QueueHandler, QueueMetrics,
@@ -39,7 +40,7 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
   private receivers = 0;
   private deleted: unknown;
   private closing: Promise<void> | undefined;
-  private readonly closed = new AbortController();
+  private readonly closed = new Stop();
   private readonly consumers = new Set<Consumer>();
   private readonly servings = new Set<PortServing>();
   /** Sends that more can still be added to. */
@@ -148,13 +149,14 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     signal?.throwIfAborted();
     const delayMs = options.delaySeconds === undefined ? -1 : seconds("delaySeconds", options.delaySeconds);
     const batch = new Batch(this, this.backing.handle, this.receiptMetrics);
+    const plain = delayMs < 0 ? PLAIN : { ...PLAIN, delayMs };
     if (this.options.schema) {
       const requests = Array.from(messages, checkedRequest);
       const valid = await this.checked(requests.map(({ body }) => body), signal);
-      requests.forEach((request, at) => addToBatch(batch, request, valid[at], delayMs, at));
+      requests.forEach((request, at) => addToBatch(batch, request, valid[at], plain, at));
     } else {
       let at = 0;
-      for (const message of messages) addToBatch(batch, checkedRequest(message, at), message.body, delayMs, at++);
+      for (const message of messages) addToBatch(batch, checkedRequest(message, at), message.body, plain, at++);
     }
     if (batch.parts.length === 0) return { ids: [], metadata: this.receiptMetrics() };
     for (const part of batch.parts) this.depart(part);
@@ -211,7 +213,7 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
   async take(request: Request): Promise<ReceivedMessage<Body>[]> {
     this.receiving(1);
     try {
-      const messages = await receive<Body>(this.backing, request, this.closed.signal);
+      const messages = await receive<Body>(this.backing, request, this.closed);
       return this.options.schema ? await this.sifted(messages) : messages;
     } finally {
       this.receiving(-1);
@@ -300,7 +302,7 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     const max = options.max === undefined || options.max === Infinity ? 2 ** 40 : whole("max", options.max, 1, 2 ** 40);
     const rate = options.ratePerSecond === undefined ? Infinity : whole("ratePerSecond", options.ratePerSecond, 1, 1_000_000);
     const to = options.to === undefined ? undefined : queueName(options.to, "to");
-    return this.backing.redrive(to, max, rate, this.closed.signal);
+    return this.backing.redrive(to, max, rate, this.closed);
   }
 
   async flush(options: { signal?: AbortSignal } = {}): Promise<void> {
@@ -376,13 +378,13 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
   gone(): void {
     this.deleted = platformError("NotFoundError", `the queue ${show(this.name)} was deleted`);
     this.report(this.deleted);
-    this.closed.abort(this.deleted);
+    this.closed.now(this.deleted);
     this.backing.fail(this.backing.handle, this.deleted);
   }
 
   error(error: unknown): void {
     this.report(error);
-    if (this.backing.closed) this.closed.abort(this.backing.closed);
+    if (this.backing.closed) this.closed.now(this.backing.closed);
   }
 
   /** An "error" event: what went wrong and has no promise to reject. */
@@ -401,10 +403,10 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
   private async end(): Promise<void> {
     const { backing, closed } = this;
     for (const consumer of this.consumers) void consumer.stop();
-    closed.abort(closedError(this.name));
+    closed.now(closedError(this.name));
     await Promise.all([...this.servings].map((serving) => serving.close()));
     await Promise.all([...this.consumers].map((consumer) => consumer.stop()));
-    for (const lease of backing.leases.of(closed.signal)) for (const message of lease.messages) if (message.said === undefined) message.abandon(closed.signal.reason);
+    for (const lease of backing.leases.of(closed)) for (const message of lease.messages) if (message.said === undefined) message.abandon(closed.reason);
     backing.leases.flush();
     if (!backing.closed) await backing.flushed().catch(() => undefined);
     backing.fail(this, closedError(this.name));
@@ -416,15 +418,22 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
 
 disposable(OpenedQueue.prototype, (queue) => queue.close());
 
+/** Whether a request has a body and no options. */
+function isPlain(request: MessageSendRequest): boolean {
+  for (const key in request) if (key !== "body") return false;
+  return true;
+}
+
 function refuseAllow(what: unknown): never {
   throw new TypeError(`allow must list "send", "receive" or "admin", not ${show(what)}`);
 }
 
-/** `delayMs`: of those that name none; -1: the queue's. */
-function addToBatch(batch: Batch, request: MessageSendRequest, body: unknown, delayMs: number, at: number): void {
+/** `plain`: the terms of those that name none. */
+function addToBatch(batch: Batch, request: MessageSendRequest, body: unknown, plain: Terms, at: number): void {
   try {
+    if (isPlain(request)) return batch.add(body, plain, undefined, undefined);
     const { headers, transfer, ...terms } = sendOptions(request);
-    if (terms.delayMs < 0) terms.delayMs = delayMs;
+    if (terms.delayMs < 0) terms.delayMs = plain.delayMs;
     batch.add(encode(body, request), terms, headers, transfer);
   } catch (error) {
     throw ofBatch(error, at);

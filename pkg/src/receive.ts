@@ -5,6 +5,7 @@ import type { Asker, Delivery } from "./effects";
 import * as effect from "./effects";
 import { Lease } from "./lease";
 import { ReceivedMessage } from "./message";
+import type { Stop } from "./stop";
 
 export interface Request {
   max: number;
@@ -16,13 +17,15 @@ export interface Request {
   borrow: boolean;
   /** In a handler the first word on a message counts. */
   firstWins: boolean;
+  /** Ends it as the queue's own end does. */
+  stop?: Stop;
   signal?: AbortSignal;
 }
 
 /** Messages under a lease, oldest first; empty: none came in time. Rejects with the signal's reason when it aborts. */
-export async function receive<Body>(backing: Backing, request: Request, closed: AbortSignal): Promise<ReceivedMessage<Body>[]> {
+export async function receive<Body>(backing: Backing, request: Request, closed: Stop): Promise<ReceivedMessage<Body>[]> {
   request.signal?.throwIfAborted();
-  await backing.handle.ready;
+  if (backing.handle.ready) await backing.handle.ready;
   if (request.waitMs === 0) await backing.fresh();
   const deliveries = await lease(backing, request, closed);
   if (!deliveries.length) return [];
@@ -32,18 +35,18 @@ export async function receive<Body>(backing: Backing, request: Request, closed: 
   deliveries.forEach((delivery, at) => {
     for (const part of parts[at]) {
       if (!part.parcel) missing(backing, part.number, part.index, part.count, delivery.grant);
-      else if (closed.aborted) backing.leases.giveBack({ ...delivery, ...part });
+      else if (closed.come) backing.leases.giveBack({ ...delivery, ...part });
       else hold(backing, part, delivery, request, closed, messages as ReceivedMessage<unknown>[]);
     }
   });
-  closed.throwIfAborted();
+  closed.throwIfCome();
   return messages;
 }
 
-function hold(backing: Backing, part: effect.Part, { grant, until, attempts, sent }: Delivery, { firstWins, borrow }: Request, closed: AbortSignal, messages: ReceivedMessage<unknown>[]): void {
-  const held = new Lease(backing.leases, part, grant, until, attempts, sent, firstWins, borrow, closed);
+function hold(backing: Backing, part: effect.Part, { grant, until, attempts, sent }: Delivery, { firstWins, borrow }: Request, closed: Stop, messages: ReceivedMessage<unknown>[]): void {
+  const held = new Lease(backing.leases, part, grant, until, attempts, sent, firstWins, borrow, closed, backing.clock);
   for (let place = 0; place < part.count; place += 1) {
-    const message = new ReceivedMessage(held, place, backing.clock);
+    const message = new ReceivedMessage(held, place);
     held.messages.push(message);
     messages.push(message);
   }
@@ -55,9 +58,10 @@ function missing(backing: Backing, number: number, index: number, count: number,
   void backing.leases.settle(effect.DEAD_LETTER, number, index, count, grant, 0, "its body is missing from the storage");
 }
 
-async function lease(backing: Backing, { max, leaseMs, waitMs, signal }: Request, closed: AbortSignal): Promise<Delivery[]> {
+async function lease(backing: Backing, { max, leaseMs, waitMs, stop, signal }: Request, closed: Stop): Promise<Delivery[]> {
   signal?.throwIfAborted();
-  closed.throwIfAborted();
+  stop?.throwIfCome();
+  closed.throwIfCome();
   const { clock } = backing;
   return new Promise((resolve, reject) => {
     const deliveries: Delivery[] = [];
@@ -66,8 +70,9 @@ async function lease(backing: Backing, { max, leaseMs, waitMs, signal }: Request
     const end = (): void => {
       over = true;
       if (timer !== undefined) clock.clearTimeout(timer);
-      signal?.removeEventListener("abort", abort);
-      closed.removeEventListener("abort", abort);
+      signal?.removeEventListener("abort", aborted);
+      stop?.delete(abort);
+      closed.delete(abort);
     };
     const asker: Asker = {
       delivered(delivery) {
@@ -87,15 +92,17 @@ async function lease(backing: Backing, { max, leaseMs, waitMs, signal }: Request
     const token = backing.ask(asker, (commands, token) => {
       commands.receive(token, backing.handle.id, max, leaseMs, waitMs > 0, clock.now());
     });
-    const abort = (): void => {
+    const abort = (reason: unknown): void => {
       end();
       deliveries.forEach((delivery) => backing.leases.giveBack(delivery));
       backing.stopWaiting(token);
-      reject(signal?.aborted ? signal.reason : closed.reason);
+      reject(reason);
     };
+    const aborted = (): void => abort(signal!.reason);
     if (over) return;
-    signal?.addEventListener("abort", abort);
-    closed.addEventListener("abort", abort);
+    signal?.addEventListener("abort", aborted);
+    stop?.add(abort);
+    closed.add(abort);
     if (waitMs > 0 && waitMs < Infinity) {
       timer = clock.setTimeout(() => backing.stopWaiting(token), Math.min(waitMs, 2 ** 31 - 1));
     }

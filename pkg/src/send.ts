@@ -33,6 +33,7 @@ export abstract class Outgoing implements Asker {
   /** How many were accepted or refused. */
   protected over = 0;
   readonly parcels: Parcel[] = [];
+  private filling: Filling | undefined;
   protected headers: (Headers | undefined)[] | undefined;
 
   /** `owner`: who to fail with. */
@@ -55,11 +56,12 @@ export abstract class Outgoing implements Asker {
   /** Adds a copy of the body, after those that are here. */
   protected push(body: unknown, headers: Headers | undefined, transfer: Transferable[] | undefined): void {
     const form = formOf(body);
-    let parcel = this.parcels.at(-1) as Filling | undefined;
-    if (!parcel || (parcel.form !== form && this.handle.packs) || !parcel.add(body, transfer)) {
-      parcel = parcelFor(form, this.handle.packs);
+    const { filling } = this;
+    if (!filling || (filling.form !== form && this.handle.packs) || !filling.add(body, transfer)) {
+      const parcel = parcelFor(form, this.handle.packs);
       parcel.add(body, transfer);
       this.parcels.push(parcel);
+      this.filling = parcel;
     }
     if (headers) (this.headers ??= [])[this.count] = headers;
     this.count += 1;
@@ -189,6 +191,7 @@ class BatchReceipt implements SendBatchReceipt {
 /** All or nothing: one promise for all. Messages with terms of their own are parts of one batch. */
 export class Batch {
   readonly parts: BatchPart[] = [];
+  private last: BatchPart | undefined;
   readonly receipt: Promise<SendBatchReceipt>;
   private readonly runs: { place: number; number: number; index: number; count: number }[] = [];
   private left = 0;
@@ -203,9 +206,9 @@ export class Batch {
   }
 
   add(body: unknown, terms: Terms, headers: Headers | undefined, transfer: Transferable[] | undefined): void {
-    let part = this.parts.at(-1);
+    let part = this.last;
     if (!part || part.terms.key !== undefined || !sameTerms(part.terms, terms)) {
-      this.parts.push((part = new BatchPart(this.owner, this.handle, terms, this, this.left)));
+      this.parts.push((this.last = part = new BatchPart(this.owner, this.handle, terms, this, this.left)));
     }
     part.add(body, headers, transfer);
     this.left += 1;
