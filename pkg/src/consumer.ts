@@ -5,7 +5,7 @@ import * as effect from "./effects";
 import { show } from "./errors";
 import type { Lease } from "./lease";
 import type { ReceivedMessage } from "./message";
-import { object, refuseLater, seconds, signalOption, whole } from "./options";
+import { flag, object, refuseLater, seconds, signalOption, whole } from "./options";
 import type { OpenedQueue } from "./queue";
 import { Stop } from "./stop";
 import type { BacklogMetrics, Consumer, ConsumerOptions, MessageBatch, QueueHandler } from "./types";
@@ -49,7 +49,7 @@ function settings(options: ConsumerOptions): Settings {
     fillMs: seconds("maxBatchTimeout", options.maxBatchTimeout ?? 0, 0, 3600),
     concurrency: whole("maxConcurrency", options.maxConcurrency ?? 1, 1, 1000),
     extend: options.autoExtend ?? true,
-    borrow: options.borrow === true,
+    borrow: flag("borrow", options.borrow),
   };
 }
 

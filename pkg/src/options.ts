@@ -43,6 +43,11 @@ export function whole(what: string, value: unknown, min: number, max: number): n
   return checked;
 }
 
+export function flag(what: string, value: unknown): boolean {
+  if (value !== undefined && typeof value !== "boolean") throw new TypeError(`${what} must be true or false, not ${show(value)}`);
+  return value === true;
+}
+
 export function text(what: string, value: unknown): string {
   if (typeof value !== "string") throw new TypeError(`${what} must be a string, not ${show(value)}`);
   return value;

@@ -11,7 +11,7 @@ import { STATES } from "./inspect";
 import { MessageIterator } from "./iterate";
 import { LocalBacking } from "./local";
 import type { ReceivedMessage } from "./message";
-import { messageIdOption, object, queueName, refuseLater, seconds, sendOptions, signalOption, whole } from "./options";
+import { flag, messageIdOption, object, queueName, refuseLater, seconds, sendOptions, signalOption, whole } from "./options";
 import type { Port, Transferable } from "./platform";
 import { agree } from "./policy";
 import { portOption } from "./ports";
@@ -203,7 +203,7 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
       max: whole("max", options.max ?? 1, 1, 65_536),
       waitMs: options.wait === Infinity ? Infinity : seconds("wait", options.wait ?? 0),
       leaseMs: options.visibilityTimeout === undefined ? 0 : seconds("visibilityTimeout", options.visibilityTimeout, 0.001),
-      borrow: options.borrow === true,
+      borrow: flag("borrow", options.borrow),
       firstWins: false,
       signal: signalOption(options.signal),
     });

@@ -69,10 +69,8 @@ test("a later opener may leave the policy out, or must agree", async () => {
 test("what later parts bring is refused, not pretended", async () => {
   await fails(openTopic("t"), "NotSupportedError");
   await fails(openQueue("q", { storage: "opfs" }), "NotSupportedError", "opfs");
-  await fails(openQueue("q", { port: {} }), "NotSupportedError", "port");
   await fails(openQueue("q", { encryptionKey: {} }), "NotSupportedError", "encryptionKey");
   const { queue } = await freshQueue();
-  assert.throws(() => queue.serve({}), { name: "NotSupportedError" });
   assert.throws(() => queue.stage({}, 1), { name: "NotSupportedError" });
 });
 
