@@ -12,10 +12,13 @@ import { STATES } from "./inspect";
 import { Leases } from "./lease";
 import type { PolicyOptions } from "./options";
 import type { EventPort } from "./platform";
+import { canShare } from "./ring";
 import type { Outgoing } from "./send";
 import { Shelf } from "./shelf";
 import type { Clock, MessageInfo, MessageState, Queue, QueueMetrics } from "./types";
-import { Along, putBeside, type Beside } from "./wire";
+import { Beside, Channel, type End } from "./channel";
+import type { BYTES, Filling, Form } from "./parcel";
+import { Along, packed } from "./wire";
 import * as wire from "./wire";
 
 /** How long to wait for a host before nobody serves the queue, and how often to ask. */
@@ -25,13 +28,14 @@ const STRIKES_MAX = 3;
 const DURABILITIES = ["none", "relaxed", "strict"] as const;
 const STORAGE = ["ok", "degraded", "lost"] as const;
 
-export class ClientBacking implements Backing, Commands {
+export class ClientBacking implements Backing, Commands, End {
   readonly handle: Handle;
   readonly leases = new Leases((asker, command) => this.ask(asker, command));
   closed: unknown;
   visibilityMs = 0;
   private readonly session = Math.floor(Math.random() * 2 ** 52) + 1;
   private readonly link: Link;
+  private readonly channel: Channel;
   private readonly client = new PortClient();
   private readonly desk = new Desk();
   private readonly shelf = new Shelf();
@@ -47,13 +51,14 @@ export class ClientBacking implements Backing, Commands {
   private welcome: { resolve(): void; reject(error: unknown): void; again(): void } | undefined;
 
   constructor(readonly name: string, port: EventPort, readonly clock: Clock, policy: PolicyOptions) {
-    this.handle = { name, id: 0, policy: policy.numbers, packs: true, deadLetterQueue: policy.deadLetterQueue, onlookers: new Set(), ready: undefined };
+    this.handle = { name, id: 0, policy: policy.numbers, packs: true, inPlace: (form, length) => this.inPlace(form, length), deadLetterQueue: policy.deadLetterQueue, onlookers: new Set(), ready: undefined };
     this.alarm = new Alarm(clock);
-    this.link = new Link(port, this.heard, this.hostGone);
+    this.link = new Link(port, this.arrived, this.hostGone);
+    this.channel = new Channel(this.link, this.session, this);
   }
 
   get mode(): Queue["mode"] {
-    return { storage: this.storage, durability: this.durability, transport: "port" };
+    return { storage: this.storage, durability: this.durability, transport: this.channel.shared ? "shared-memory" : "port" };
   }
 
   /* ----------------------------------------------------------- opening */
@@ -92,7 +97,7 @@ export class ClientBacking implements Backing, Commands {
   private hello({ given, numbers, deadLetterQueue, givenDeadLetterQueue }: PolicyOptions, lock: string): () => void {
     const policy = Array.from(numbers, (number, at) => (given[at] ? number : NaN));
     const letters = !givenDeadLetterQueue ? 0 : deadLetterQueue === undefined ? 2 : 1;
-    this.order(undefined, wire.HELLO, 0, letters, ...policy.slice(9));
+    this.order(undefined, wire.HELLO, canShare() ? 1 : 0, letters, ...policy.slice(9));
     this.order(undefined, wire.POLICY, ...policy.slice(0, 9));
     this.client.plan(0);
     const frame = this.client.frame(new Float64Array(), new Uint32Array());
@@ -193,23 +198,31 @@ export class ClientBacking implements Backing, Commands {
     this.leases.flush();
     this.desk.load(this);
     while (this.client.plan(this.clock.now())) this.post();
+    this.channel.settle();
     this.tell(undefined);
     this.setTimer();
   }
 
   private post(): void {
     const { segments, headers } = this.desk.bodies(this);
-    const beside: Beside = { values: [], transfer: [] };
+    const beside = new Beside();
     const parts: number[] = [];
     const lengths: number[] = [];
     let place = 0;
     for (const segment of segments) {
       const own = headers && part(headers, place, segment.count);
-      parts.push(segment.count, putBeside(segment, own, beside, lengths));
+      parts.push(segment.count, packed(segment, own !== undefined, lengths));
+      beside.addBodies(segment);
+      if (own) beside.addValue(own);
       place += segment.count;
     }
     const frame = this.client.frame(Float64Array.from(parts), Uint32Array.from(lengths));
-    this.link.post(this.session, frame, this.client.texts(), beside.values, beside.transfer);
+    this.channel.post(frame, this.client.texts(), beside);
+  }
+
+  /** A parcel whose bodies are written where the host reads them. */
+  private inPlace(form: Form, length: number): Filling | undefined {
+    return this.channel.open(form as typeof BYTES, length);
   }
 
   private setTimer(): void {
@@ -218,20 +231,46 @@ export class ClientBacking implements Backing, Commands {
 
   /* ----------------------------------------------------------- hearing */
 
-  private readonly heard = (session: unknown, frame: unknown, texts: unknown, values: unknown): void => {
+  private readonly arrived = (session: unknown, frame: unknown, texts: unknown, values: unknown): void => {
     if (this.closed) return;
     // Someone begins to serve here.
     if (session === 0 && Array.isArray(texts) && texts[0] === this.name) return this.welcome?.again();
-    if (session !== this.session) return;
+    if (session === this.session) this.channel.arrived(frame, list(texts), list(values));
+  };
+
+  get heard(): number {
+    return this.client.heard;
+  }
+
+  get over(): boolean {
+    return this.closed !== undefined;
+  }
+
+  broken(error: unknown): void {
+    this.end(error);
+  }
+
+  get talking(): boolean {
+    return this.client.waiting();
+  }
+
+  hear(frame: Uint8Array | undefined, texts: readonly unknown[], values: readonly unknown[]): void {
+    if (!frame && this.channel.accept(values)) {
+      const waits = "waitAsync" in Atomics;
+      this.order(undefined, wire.SHARED, waits ? 1 : 0);
+      // This still goes through the port: the host looks into the ring from then on.
+      this.flush();
+      return this.channel.share(false);
+    }
     try {
-      this.client.hear(frame instanceof Uint8Array ? frame : new Uint8Array());
-      this.tell(new Along(list(values), list(texts), () => this.client.lengths()));
+      this.client.hear(frame ?? new Uint8Array());
+      this.tell(new Along(values, texts, () => this.client.lengths(), this.channel.lentTo));
     } catch (error) {
       this.strikes += 1;
       if (this.strikes >= STRIKES_MAX || (error as Error).name !== "FrameError") this.end(platformError("DataError", `the host of ${show(this.name)} sends frames that make no sense: ${(error as Error).message}`));
     }
     this.kick();
-  };
+  }
 
   private tell(along: Along | undefined): void {
     const rows = this.client.notices();
@@ -375,6 +414,7 @@ export class ClientBacking implements Backing, Commands {
     this.closed = lost(false);
     this.alarm.clear();
     this.link.close();
+    this.channel.close();
     this.own?.end();
     this.hosts?.end();
     this.welcome?.reject(this.closed);

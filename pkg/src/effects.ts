@@ -1,6 +1,6 @@
 /** The rows in which the engine tells what took effect, and who is told. */
 
-import type { Parcel } from "./parcel";
+import type { Filling, Form, Parcel } from "./parcel";
 import type { HeadersByIndex } from "./store";
 
 /** Numbers of one row. */
@@ -60,6 +60,8 @@ export interface Part {
   offset: number;
   /** By place in the parcel. */
   headers: HeadersByIndex | undefined;
+  /** Nobody but who gets this part needs these bodies any more. */
+  leaving?: boolean;
 }
 
 /** Who asked for something: told what became of it, by token. */
@@ -101,6 +103,8 @@ export interface Handle {
   policy: Float64Array;
   /** Bodies of bytes are kept packed: no store will ask for them as values. */
   readonly packs: boolean;
+  /** A parcel for bytes that is filled where it will be read; undefined: none now. */
+  readonly inPlace?: (form: Form, length: number) => Filling | undefined;
   deadLetterQueue: string | undefined;
   readonly onlookers: Set<Onlooker>;
   /** Set while the queue is made anew. */

@@ -5,7 +5,7 @@ import { Link, PortHost, Presence } from "./engine";
 import { PosthasteError, closedError, platformError, show } from "./errors";
 import type { LocalBacking } from "./local";
 import * as effect from "./effects";
-import type { Parcel, Segment } from "./parcel";
+import { Bytes, type Parcel } from "./parcel";
 import type { EventPort } from "./platform";
 import { Outgoing, type Terms } from "./send";
 import { Stop } from "./stop";
@@ -13,7 +13,8 @@ import type { HeadersByIndex } from "./store";
 import type { Serving } from "./types";
 import { disposable } from "./dispose";
 import { STATES } from "./inspect";
-import { Along, putBeside, type Beside } from "./wire";
+import { Beside, Channel, type End } from "./channel";
+import { Along, packed } from "./wire";
 import * as wire from "./wire";
 
 export const ALLOW = { send: 1, receive: 2, admin: 4 };
@@ -46,7 +47,7 @@ export class PortServing implements Serving {
     if (typeof session !== "number" || session === 0) return;
     const along = [Array.isArray(texts) ? texts : [], Array.isArray(values) ? values : []] as const;
     const known = this.clients.get(session);
-    if (known) return known.heard(frame, ...along);
+    if (known) return known.arrived(frame, ...along);
     // Only who says hello to this queue is one of ours.
     if (this.closing || along[0][0] !== this.backing.handle.name || !(frame instanceof Uint8Array)) return;
     const client = new ServedClient(this.backing, this.link, session, this.allow, () => this.clients.delete(session));
@@ -127,22 +128,37 @@ class ServedOutgoing extends Outgoing {
 }
 
 /** One client of a served queue. */
-class ServedClient implements Onlooker {
+class ServedClient implements Onlooker, End {
   readonly outgoing = new Set<ServedOutgoing>();
   private readonly host: PortHost;
-  private beside: Beside = { values: [], transfer: [] };
+  private readonly channel: Channel;
+  private beside = new Beside();
   private texts: string[] = [];
   private readonly receives = new Map<number, number>();
   private readonly row = new Float64Array(effect.WIDTH);
   private presence: Presence | undefined;
   private flushing = false;
-  private over = false;
+  over = false;
   private hellos = 0;
   private receivesNow = 0;
   listening = false;
 
-  constructor(readonly backing: LocalBacking, private readonly link: Link, private readonly session: number, allow: number, private readonly leave: () => void) {
+  constructor(readonly backing: LocalBacking, link: Link, session: number, allow: number, private readonly leave: () => void) {
     this.host = new PortHost(allow);
+    this.channel = new Channel(link, session, this);
+  }
+
+  get heard(): number {
+    return this.host.heard;
+  }
+
+  broken(error: unknown): void {
+    this.dismiss(error);
+  }
+
+  /** Whoever consumes waits for what this client sends. */
+  get talking(): boolean {
+    return true;
   }
 
   get consuming(): boolean {
@@ -152,14 +168,16 @@ class ServedClient implements Onlooker {
   /* ---------------------------------------------------------- greeting */
 
   greet(frame: Uint8Array, texts: string[], agree: (policy: Float64Array, letters: string | undefined | null) => void, lock: string): void {
+    let rows: Float64Array;
     try {
-      const rows = this.host.hear(frame, texts.length, 0);
+      rows = this.host.hear(frame, texts.length, 0);
       if (rows[0] !== wire.HELLO || rows[effect.WIDTH] !== wire.POLICY) throw new TypeError("a client did not say hello first");
       const policy = Float64Array.of(...rows.subarray(effect.WIDTH + 1, 2 * effect.WIDTH), ...rows.subarray(3, 6));
       agree(policy, [undefined, texts[2], null][rows[2]]);
     } catch (error) {
       return this.dismiss(error);
     }
+    if (rows[1]) this.channel.offer();
     const { durability, storage } = this.backing.mode;
     this.texts.push(storage, lock);
     this.answer(wire.WELCOME, this.backing.visibilityMs, DURABILITY[durability]);
@@ -174,11 +192,14 @@ class ServedClient implements Onlooker {
 
   /* ----------------------------------------------------------- hearing */
 
-  heard(frame: unknown, texts: readonly unknown[], values: readonly unknown[]): void {
-    if (this.over) return;
+  arrived(frame: unknown, texts: readonly unknown[], values: readonly unknown[]): void {
+    if (!this.over) this.channel.arrived(frame, texts, values);
+  }
+
+  hear(frame: Uint8Array | undefined, texts: readonly unknown[], values: readonly unknown[]): void {
     let rows: Float64Array;
+    const bytes = frame ?? NOTHING;
     try {
-      const bytes = frame instanceof Uint8Array ? frame : new Uint8Array();
       // A hello that was said again before the welcome came.
       if (isFirst(bytes) && this.host.heard > 0 && this.hellos++ < HELLOS_MAX) return;
       rows = this.host.hear(bytes, texts.length, values.length);
@@ -187,7 +208,7 @@ class ServedClient implements Onlooker {
       return;
     }
     try {
-      const along = new Along([...values], [...texts], () => this.host.lengths());
+      const along = new Along(values, texts, () => this.host.lengths(), this.channel.lentTo);
       for (let at = 0; at < rows.length && !this.over; at += effect.WIDTH) this.carryOut(rows.subarray(at, at + effect.WIDTH), along);
     } catch (error) {
       this.dismiss(error);
@@ -214,6 +235,8 @@ class ServedClient implements Onlooker {
       case wire.LISTEN:
         this.listening = a === 1;
         return this.backing.listen();
+      case wire.SHARED:
+        return this.channel.share(a === 0);
       case wire.BYE:
         return this.end();
       case 0:
@@ -287,8 +310,12 @@ class ServedClient implements Onlooker {
       }
       const lengths: number[] = [];
       const own = headers && shifted(headers, offset, count);
-      const packed = putBeside({ parcel, from: offset, count } as Segment, own, this.beside, lengths);
-      this.answerWith(lengths, wire.DELIVERED, token, number, index, count, grant, until, attempts, sent, packed);
+      // Bytes that have a frame to themselves can go by shared memory.
+      if (this.channel.shared && parcel instanceof Bytes && !this.beside.empty) this.flush();
+      const segment = { parcel, from: offset, count };
+      this.beside.addBodies(segment);
+      if (own) this.beside.addValue(own);
+      this.answerWith(lengths, wire.DELIVERED, token, number, index, count, grant, until, attempts, sent, packed(segment, own !== undefined, lengths));
     }
   }
 
@@ -305,7 +332,7 @@ class ServedClient implements Onlooker {
     const { backing } = this;
     const number = (value: number): void => this.answer(wire.DONE, token, value);
     const value = (value: unknown): void => {
-      this.beside.values.push(value);
+      this.beside.addValue(value);
       this.answer(wire.VALUE, token);
     };
     const fail = (error: unknown): void => this.failed(token, error);
@@ -351,11 +378,11 @@ class ServedClient implements Onlooker {
   private flush(): void {
     const [count, bytes, oldest] = Array.from(this.backing.backlog());
     this.host.answer(Float64Array.of(wire.BACKLOG, count, bytes, oldest), undefined);
-    const frame = this.host.frame();
+    const frame = this.host.frame()!;
     const { beside, texts } = this;
-    this.beside = { values: [], transfer: [] };
+    this.beside = new Beside();
     this.texts = [];
-    this.link.post(this.session, frame, texts, beside.values, beside.transfer);
+    this.channel.post(frame, texts, beside);
   }
 
   /* ------------------------------------------------------------ events */
@@ -408,6 +435,7 @@ class ServedClient implements Onlooker {
     if (this.over) return;
     this.over = true;
     this.presence?.end();
+    this.channel.close();
     this.backing.handle.onlookers.delete(this);
     for (const token of this.receives.values()) this.backing.stopWaiting(token);
     const held = this.host.end();
@@ -420,6 +448,7 @@ class ServedClient implements Onlooker {
   }
 }
 
+const NOTHING = new Uint8Array();
 const HELLOS_MAX = 64;
 
 /** Whether a frame is number 1 of its direction. */

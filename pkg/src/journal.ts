@@ -140,7 +140,7 @@ export abstract class Journal {
 
   private tellOnlookers(rows: Float64Array, at: number, texts: string[]): void {
     const [kind, a, b, c, d, e] = rows.subarray(at, at + 6);
-    if (kind === effect.GONE) return this.forget(a, c);
+    if (kind === effect.GONE) return this.forget(a, b, c);
     if (kind === effect.LEASE_LOST) {
       this.leases.lost(a, b, c, d);
       return this.everyOnlooker((onlooker) => onlooker.leaseLost?.(a, b, c, d));
@@ -154,7 +154,7 @@ export abstract class Journal {
   }
 
   /** Bodies of so many messages of this record are not needed any more. */
-  protected forget(_number: number, _count: number): void {}
+  protected forget(_number: number, _index: number, _count: number): void {}
 
   private onlookersOf(queue: number): Onlooker[] {
     for (const handle of this.handles.values()) if (handle.id === queue) return [...handle.onlookers];

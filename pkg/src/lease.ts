@@ -4,6 +4,7 @@ import { LeaseLostError } from "./errors";
 import * as effect from "./effects";
 import type { Asker, Delivery, Part, Settle } from "./effects";
 import type { Commands } from "./commands";
+import { LentBytes } from "./lent";
 import type { ReceivedMessage } from "./message";
 import { messageId } from "./send";
 import type { Stop } from "./stop";
@@ -96,6 +97,7 @@ export class Leases {
     if (!known) return;
     known.splice(known.indexOf(lease), 1);
     if (!known.length) this.held.delete(lease.grant);
+    if (lease.part.parcel instanceof LentBytes) lease.part.parcel.unlook();
   }
 
   /** Of whoever closes: all leases that end with it. */

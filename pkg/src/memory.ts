@@ -4,6 +4,7 @@ import type { Load } from "./desk";
 import { publicError } from "./errors";
 import type { Delivery, Part } from "./effects";
 import { Journal } from "./journal";
+import { LentBytes } from "./lent";
 import type { Segment } from "./parcel";
 import { turn } from "./turn";
 import type { Clock } from "./types";
@@ -14,6 +15,8 @@ const SLICE_MS = 8;
 /** The bodies of one record, and how many of them are still needed. */
 interface Kept extends Load {
   left: number;
+  /** Some of the bodies lie in memory that is lent. */
+  lent: boolean;
 }
 
 export class MemoryJournal extends Journal {
@@ -62,7 +65,7 @@ export class MemoryJournal extends Journal {
     if (!this.decide()) return false;
     const load = desk.bodies(peer);
     const number = peer.base + 1;
-    if (load.count) this.kept.set(number, { ...load, left: load.count });
+    if (load.count) this.kept.set(number, { ...load, left: load.count, lent: load.segments.some(({ parcel }) => parcel instanceof LentBytes) });
     peer.committed(number);
     this.tell();
     return true;
@@ -85,9 +88,10 @@ export class MemoryJournal extends Journal {
     });
   }
 
-  protected override forget(number: number, count: number): void {
+  protected override forget(number: number, index: number, count: number): void {
     const kept = this.kept.get(number);
     if (!kept) return;
+    if (kept.lent) for (const { parcel, count: gone } of parts(kept, number, index, count)) if (parcel instanceof LentBytes) parcel.gone(gone);
     kept.left -= count;
     if (kept.left <= 0) this.kept.delete(number);
   }

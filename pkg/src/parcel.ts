@@ -112,7 +112,7 @@ export class Bytes implements Filling {
   }
 
   /** Doubles, up to what a parcel may have; a single body may be larger. */
-  private grow(end: number): boolean {
+  protected grow(end: number): boolean {
     if (this.count && end > BYTES_MAX) return false;
     const memory = new Uint8Array(this.count ? Math.min(BYTES_MAX, 2 * Math.max(end, this.memory.length)) : end);
     memory.set(this.memory.subarray(0, this.used));
@@ -154,7 +154,7 @@ export function aligned(length: number): number {
 }
 
 /** In a buffer of its own. Shared memory is set, not sliced: Firefox slices that byte by byte. */
-function ownCopy(memory: Uint8Array, from: number, to: number): Uint8Array<ArrayBuffer> {
+export function ownCopy(memory: Uint8Array, from: number, to: number): Uint8Array<ArrayBuffer> {
   if (memory.buffer instanceof ArrayBuffer) return memory.slice(from, to) as Uint8Array<ArrayBuffer>;
   const own = new Uint8Array(to - from);
   own.set(memory.subarray(from, to));

@@ -4,6 +4,7 @@ import type { Backing } from "./backing";
 import type { Asker, Delivery } from "./effects";
 import * as effect from "./effects";
 import { Lease } from "./lease";
+import { LentBytes } from "./lent";
 import { ReceivedMessage } from "./message";
 import type { Stop } from "./stop";
 
@@ -35,15 +36,18 @@ export async function receive<Body>(backing: Backing, request: Request, closed: 
   deliveries.forEach((delivery, at) => {
     for (const part of parts[at]) {
       if (!part.parcel) missing(backing, part.number, part.index, part.count, delivery.grant);
-      else if (closed.come) backing.leases.giveBack({ ...delivery, ...part });
-      else hold(backing, part, delivery, request, closed, messages as ReceivedMessage<unknown>[]);
+      else if (closed.come) leave(part, () => backing.leases.giveBack({ ...delivery, ...part }));
+      else leave(part, () => hold(backing, part, delivery, request, closed, messages as ReceivedMessage<unknown>[]));
     }
   });
   closed.throwIfCome();
   return messages;
 }
 
-function hold(backing: Backing, part: effect.Part, { grant, until, attempts, sent }: Delivery, { firstWins, borrow }: Request, closed: Stop, messages: ReceivedMessage<unknown>[]): void {
+/** Messages under a lease. Bytes that are only lent are copied, all at once, for who did not ask to borrow them. */
+function hold(backing: Backing, given: effect.Part, { grant, until, attempts, sent }: Delivery, { firstWins, borrow }: Request, closed: Stop, messages: ReceivedMessage<unknown>[]): void {
+  const part = borrow ? given : owned(given);
+  if (part.parcel instanceof LentBytes) part.parcel.look();
   const held = new Lease(backing.leases, part, grant, until, attempts, sent, firstWins, borrow, closed, backing.clock);
   for (let place = 0; place < part.count; place += 1) {
     const message = new ReceivedMessage(held, place);
@@ -51,6 +55,17 @@ function hold(backing: Backing, part: effect.Part, { grant, until, attempts, sen
     messages.push(message);
   }
   backing.leases.add(held);
+}
+
+/** Does something with a part; then, where nobody else needs them, its bodies may be written over. */
+function leave({ parcel, count, leaving }: effect.Part, work: () => void): void {
+  work();
+  if (leaving && parcel instanceof LentBytes) parcel.gone(count);
+}
+
+function owned(part: effect.Part): effect.Part {
+  const { parcel, offset, count } = part;
+  return parcel instanceof LentBytes ? { ...part, parcel: parcel.copy(offset, count), offset: 0 } : part;
 }
 
 /** Bodies that are not there any more: their messages were settled elsewhere meanwhile, or the storage is damaged. */

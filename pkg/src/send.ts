@@ -2,7 +2,7 @@
 
 import { MessageTooLargeError, QueueFullError, StorageLostError, platformError, show } from "./errors";
 import { FULL, TOO_LARGE, UNKNOWN, WITHDRAWN, FORBIDDEN, type Asker, type Handle } from "./effects";
-import { formOf, parcelFor, type Filling, type Parcel, type Segment } from "./parcel";
+import { TEXT, formOf, parcelFor, type Filling, type Parcel, type Segment } from "./parcel";
 import type { Transferable } from "./platform";
 import type { Headers, HeadersByIndex } from "./store";
 import type { BacklogMetrics, SendBatchReceipt, SendReceipt } from "./types";
@@ -58,7 +58,7 @@ export abstract class Outgoing implements Asker {
     const form = formOf(body);
     const { filling } = this;
     if (!filling || (filling.form !== form && this.handle.packs) || !filling.add(body, transfer)) {
-      const parcel = parcelFor(form, this.handle.packs);
+      const parcel = (form > TEXT ? this.handle.inPlace?.(form, (body as Uint8Array).byteLength) : undefined) ?? parcelFor(form, this.handle.packs);
       parcel.add(body, transfer);
       this.parcels.push(parcel);
       this.filling = parcel;

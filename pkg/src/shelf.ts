@@ -1,6 +1,7 @@
 /** Bodies that came through a port, until the messages they belong to are handed out. */
 
 import type { Delivery, Part } from "./effects";
+import { LentBytes } from "./lent";
 import type { Parcel } from "./parcel";
 import type { HeadersByIndex } from "./store";
 
@@ -29,7 +30,7 @@ export class Shelf {
     for (let at = index; at < end; ) {
       const shelved = this.byNumber.get(number)?.find((one) => one.index <= at && at < one.index + one.count);
       const here = shelved ? Math.min(end, shelved.index + shelved.count) - at : end - at;
-      parts.push({ number, index: at, count: here, parcel: shelved?.parcel, offset: shelved ? at - shelved.index : 0, headers: shelved?.headers });
+      parts.push({ number, index: at, count: here, parcel: shelved?.parcel, offset: shelved ? at - shelved.index : 0, headers: shelved?.headers, leaving: true });
       if (shelved) this.off(number, shelved, here);
       at += here;
     }
@@ -38,7 +39,7 @@ export class Shelf {
 
   /** They went back unread. */
   drop(number: number, index: number, count: number): void {
-    this.take({ number, index, count } as Delivery);
+    for (const { parcel, count: gone } of this.take({ number, index, count } as Delivery)) if (parcel instanceof LentBytes) parcel.gone(gone);
   }
 
   private off(number: number, shelved: Shelved, count: number): void {

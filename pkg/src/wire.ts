@@ -1,6 +1,7 @@
 /** The kinds of rows that cross a port, and how bodies lie beside a frame: as `src/wire` has them. */
 
-import { VALUES, aligned, BYTES, Bytes, TEXT, Text, Values, type Form, type Parcel, type Segment } from "./parcel";
+import { Lent, type LentBytes } from "./lent";
+import { BUFFERS, BYTES, Bytes, TEXT, Text, VALUES, Values, aligned, ownCopy, type Form, type Parcel, type Segment } from "./parcel";
 import { checkedHeaders } from "./options";
 import type { Transferable } from "./platform";
 import type { HeadersByIndex } from "./store";
@@ -54,45 +55,35 @@ export const FORBIDDEN = 2;
 /** Bodies of up to so many bytes each go as JSON where JSON says the same: one text is cheaper to clone than many objects. */
 const TEXT_BYTES_MAX = 2 << 10;
 
-/** What goes along with a frame. */
-export interface Beside {
-  values: unknown[];
-  transfer: Transferable[];
+/** How the bodies of a segment lie beside a frame, as the wire packs it. Their lengths, where they differ, are added to `lengths`. */
+export function packed({ parcel, from, count }: Segment, headers: boolean, lengths: number[]): number {
+  let length = -1;
+  if (parcel instanceof Bytes) {
+    if (!parcel.lengths) length = parcel.length;
+    else for (let at = from; at < from + count; at += 1) lengths.push(parcel.lengths[at]);
+  }
+  return (length + 1) * 8 + (headers ? 4 : 0) + formBeside(parcel, from, count);
 }
 
-/** Puts the bodies of a segment beside a frame; answers how they lie, as the wire packs it. Their lengths, where they differ, are added to `lengths`. */
-export function putBeside({ parcel, from, count }: Segment, headers: HeadersByIndex | undefined, beside: Beside, lengths: number[]): number {
-  const flags = headers ? 4 : 0;
-  const [form, length] = putBodies(parcel, from, count, beside, lengths);
-  if (headers) beside.values.push(headers);
-  return (length + 1) * 8 + flags + form;
+function formBeside(parcel: Parcel, from: number, count: number): Form {
+  if (parcel instanceof Bytes) return parcel.form;
+  if (parcel instanceof Text) return from === 0 && count === parcel.count ? TEXT : VALUES;
+  return parcel instanceof Values && parcel.json && parcel.bytes <= TEXT_BYTES_MAX * parcel.count ? TEXT : VALUES;
 }
 
-function putBodies(parcel: Parcel, from: number, count: number, beside: Beside, lengths: number[]): [form: Form, length: number] {
-  if (parcel instanceof Bytes) return putBytes(parcel, from, count, beside, lengths);
-  if (parcel instanceof Text && from === 0 && count === parcel.count) {
-    beside.values.push(parcel.text);
-    return [TEXT, -1];
+/** The bodies of a segment as one value; what moves with it is added to `transfer`. */
+export function asValue({ parcel, from, count }: Segment, transfer: Transferable[]): unknown {
+  if (parcel instanceof Bytes) {
+    const { buffer } = ownCopy(parcel.memory, parcel.place(from), parcel.place(from + count));
+    transfer.push(buffer);
+    return buffer;
   }
-  if (!(parcel instanceof Values)) {
-    beside.values.push(Array.from({ length: count }, (_, at) => parcel.body(from + at, true)));
-    return [VALUES, -1];
-  }
+  const text = formBeside(parcel, from, count) === TEXT;
+  if (parcel instanceof Text && text) return parcel.text;
+  if (!(parcel instanceof Values)) return Array.from({ length: count }, (_, at) => parcel.body(from + at, true));
+  if (parcel.moves) transfer.push(...parcel.moves);
   const bodies = from === 0 && count === parcel.count ? parcel.values : parcel.values.slice(from, from + count);
-  if (parcel.moves) beside.transfer.push(...parcel.moves);
-  const text = parcel.json && parcel.bytes <= TEXT_BYTES_MAX * parcel.count;
-  beside.values.push(text ? JSON.stringify(bodies) : bodies);
-  return [text ? TEXT : VALUES, -1];
-}
-
-function putBytes(parcel: Bytes, from: number, count: number, { values, transfer }: Beside, lengths: number[]): [form: Form, length: number] {
-  const [start, end] = [parcel.place(from), parcel.place(from + count)];
-  const buffer = parcel.memory.slice(start, end).buffer;
-  values.push(buffer);
-  transfer.push(buffer);
-  if (!parcel.lengths) return [parcel.form, parcel.length];
-  for (let at = from; at < from + count; at += 1) lengths.push(parcel.lengths[at]);
-  return [parcel.form, -1];
+  return text ? JSON.stringify(bodies) : bodies;
 }
 
 /** A reader of what came along with a frame. What is not as the frame says is an error. */
@@ -100,8 +91,14 @@ export class Along {
   private value = 0;
   private text = 0;
   private length = 0;
+  private allLengths: Uint32Array | undefined;
 
-  constructor(private readonly values: unknown[], private readonly texts: unknown[], private readonly lengths: () => Uint32Array) {}
+  constructor(
+    private readonly values: readonly unknown[],
+    private readonly texts: readonly unknown[],
+    private readonly lengths: () => Uint32Array,
+    private readonly lentTo: (parcel: LentBytes) => void,
+  ) {}
 
   nextText(): string {
     const text = this.texts[this.text++];
@@ -128,16 +125,19 @@ export class Along {
     const value = this.nextValue();
     if (form === VALUES && Array.isArray(value) && value.length === count) return new Values(value);
     if (form === TEXT && typeof value === "string") return new Text(value, count);
-    if (form >= BYTES && form !== TEXT && (value instanceof ArrayBuffer || ArrayBuffer.isView(value))) return this.bytes(value, count, form as typeof BYTES, length);
+    if (form === BYTES || form === BUFFERS) {
+      const lengths = length < 0 ? this.nextLengths(count) : undefined;
+      const needed = lengths ? lengths.reduce((sum, length) => sum + aligned(length), 0) : aligned(length) * count;
+      if (value instanceof Lent && needed <= value.bytes) return value.take(form, count, Math.max(0, length), lengths, this.lentTo);
+      if (value instanceof ArrayBuffer && needed <= value.byteLength) return new Bytes(form, new Uint8Array(value), count, Math.max(0, length), lengths);
+    }
     throw new TypeError("bodies beside a frame are not what it says");
   }
 
-  private bytes(value: ArrayBuffer | ArrayBufferView, count: number, form: typeof BYTES, length: number): Parcel {
-    const memory = value instanceof ArrayBuffer ? new Uint8Array(value) : new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-    const lengths = length < 0 ? this.lengths().subarray(this.length, (this.length += count)) : undefined;
-    const needed = lengths ? lengths.reduce((sum, length) => sum + aligned(length), 0) : aligned(length) * count;
-    if ((lengths && lengths.length !== count) || needed > memory.length) throw new TypeError("bodies beside a frame are shorter than it says");
-    return new Bytes(form, memory, count, Math.max(0, length), lengths);
+  private nextLengths(count: number): Uint32Array {
+    const lengths = (this.allLengths ??= this.lengths()).subarray(this.length, (this.length += count));
+    if (lengths.length !== count) throw new TypeError("lengths beside a frame are fewer than it says");
+    return lengths;
   }
 }
 

@@ -1,0 +1,85 @@
+/** Bodies that lie in shared memory, for as long as someone needs them there. */
+
+import { platformError } from "./errors";
+import { Bytes, ownCopy } from "./parcel";
+import type { RingFrame } from "./ring";
+
+export class LentBytes extends Bytes {
+  /** Messages that still need their bodies. */
+  private needed: number;
+  /** Leases whose holders look into the memory itself. */
+  private lookers = 0;
+  /** The memory these bytes lie in now is their own. */
+  private own = false;
+  private over = false;
+
+  /** `done`: called once, when the memory may be written over. */
+  constructor(form: Bytes["form"], memory: Uint8Array, count: number, length: number, lengths: ArrayLike<number> | undefined, private readonly done: () => void) {
+    super(form, memory, count, length, lengths);
+    this.needed = count;
+  }
+
+  override body(place: number, lend: boolean): unknown {
+    if (this.over && !this.own) throw platformError("InvalidStateError", "a borrowed body can be read until its message is settled, not after");
+    return super.body(place, lend);
+  }
+
+  /** Some of the bodies, in memory of their own. */
+  copy(from: number, count: number): Bytes {
+    const memory = ownCopy(this.memory, this.place(from), this.place(from + count));
+    const lengths = this.lengths && Array.from({ length: count }, (_, at) => this.lengths![from + at]);
+    return new Bytes(this.form, memory, count, this.length, lengths);
+  }
+
+  /** So many messages need their bodies no more. */
+  gone(count: number): void {
+    this.needed -= count;
+    this.end();
+  }
+
+  look(): void {
+    this.lookers += 1;
+  }
+
+  unlook(): void {
+    this.lookers -= 1;
+    this.end();
+  }
+
+  /** Who still needs the bytes gets them elsewhere: the memory is needed. */
+  detach(): void {
+    if (this.own || this.over || this.lookers) return;
+    this.memory = ownCopy(this.memory, 0, this.place(this.count));
+    this.own = true;
+    this.end();
+  }
+
+  private end(): void {
+    if (this.over || this.lookers || (this.needed > 0 && !this.own)) return;
+    this.over = true;
+    this.done();
+  }
+}
+
+/** Bodies in shared memory that came with a frame. */
+export class Lent {
+  private taken = false;
+
+  constructor(private readonly frame: RingFrame) {}
+
+  take(form: Bytes["form"], count: number, length: number, lengths: ArrayLike<number> | undefined, lentTo: (parcel: LentBytes) => void): LentBytes {
+    this.taken = true;
+    const parcel = new LentBytes(form, this.frame.bodies, count, length, lengths, this.frame.done);
+    lentTo(parcel);
+    return parcel;
+  }
+
+  get bytes(): number {
+    return this.frame.bodies.length;
+  }
+
+  /** Nobody took them. */
+  end(): void {
+    if (!this.taken) this.frame.done();
+  }
+}
