@@ -1,0 +1,142 @@
+//! Clients and hosts of one queue, over ports that lose nothing: every send is answered once, nothing goes to two, credit is
+//! kept, a client that dies loses nothing, and frames that break the rules do nothing.
+
+#[path = "port/world.rs"]
+mod world;
+
+use posthaste::{
+    id::MessageId,
+    port::{Allow, Client, Host},
+    wire::{Bad, Bodies, Form, Frame, Order, Sending},
+};
+use proptest::{collection::vec, prelude::*};
+use world::{Do, World};
+
+const ALL: Allow = Allow { send: true, receive: true, admin: true };
+
+fn command() -> impl Strategy<Value = Do> {
+    prop_oneof![
+        6 => (1..40u32, any::<bool>()).prop_map(|(count, whole)| Do::Send { count, whole }),
+        5 => (1..9u32, any::<bool>()).prop_map(|(max, wait)| Do::Receive { max, wait }),
+        6 => any::<usize>().prop_map(|which| Do::Ack { which }),
+        2 => any::<usize>().prop_map(|which| Do::Retry { which }),
+        1 => any::<usize>().prop_map(|which| Do::Unsend { which }),
+        4 => Just(Do::Flush),
+        3 => (0..1500u64).prop_map(Do::Pass),
+        1 => Just(Do::Die),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn every_send_is_answered_once_and_every_message_reaches_one(commands in vec((0..2usize, command()), 1..150)) {
+        let mut world = World::new(2);
+        for (client, command) in commands {
+            world.act(client, command).map_err(TestCaseError::fail)?;
+        }
+        world.drain().map_err(TestCaseError::fail)?;
+    }
+
+    #[test]
+    fn a_frame_that_is_no_frame_changes_nothing(bytes in vec(any::<u8>(), 0..200), number in 0..4u64, rows in vec(prop::array::uniform10(-2.0..20.0f64), 0..4)) {
+        let mut host = Host::new(ALL);
+        if let Ok(frame) = Frame::decode(&bytes) {
+            prop_assert!(host.hear(&frame, 0, 0).is_err());
+        }
+        let frame = Frame { number, heard: 0, rows, lengths: Vec::new() };
+        if host.hear(&frame, 0, 0).is_err() {
+            prop_assert_eq!(host.heard(), 0);
+            // A sound one is still welcome.
+            let sound = Frame { number: 1, heard: 0, rows: vec![Order::Listen(true).write()], lengths: Vec::new() };
+            prop_assert_eq!(host.hear(&sound, 0, 0).map(|orders| orders.len()), Ok(1));
+        }
+    }
+}
+
+fn sending(count: u32, bytes: u64) -> Sending {
+    let bodies = Bodies { form: Form::Values, length: None, headers: false };
+    Sending {
+        token: 1,
+        count,
+        bytes,
+        delay_ms: -1.0,
+        expires_ms: 0.0,
+        kind: 0,
+        more: 0,
+        more_bytes: 0,
+        bodies,
+        key: false,
+    }
+}
+
+fn said(number: u64, orders: &[Order]) -> Frame {
+    Frame { number, heard: 0, rows: orders.iter().map(Order::write).collect(), lengths: Vec::new() }
+}
+
+#[test]
+fn a_frame_said_twice_left_out_or_out_of_order_is_refused() {
+    let mut host = Host::new(ALL);
+    let listen = |number| said(number, &[Order::Listen(true)]);
+    assert!(host.hear(&listen(1), 0, 0).is_ok());
+    for number in [1, 0, 3, u64::MAX] {
+        assert_eq!(host.hear(&listen(number), 0, 0), Err(Bad::OutOfOrder));
+    }
+    assert!(host.hear(&listen(2), 0, 0).is_ok());
+    let ahead = Frame { heard: 9, ..listen(3) };
+    assert_eq!(host.hear(&ahead, 0, 0), Err(Bad::OutOfOrder), "it says it heard what was never said");
+}
+
+#[test]
+fn more_than_the_credit_is_refused_as_a_whole() {
+    let mut host = Host::new(ALL);
+    let flood = said(1, &[Order::Send(sending(1 << 20, 1 << 30))]);
+    assert_eq!(host.hear(&flood, 0, 1), Err(Bad::Malformed("credit")));
+    let one = said(1, &[Order::Send(sending(1, 1 << 30))]);
+    assert!(host.hear(&one, 0, 1).is_ok(), "one message may be as large as it is");
+    let another = said(2, &[Order::Send(sending(1, 1))]);
+    assert_eq!(host.hear(&another, 0, 1), Err(Bad::Malformed("credit")));
+}
+
+#[test]
+fn a_third_strike_is_the_last() {
+    let mut host = Host::new(ALL);
+    assert_eq!([host.strike(), host.strike(), host.strike()], [false, false, true]);
+}
+
+#[test]
+fn what_goes_along_must_be_what_the_frame_says() {
+    let mut host = Host::new(ALL);
+    let frame = said(1, &[Order::Send(sending(2, 10))]);
+    for (texts, values) in [(0, 0), (0, 2), (1, 1)] {
+        assert_eq!(host.hear(&frame, texts, values), Err(Bad::Malformed("what goes along")));
+    }
+    assert!(host.hear(&frame, 0, 1).is_ok());
+}
+
+#[test]
+fn leases_of_others_cannot_be_settled() {
+    let mut host = Host::new(ALL);
+    let first = MessageId::new(5, 0).unwrap();
+    let settle = Order::Settle { token: 9, kind: 0, first, count: 3, grant: 6, argument: 0.0, text: false };
+    let orders = host.hear(&said(1, &[settle]), 0, 0).expect("it is well-formed");
+    assert!(!orders.iter().any(|order| matches!(order, Order::Settle { .. })), "{orders:?}");
+    let frame = host.frame().expect("it is answered");
+    assert_eq!(frame.rows.len(), 2, "lost, and done");
+}
+
+#[test]
+fn who_may_only_send_can_do_nothing_else() {
+    let mut host = Host::new(Allow { send: true, receive: false, admin: false });
+    let receive = Order::Receive { token: 2, max: 1, lease_ms: 0.0, wait: true, ahead: false };
+    let purge = Order::Ask { token: 3, ask: posthaste::wire::Ask::Purge };
+    let orders = host.hear(&said(1, &[Order::Send(sending(1, 1)), receive, purge]), 0, 1).expect("it is well-formed");
+    let admitted = orders.iter().filter(|order| !matches!(order, Order::Skip { .. })).count();
+    assert_eq!((admitted, host.frame().map(|frame| frame.rows.len())), (1, Some(2)));
+}
+
+#[test]
+fn nothing_is_sent_before_the_welcome() {
+    let mut client = Client::default();
+    client.order(Order::Send(sending(10, 100)), None, 0);
+    assert!(!client.plan(0));
+}
