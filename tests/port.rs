@@ -43,11 +43,11 @@ proptest! {
         if let Ok(frame) = Frame::decode(&bytes) {
             prop_assert!(host.hear(&frame, 0, 0).is_err());
         }
-        let frame = Frame { number, heard: 0, rows, lengths: Vec::new() };
+        let frame = Frame { number, heard: 0, time: 0.0, rows, lengths: Vec::new() };
         if host.hear(&frame, 0, 0).is_err() {
             prop_assert_eq!(host.heard(), 0);
             // A sound one is still welcome.
-            let sound = Frame { number: 1, heard: 0, rows: vec![Order::Listen(true).write()], lengths: Vec::new() };
+            let sound = Frame { number: 1, heard: 0, time: 0.0, rows: vec![Order::Listen(true).write()], lengths: Vec::new() };
             prop_assert_eq!(host.hear(&sound, 0, 0).map(|orders| orders.len()), Ok(1));
         }
     }
@@ -70,7 +70,7 @@ fn sending(count: u32, bytes: u64) -> Sending {
 }
 
 fn said(number: u64, orders: &[Order]) -> Frame {
-    Frame { number, heard: 0, rows: orders.iter().map(Order::write).collect(), lengths: Vec::new() }
+    Frame { number, heard: 0, time: 0.0, rows: orders.iter().map(Order::write).collect(), lengths: Vec::new() }
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn leases_of_others_cannot_be_settled() {
     let settle = Order::Settle { token: 9, kind: 0, first, count: 3, grant: 6, argument: 0.0, text: false };
     let orders = host.hear(&said(1, &[settle]), 0, 0).expect("it is well-formed");
     assert!(!orders.iter().any(|order| matches!(order, Order::Settle { .. })), "{orders:?}");
-    let frame = host.frame().expect("it is answered");
+    let frame = host.frame(0.0).expect("it is answered");
     assert_eq!(frame.rows.len(), 2, "lost, and done");
 }
 
@@ -131,7 +131,7 @@ fn who_may_only_send_can_do_nothing_else() {
     let purge = Order::Ask { token: 3, ask: posthaste::wire::Ask::Purge };
     let orders = host.hear(&said(1, &[Order::Send(sending(1, 1)), receive, purge]), 0, 1).expect("it is well-formed");
     let admitted = orders.iter().filter(|order| !matches!(order, Order::Skip { .. })).count();
-    assert_eq!((admitted, host.frame().map(|frame| frame.rows.len())), (1, Some(2)));
+    assert_eq!((admitted, host.frame(0.0).map(|frame| frame.rows.len())), (1, Some(2)));
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn answer() -> impl Strategy<Value = Answer> {
 }
 
 fn frame(rows: Vec<Row>) -> Frame {
-    Frame { number: 7, heard: 3, rows, lengths: vec![1, 2, 3] }
+    Frame { number: 7, heard: 3, time: 12.5, rows, lengths: vec![1, 2, 3] }
 }
 
 proptest! {

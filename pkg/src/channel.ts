@@ -128,7 +128,7 @@ export class Channel {
 
   private postShared(frame: Uint8Array, beside: Beside): boolean {
     const { writer } = this.rings!;
-    if (beside.empty) return writer.put(NOTHING, frame);
+    if (beside.empty) return writer.put(undefined, frame);
     const bodies = beside.bytes();
     if (!bodies) return false;
     const { parcel, from, count } = bodies;
@@ -162,7 +162,7 @@ export class Channel {
     for (let next = reader.next(this.end.heard + 1); next && !this.end.over; next = reader.next(this.end.heard + 1)) {
       some = true;
       const lent = new Lent(next);
-      this.end.hear(next.frame, [], next.bodies.length ? [lent] : [], lent);
+      this.end.hear(next.frame, [], next.bodies ? [lent] : [], lent);
       lent.end();
     }
     while (this.lent.length && reader.held > HELD_MAX) this.lent.shift()!.detach();
@@ -181,6 +181,5 @@ export class Channel {
   }
 }
 
-const NOTHING = new Uint8Array();
 /** Parcels that are remembered for being kept elsewhere: a ring holds no more frames that matter. */
 const LENT_MAX = 8192;

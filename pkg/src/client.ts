@@ -263,7 +263,7 @@ export class ClientBacking implements Backing, Commands, End {
       return this.channel.share(false);
     }
     try {
-      this.client.hear(frame ?? new Uint8Array());
+      this.client.hear(frame ?? new Uint8Array(), this.clock.now());
       this.tell(new Along(values, texts, () => this.client.lengths(), this.channel.lentTo));
     } catch (error) {
       this.strikes += 1;

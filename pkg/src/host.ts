@@ -378,7 +378,7 @@ class ServedClient implements Onlooker, End {
   private flush(): void {
     const [count, bytes, oldest] = Array.from(this.backing.backlog());
     this.host.answer(Float64Array.of(wire.BACKLOG, count, bytes, oldest), undefined);
-    const frame = this.host.frame()!;
+    const frame = this.host.frame(this.backing.clock.now())!;
     const { beside, texts } = this;
     this.beside = new Beside();
     this.texts = [];

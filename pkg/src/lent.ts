@@ -69,13 +69,13 @@ export class Lent {
 
   take(form: Bytes["form"], count: number, length: number, lengths: ArrayLike<number> | undefined, lentTo: (parcel: LentBytes) => void): LentBytes {
     this.taken = true;
-    const parcel = new LentBytes(form, this.frame.bodies, count, length, lengths, this.frame.done);
+    const parcel = new LentBytes(form, this.frame.bodies!, count, length, lengths, this.frame.done);
     lentTo(parcel);
     return parcel;
   }
 
   get bytes(): number {
-    return this.frame.bodies.length;
+    return this.frame.bodies?.length ?? 0;
   }
 
   /** Nobody took them. */

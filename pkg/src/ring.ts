@@ -2,7 +2,8 @@
  * Rings in shared memory: one each way beside a port, for frames whose bodies are bytes, or that have none. The positions
  * and the wake-ups are the business of the ring's own module (`src/ring`); this copies bytes in, lends them out, and sleeps.
  *
- * What lies in a ring: `u32` bytes of bodies, `u32` bytes of the frame, the bodies, the frame, each at a multiple of 8.
+ * What lies in a ring: `u32` bytes of bodies (a multiple of 8, and 1 more where there are bodies at all), `u32` bytes of the
+ * frame, the bodies, the frame, each at a multiple of 8.
  */
 
 import module from "../wasm/ring.js";
@@ -22,6 +23,8 @@ const FILLED = 128;
 const BODIES_MAX = 512 << 10;
 const BODIES_MIN = 64 << 10;
 const ROWS_MAX = 8 << 10;
+/** A frame's own head. */
+const FRAME_MIN = 40;
 /** As answers of the module: no frame, and no sound ring. */
 const NONE = 1;
 const DAMAGED = 2;
@@ -100,7 +103,7 @@ export class Writer {
     if (bodies !== this.filling || frame.length > ROWS_MAX) return false;
     this.filling = undefined;
     bodies.sent = true;
-    this.publish(bodies.position, bodies.used, frame);
+    this.publish(bodies.position, bodies.used, 1, frame);
     return true;
   }
 
@@ -110,20 +113,20 @@ export class Writer {
     this.filling = undefined;
   }
 
-  /** Puts a frame with these bodies (none: empty). False: there is no room now. */
-  put(bodies: Uint8Array, frame: Uint8Array): boolean {
+  /** Puts a frame with these bodies, or none. False: there is no room now. */
+  put(bodies: Uint8Array | undefined, frame: Uint8Array): boolean {
     this.close();
-    const used = aligned(bodies.length);
+    const used = aligned(bodies?.length ?? 0);
     const position = this.module.reserve(this.at, SIZE, PREFIX + used + aligned(frame.length)) >>> 0;
     if (position === NONE) return false;
-    this.bytes.set(bodies, this.address(position) + PREFIX);
-    this.publish(position, used, frame);
+    if (bodies) this.bytes.set(bodies, this.address(position) + PREFIX);
+    this.publish(position, used, bodies ? 1 : 0, frame);
     return true;
   }
 
-  private publish(position: number, used: number, frame: Uint8Array): void {
+  private publish(position: number, used: number, some: 0 | 1, frame: Uint8Array): void {
     const at = this.address(position);
-    this.words[at >> 2] = used;
+    this.words[at >> 2] = used + some;
     this.words[(at >> 2) + 1] = frame.length;
     this.bytes.set(frame, at + PREFIX + used);
     if (this.module.commit(this.at, SIZE, position, PREFIX + used + frame.length)) {
@@ -161,8 +164,8 @@ interface Unfreed {
 
 export interface RingFrame {
   frame: Uint8Array;
-  /** Bodies in shared memory; whoever is done with them calls `done`, once. */
-  bodies: Uint8Array;
+  /** Bodies in shared memory, if it has any; whoever is done with them calls `done`, once. */
+  bodies: Uint8Array | undefined;
   done: () => void;
 }
 
@@ -182,7 +185,7 @@ export class Reader {
   next(number: number): RingFrame | undefined {
     const found = this.find();
     if (!found || found.number > number) return undefined;
-    const { position, length, from, used, size } = found;
+    const { position, length, from, used, some, size } = found;
     const frame = ownCopy(this.bytes, from + used, from + used + size);
     const end = (position + HEAD + aligned(length)) >>> 0;
     const unfreed: Unfreed = { end, done: false };
@@ -192,7 +195,7 @@ export class Reader {
       unfreed.done = true;
       this.free();
     };
-    return { frame, bodies: this.bytes.subarray(from, from + used), done };
+    return { frame, bodies: some ? this.bytes.subarray(from, from + used) : undefined, done };
   }
 
   /** Whether the next frame is a later one than this. */
@@ -200,18 +203,19 @@ export class Reader {
     return (this.find()?.number ?? 0) > number;
   }
 
-  private find(): { position: number; length: number; from: number; used: number; size: number; number: number } | undefined {
+  private find(): { position: number; length: number; from: number; used: number; some: boolean; size: number; number: number } | undefined {
     const position = this.module.next(this.at, SIZE, this.cursor) >>> 0;
     if (position === NONE) return undefined;
     if (position === DAMAGED) throw platformError("DataError", "the ring in shared memory is damaged");
     const length = this.module.length(this.at, SIZE, position);
     const at = this.at + CONTROL + (position & (SIZE - 1)) + HEAD;
     // Read once: the other side could write them again.
-    const [used, size] = [this.words[at >> 2], this.words[(at >> 2) + 1]];
-    if (used < 0 || size < 16 || (used & 7) !== 0 || PREFIX + used + size > length) throw platformError("DataError", "a frame in shared memory is damaged");
+    const [word, size] = [this.words[at >> 2], this.words[(at >> 2) + 1]];
+    const used = word & ~1;
+    if (word < 0 || size < FRAME_MIN || (used & 7) !== 0 || PREFIX + used + size > length) throw platformError("DataError", "a frame in shared memory is damaged");
     const from = at + PREFIX;
     const words = (from + used) >> 2;
-    return { position, length, from, used, size, number: (this.words[words + 2] >>> 0) + (this.words[words + 3] >>> 0) * 2 ** 32 };
+    return { position, length, from, used, some: used !== word, size, number: (this.words[words + 2] >>> 0) + (this.words[words + 3] >>> 0) * 2 ** 32 };
   }
 
   /** Bytes that were read and are not free yet. */

@@ -33,9 +33,14 @@ impl Ahead {
         if self.asked || !self.busy || have > target / 2 { 0 } else { target - have }
     }
 
-    /// Up to `max` messages whose lease lasts until `until` at least.
-    pub fn hand_out(&mut self, max: u32, until: f64) -> Option<Delivery> {
-        let front = self.held.front_mut().filter(|delivery| delivery.until >= until)?;
+    /// What lies in front and has too little left of its lease to be handed out.
+    pub fn stale(&mut self, until: f64) -> Option<Delivery> {
+        self.held.pop_front_if(|delivery| delivery.until < until)
+    }
+
+    /// Up to `max` messages, the first that came.
+    pub fn hand_out(&mut self, max: u32) -> Option<Delivery> {
+        let front = self.held.front_mut()?;
         if front.count <= max {
             return self.held.pop_front();
         }
@@ -45,11 +50,11 @@ impl Ahead {
         Some(given)
     }
 
-    /// Drops what the journal took away; answers whether any of it was here.
-    pub fn forget(&mut self, grant: u64) -> bool {
-        let before = self.held.len();
-        self.held.retain(|delivery| delivery.grant != grant);
-        self.held.len() < before
+    /// Takes out what the journal took away.
+    pub fn forget(&mut self, grant: u64) -> VecDeque<Delivery> {
+        let (gone, held) = core::mem::take(&mut self.held).into_iter().partition(|delivery| delivery.grant == grant);
+        self.held = held;
+        gone
     }
 
     /// Everything, when nobody asked for a while (or `all`).

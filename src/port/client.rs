@@ -22,6 +22,15 @@ pub enum Notice {
     Answer(Answer),
 }
 
+/// A receive that has not been answered.
+#[derive(Clone, Copy)]
+struct Demand {
+    token: u32,
+    max: u32,
+    /// With the queue's own lease: any message will do.
+    plain: bool,
+}
+
 /// The token under which more is asked for than anyone wants yet.
 const AHEAD: u32 = u32::MAX;
 
@@ -38,7 +47,7 @@ pub struct Client {
     /// What the frame being made brings: orders with their texts, sends without their bodies.
     leaving: Vec<(Order, Option<Box<str>>)>,
     /// Receives that have not been answered.
-    demands: Vec<u32>,
+    demands: Vec<Demand>,
     ahead: Ahead,
     notices: Vec<Notice>,
 }
@@ -76,26 +85,41 @@ impl Client {
 
     fn receive(&mut self, token: u32, max: u32, lease_ms: f64, wait: bool, now: u64) {
         let plain = lease_ms <= 0.0;
+        self.demands.push(Demand { token, max, plain });
         let more = if plain { self.ahead.ask(max, now) } else { 0 };
-        let until = now as f64 + self.visibility_ms;
-        let mut left = max;
-        while left > 0 && plain {
-            let Some(delivery) = self.ahead.hand_out(left, until) else { break };
-            left -= delivery.count;
-            let Delivery { first, count, grant, .. } = delivery;
-            self.push(Order::Started { first, count, grant }, None);
-            self.notices.push(Notice::Effect(delivered(token, delivery)));
-        }
-        if left < max {
-            self.notices.push(Notice::Effect(Effect::Received { token }));
-        } else {
-            self.demands.push(token);
-            self.push(Order::Receive { token, max, lease_ms, wait, ahead: false }, None);
+        self.serve(now);
+        if self.demands.iter().any(|demand| demand.token == token) {
+            self.push(Order::Receive { token, max, lease_ms, wait, ahead: plain }, None);
         }
         if more > 0 {
             self.ahead.asked = true;
             let lease_ms = self.visibility_ms + (limits::PREFETCH_IDLE_MS * 2) as f64;
             self.push(Order::Receive { token: AHEAD, max: more, lease_ms, wait: false, ahead: true }, None);
+        }
+    }
+
+    /// Answers receives out of what is here, in their order: whatever a message was asked for by, they are handed out as they
+    /// came.
+    fn serve(&mut self, now: u64) {
+        while let Some(stale) = self.ahead.stale(now as f64 + self.visibility_ms / 2.0) {
+            self.release(stale);
+        }
+        while let Some(at) = self.demands.iter().position(|demand| demand.plain) {
+            let Demand { token, max, .. } = self.demands[at];
+            let mut left = max;
+            while left > 0
+                && let Some(delivery) = self.ahead.hand_out(left)
+            {
+                left -= delivery.count;
+                let Delivery { first, count, grant, .. } = delivery;
+                self.push(Order::Started { first, count, grant }, None);
+                self.notices.push(Notice::Effect(delivered(token, delivery)));
+            }
+            if left == max {
+                return;
+            }
+            self.demands.remove(at);
+            self.notices.push(Notice::Effect(Effect::Received { token }));
         }
     }
 
@@ -105,15 +129,21 @@ impl Client {
         if self.pending.len() == before {
             return self.push(Order::Unreceive { token }, None);
         }
-        self.demands.retain(|&known| known != token);
+        self.demands.retain(|demand| demand.token != token);
         self.notices.push(Notice::Effect(Effect::Received { token }));
     }
 
     fn give_back(&mut self, now: u64, all: bool) {
-        for Delivery { first, count, grant, .. } in self.ahead.give_back(now, all) {
-            let (token, argument) = (AHEAD, 0.0);
-            self.push(Order::Settle { token, kind: RELEASE, first, count, grant, argument, text: false }, None);
+        for delivery in self.ahead.give_back(now, all) {
+            self.release(delivery);
         }
+    }
+
+    /// Gives back what nobody here was given.
+    fn release(&mut self, Delivery { first, count, grant, .. }: Delivery) {
+        let (token, argument) = (AHEAD, 0.0);
+        self.push(Order::Settle { token, kind: RELEASE, first, count, grant, argument, text: false }, None);
+        self.notices.push(Notice::Effect(Effect::Gone { first, count }));
     }
 
     /// Chooses what goes with the next frame. False: nothing does. Its bodies are those of [`Client::sends`].
@@ -197,18 +227,19 @@ impl Client {
             }
             texts.extend(text);
         }
-        (Frame { number: self.number, heard: self.heard, rows, lengths }, texts)
+        (Frame { number: self.number, heard: self.heard, time: 0.0, rows, lengths }, texts)
     }
 
     /// Takes in a frame from the host. It has changed nothing when it is refused.
-    pub fn hear(&mut self, frame: &Frame) -> Result<(), Bad> {
+    pub fn hear(&mut self, frame: &Frame, now: u64) -> Result<(), Bad> {
         if frame.number != self.heard + 1 || frame.heard > self.number {
             return Err(Bad::OutOfOrder);
         }
         let answers = frame.rows.iter().map(Answer::read).collect::<Result<Vec<_>, _>>()?;
         self.heard = frame.number;
+        let ahead = now as f64 - frame.time;
         for answer in answers {
-            self.take_in(answer);
+            self.take_in(answer, ahead, now);
         }
         Ok(())
     }
@@ -218,7 +249,8 @@ impl Client {
         self.heard
     }
 
-    fn take_in(&mut self, answer: Answer) {
+    /// `ahead`: how far the clock here is ahead of the host's.
+    fn take_in(&mut self, answer: Answer, ahead: f64, now: u64) {
         let effect = match answer {
             Answer::Sent { token, first, count } => {
                 self.flying.answered(token, count);
@@ -232,14 +264,16 @@ impl Client {
                 self.flying.answered(token, 1);
                 Effect::Duplicate { token, id }
             }
-            Answer::Delivered(delivery) => return self.arrived(delivery),
-            Answer::Received { token } => return self.received(token),
+            Answer::Delivered(delivery) => {
+                return self.arrived(Delivery { until: delivery.until + ahead, ..delivery });
+            }
+            Answer::Received { token } => return self.received(token, now),
             Answer::Lost { token, .. } | Answer::Done { token, .. } if token == AHEAD => return,
             Answer::Lost { token, first, count } => Effect::Lost { token, first, count },
             Answer::Done { token, value } => Effect::Done { token, value: value as u64 },
             Answer::LeaseLost { first, count, grant } => {
-                if self.ahead.forget(grant) {
-                    return;
+                for Delivery { first, count, .. } in self.ahead.forget(grant) {
+                    self.notices.push(Notice::Effect(Effect::Gone { first, count }));
                 }
                 Effect::LeaseLost { first, count, grant }
             }
@@ -257,19 +291,25 @@ impl Client {
 
     fn arrived(&mut self, delivery: Delivery) {
         self.notices.push(Notice::Arrived(delivery));
-        if delivery.token == AHEAD {
-            return self.ahead.add(delivery);
+        let own = self.demands.iter().any(|demand| demand.token == delivery.token && !demand.plain);
+        if own {
+            self.notices.push(Notice::Effect(delivered(delivery.token, delivery)));
+        } else {
+            self.ahead.add(delivery);
         }
-        self.notices.push(Notice::Effect(delivered(delivery.token, delivery)));
     }
 
-    fn received(&mut self, token: u32) {
+    /// All that was asked for under a token is here.
+    fn received(&mut self, token: u32, now: u64) {
         if token == AHEAD {
             self.ahead.asked = false;
-            return;
         }
-        self.demands.retain(|&known| known != token);
-        self.notices.push(Notice::Effect(Effect::Received { token }));
+        self.serve(now);
+        let before = self.demands.len();
+        self.demands.retain(|demand| demand.token != token);
+        if self.demands.len() < before {
+            self.notices.push(Notice::Effect(Effect::Received { token }));
+        }
     }
 
     pub fn notices(&mut self) -> Vec<Notice> {

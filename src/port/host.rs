@@ -266,13 +266,13 @@ impl Host {
     }
 
     /// Makes a frame of all answers; none: there are none.
-    pub fn frame(&mut self) -> Option<Frame> {
+    pub fn frame(&mut self, time: f64) -> Option<Frame> {
         if self.rows.is_empty() {
             return None;
         }
         self.number += 1;
         let (rows, lengths) = (core::mem::take(&mut self.rows), core::mem::take(&mut self.lengths));
-        Some(Frame { number: self.number, heard: self.heard, rows, lengths })
+        Some(Frame { number: self.number, heard: self.heard, time, rows, lengths })
     }
 
     /// The client is gone: what it held, and what it held without having handed it out.

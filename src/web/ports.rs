@@ -83,9 +83,9 @@ impl PortClient {
     }
 
     /// Takes in a frame of the host. Throws FrameError, and has changed nothing then.
-    pub fn hear(&mut self, frame: &[u8]) -> Result<(), JsValue> {
+    pub fn hear(&mut self, frame: &[u8], now: f64) -> Result<(), JsValue> {
         let frame = Frame::decode(frame).map_err(refused)?;
-        self.client.hear(&frame).map_err(refused)?;
+        self.client.hear(&frame, now as u64).map_err(refused)?;
         self.lengths = frame.lengths;
         Ok(())
     }
@@ -185,8 +185,8 @@ impl PortHost {
     }
 
     /// The next frame; undefined: there is nothing to tell.
-    pub fn frame(&mut self) -> Option<Vec<u8>> {
-        self.host.frame().map(|frame| frame.encode())
+    pub fn frame(&mut self, now: f64) -> Option<Vec<u8>> {
+        self.host.frame(now).map(|frame| frame.encode())
     }
 
     /// The client is gone: what it held, as rows of number, index, count, grant, and 1 where it was handed out.

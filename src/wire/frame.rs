@@ -6,7 +6,7 @@ pub type Row = [f64; WIDTH];
 
 const MARK: u32 = 0x6870; // "ph"
 const VERSION: u32 = 1;
-const HEAD: usize = 32;
+const HEAD: usize = 40;
 /// Rows one frame may have.
 pub const ROWS_MAX: usize = 1 << 16;
 /// Lengths one frame may have.
@@ -28,6 +28,7 @@ pub enum Bad {
 pub struct Frame {
     pub number: u64,
     pub heard: u64,
+    pub time: f64,
     pub rows: Vec<Row>,
     pub lengths: Vec<u32>,
 }
@@ -40,6 +41,7 @@ impl Frame {
         bytes.extend_from_slice(&self.number.to_le_bytes());
         bytes.extend_from_slice(&self.heard.to_le_bytes());
         bytes.extend_from_slice(&(self.lengths.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(&self.time.to_le_bytes());
         for value in self.rows.iter().flatten() {
             bytes.extend_from_slice(&value.to_le_bytes());
         }
@@ -61,6 +63,9 @@ impl Frame {
         if rows > ROWS_MAX || lengths > LENGTHS_MAX || small(bytes, 28) != 0 {
             return malformed("counts");
         }
+        if !number(bytes, 32).is_finite() {
+            return malformed("time");
+        }
         let end = HEAD + rows * WIDTH * 8;
         if bytes.len() != end + lengths * 4 {
             return malformed("size");
@@ -69,6 +74,7 @@ impl Frame {
         Ok(Self {
             number: large(bytes, 8),
             heard: large(bytes, 16),
+            time: number(bytes, 32),
             rows: (0..rows).map(row).collect(),
             lengths: (0..lengths).map(|at| small(bytes, end + at * 4)).collect(),
         })

@@ -10,7 +10,8 @@
 //! | 16 | `u64` number of the last frame heard from the other side |
 //! | 24 | `u32` lengths |
 //! | 28 | 0 |
-//! | 32 | rows of ten `f64`: what is said ([`Order`] by a client, [`Answer`] by a host), its kind first |
+//! | 32 | `f64` the time where it was written, in milliseconds: leases are counted by the host's clock |
+//! | 40 | rows of ten `f64`: what is said ([`Order`] by a client, [`Answer`] by a host), its kind first |
 //! | .. | lengths, `u32` each: of byte bodies that are not all of one length, in the order of their rows |
 //!
 //! A frame comes from a peer that may be broken or hostile: nothing in it counts before it is checked, and nothing is

@@ -76,7 +76,7 @@ impl End {
         let welcome = Welcome { visibility_ms: 30_000.0, durability: 0, messages: 0, bytes: 0 };
         host.answer(&Answer::Welcome(welcome), &[]);
         let mut client = Client::default();
-        client.hear(&host.frame().expect("a welcome")).expect("it is sound");
+        client.hear(&host.frame(0.0).expect("a welcome"), 0).expect("it is sound");
         client.notices();
         let (sends, receives, held, acking) = Default::default();
         Self { client, host, life, token: 0, sends, receives, held, acking }
@@ -333,9 +333,9 @@ impl World {
 
     fn answer(&mut self, at: usize) -> Result<bool, String> {
         let end = &mut self.ends[at];
-        let Some(frame) = end.host.frame() else { return Ok(false) };
+        let Some(frame) = end.host.frame(self.now as f64) else { return Ok(false) };
         let frame = Frame::decode(&frame.encode()).map_err(|bad| format!("{bad:?}"))?;
-        end.client.hear(&frame).map_err(|bad| format!("{bad:?}"))?;
+        end.client.hear(&frame, self.now).map_err(|bad| format!("{bad:?}"))?;
         self.tell(at)?;
         Ok(true)
     }
@@ -366,10 +366,8 @@ impl World {
                         self.ends[at].held.push((id, grant));
                     }
                 }
-                Effect::Received { token } => {
-                    if !end.receives.remove(&token) {
-                        return Err("a receive was answered twice".into());
-                    }
+                Effect::Received { token } if !end.receives.remove(&token) => {
+                    return Err("a receive was answered twice".into());
                 }
                 Effect::Lost { token, .. } => drop(end.acking.remove(&token)),
                 Effect::Done { token, .. } => self.acked.extend(end.acking.remove(&token)),

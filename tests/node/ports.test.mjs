@@ -1,0 +1,210 @@
+/** Queues that another context serves through a port: real MessagePorts and real worker threads. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { bodies, bounded, fails, freshQueue, VirtualClock } from "./lab.mjs";
+import { openQueue } from "./posthaste.mjs";
+
+/** A served queue and a client of it, both in this thread. */
+async function served(options = {}, allow = undefined) {
+  const { queue: host, clock } = await freshQueue(options);
+  const { port1, port2 } = new MessageChannel();
+  const serving = host.serve(port1, allow && { allow });
+  const client = await openQueue(host.name, { port: port2 });
+  const end = async () => {
+    await client.close();
+    await serving.close();
+    port1.close();
+  };
+  return { host, client, serving, port1, port2, clock, end };
+}
+
+test("a client sends, receives, settles and looks as if the queue were its own", async () => {
+  const { host, client, end } = await served();
+  const { id, duplicate } = await client.send({ a: 1 });
+  assert.deepEqual([await host.peek().then(([info]) => info.id), duplicate], [id, false]);
+  const { ids } = await client.sendBatch([{ body: 2, headers: { kind: "two" } }, { body: new Uint8Array([3]) }, { body: new Map([[4, 4]]), delaySeconds: 60 }]);
+  assert.equal(ids.length, 3);
+  const messages = await client.receive({ max: 10 });
+  assert.deepEqual(bodies(messages), [{ a: 1 }, 2, new Uint8Array([3])]);
+  assert.deepEqual([messages[1].headers, messages[0].attempts, messages.map((message) => message.id)], [{ kind: "two" }, 1, [id, ids[0], ids[1]]]);
+  await messages[0].ack();
+  await messages[1].retry({ delaySeconds: 0 });
+  await messages[2].deadLetter("not wanted");
+  const [again] = await client.receive();
+  assert.deepEqual([again.body, again.attempts], [2, 2]);
+  await again.ack();
+  assert.equal(await client.cancel(ids[2]), true);
+  const { sent, acked, retried, deadLettered, backlogCount } = await client.metrics();
+  assert.deepEqual({ sent, acked, retried, deadLettered, backlogCount }, { sent: 4, acked: 2, retried: 1, deadLettered: 1, backlogCount: 0 });
+  assert.equal(await client.redrive(), 1);
+  assert.equal(await client.purge(), 1);
+  await end();
+});
+
+test("a client consumes, in order, what the host sends, and the other way round", async () => {
+  for (const [from, to] of [["host", "client"], ["client", "host"]]) {
+    const { end, ...sides } = await served();
+    const seen = [];
+    let full;
+    const all = new Promise((resolve) => { full = resolve; });
+    sides[to].consume(({ messages }) => { if (seen.push(...bodies(messages)) >= 5000) full(); }, { maxBatchSize: 100 });
+    for (let first = 0; first < 5000; first += 500) await Promise.all(Array.from({ length: 500 }, (_, n) => sides[from].send({ n: first + n })));
+    await bounded(all, "all messages");
+    assert.deepEqual(seen.map(({ n }) => n), Array.from({ length: 5000 }, (_, n) => n));
+    await end();
+  }
+});
+
+test("bodies come through a port as they went in", async () => {
+  const { host, client, end } = await served();
+  const odd = [undefined, null, NaN, -0, 10n, "\ud800", new Date(5), /x/g, new Set([1]), { deep: [{ u: undefined }] }, new Float64Array([1, 2]), new Uint8Array(0), new ArrayBuffer(3), new Error("mine"), [1, , 3], { toJSON: 5 }, "x".repeat(100_000), new Uint8Array(200_000).fill(7)];
+  for (const [from, to] of [[client, host], [host, client], [client, client]]) {
+    await Promise.all(odd.map((body) => from.send(body)));
+    const got = [];
+    while (got.length < odd.length) got.push(...(await to.receive({ max: 100, wait: 1 })));
+    assert.deepEqual(bodies(got), odd);
+    got.forEach((message, at) => assert.equal(Object.getPrototypeOf(message.body ?? 0), Object.getPrototypeOf(odd[at] ?? 0)));
+    await Promise.all(got.map((message) => message.ack()));
+  }
+  await end();
+});
+
+test("what is transferred moves, and what can only be moved arrives", async () => {
+  const { host, client, end } = await served();
+  const buffer = new ArrayBuffer(8);
+  const { port1, port2 } = new MessageChannel();
+  await client.send({ buffer, port: port2 }, { transfer: [buffer, port2] });
+  assert.equal(buffer.byteLength, 0);
+  const [message] = await host.receive();
+  assert.equal(message.body.buffer.byteLength, 8);
+  const heard = new Promise((resolve) => { port1.onmessage = ({ data }) => resolve(data); });
+  message.body.port.postMessage("hello");
+  assert.equal(await bounded(heard, "a word through the port that was sent"), "hello");
+  port1.close();
+  await message.ack();
+  await end();
+});
+
+test("a client with nothing allowed but sending can do nothing else", async () => {
+  const { host, client, end } = await served({}, ["send"]);
+  await client.send("fine");
+  await fails(client.receive(), "NotAllowedError");
+  await fails(client.purge(), "NotAllowedError");
+  await fails(client.peek(), "NotAllowedError");
+  assert.equal((await host.metrics()).backlogCount, 1);
+  await end();
+  const reader = await served({}, ["receive"]);
+  await fails(reader.client.send(1), "NotAllowedError");
+  await fails(reader.client.sendBatch([{ body: 1 }]), "NotAllowedError");
+  await reader.end();
+});
+
+test("a send waits at the client while the queue is full, in order, and can be called off", async () => {
+  const { host, client, end } = await served({ capacity: { messages: 10 } });
+  const late = new AbortController();
+  const sends = Array.from({ length: 30 }, (_, n) => client.send(n));
+  const called = client.send("called off", { signal: late.signal });
+  await bounded(Promise.all(sends.slice(0, 10)), "the first ten");
+  late.abort(new Error("no more"));
+  await assert.rejects(called, { message: "no more" });
+  const got = [];
+  while (got.length < 30) {
+    const messages = await host.receive({ max: 7, wait: 1 });
+    got.push(...bodies(messages));
+    await Promise.all(messages.map((message) => message.ack()));
+  }
+  await bounded(Promise.all(sends), "all sends");
+  assert.deepEqual(got, Array.from({ length: 30 }, (_, n) => n));
+  assert.equal((await host.metrics()).backlogCount, 0);
+  await end();
+});
+
+test("however slow the consumer, a client has only so much under way", async () => {
+  const { host, client, end } = await served({ capacity: { messages: 100 } });
+  let settled = 0;
+  const sends = Array.from({ length: 40_000 }, (_, n) => client.send(n).then(() => { settled += 1; }));
+  await bounded(Promise.all(sends.slice(0, 100)), "the first hundred");
+  const { backlogCount } = await host.metrics();
+  assert.deepEqual([backlogCount, settled], [100, 100]);
+  host.consume(() => {}, { maxBatchSize: 1000 });
+  await bounded(Promise.all(sends), "all sends");
+  await end();
+});
+
+test("a batch is all or nothing through a port, however many parcels it lies in", async () => {
+  const { host, client, end } = await served({ capacity: { messages: 2500 }, overflow: "reject" });
+  const batch = (count) => Array.from({ length: count }, (_, body) => ({ body }));
+  await fails(client.sendBatch(batch(2600)), "MessageTooLargeError");
+  assert.equal((await client.sendBatch(batch(2400))).ids.length, 2400);
+  await fails(client.sendBatch(batch(200)), "QueueFullError");
+  assert.equal((await host.metrics()).backlogCount, 2400);
+  await end();
+});
+
+test("a policy that is not the host's is refused, as where the queue lives", async () => {
+  const { host, port1, port2, serving, client } = await served({ maxRetries: 7 });
+  await client.close();
+  await fails(openQueue(host.name, { port: port2, maxRetries: 3 }), "PolicyMismatchError", "maxRetries");
+  const agreeing = await openQueue(host.name, { port: port2, maxRetries: 7 });
+  await agreeing.send(1);
+  await agreeing.close();
+  await serving.close();
+  port1.close();
+});
+
+test("one port carries several queues, several clients, and the application's own messages", async () => {
+  const { port1, port2 } = new MessageChannel();
+  const clock = new VirtualClock();
+  const own = [];
+  port1.on("message", (message) => { if (!Array.isArray(message) || message[0] !== "posthaste") own.push(message); });
+  const [a, b] = await Promise.all(["one", "two"].map((name) => freshQueue({ name, clock }).then(({ queue }) => queue)));
+  const servings = [a.serve(port1), b.serve(port1)];
+  const clients = await Promise.all(["one", "two", "one"].map((name) => openQueue(name, { port: port2 })));
+  for (const odd of [1, null, "posthaste", ["other", 5], { posthaste: 1 }, []]) port2.postMessage(odd);
+  await Promise.all(clients.map((client, at) => client.send(at)));
+  assert.deepEqual([bodies(await a.receive({ max: 5 })).sort(), bodies(await b.receive({ max: 5 }))], [[0, 2], [1]]);
+  assert.equal(own.length, 6);
+  assert.throws(() => a.serve(port1), { name: "InvalidStateError" });
+  await Promise.all([...clients.map((client) => client.close()), ...servings.map((serving) => serving.close())]);
+  port1.close();
+});
+
+test("a client that opens first is welcomed when someone serves; when nobody does, it is told", async () => {
+  const { port1, port2 } = new MessageChannel();
+  const opening = openQueue("later", { port: port2 });
+  const { queue } = await freshQueue({ name: "later" });
+  const serving = queue.serve(port1);
+  const client = await bounded(opening, "the welcome");
+  await client.close();
+  await serving.close();
+  await fails(openQueue("nobody", { port: port2, signal: AbortSignal.timeout(100) }), "TimeoutError");
+  port1.close();
+});
+
+test("when the host closes, what is under way is told, and nothing hangs", async () => {
+  const { client, serving, port1 } = await served({ capacity: { messages: 1 } });
+  await client.send("fits");
+  const waiting = [client.send("waits"), client.receive({ wait: 100, max: 1 }).then(([message]) => message.ack()), client.receive({ wait: 100 }), client.metrics()];
+  const [sent, , received] = [waiting[0], waiting[1], waiting[2]];
+  const outcomes = Promise.allSettled(waiting);
+  await serving.close();
+  await bounded(outcomes, "every promise");
+  await fails(sent, "InvalidStateError");
+  await fails(received, "InvalidStateError");
+  await fails(client.send("after"), "InvalidStateError");
+  port1.close();
+});
+
+test("leases of a client that closes go back at once", async () => {
+  const { host, client, serving, port1 } = await served();
+  await client.sendBatch([{ body: 1 }, { body: 2 }]);
+  const taken = await client.receive({ max: 2 });
+  assert.equal(taken.length, 2);
+  await client.close();
+  const back = await bounded(host.receive({ max: 2, wait: 5 }), "the messages");
+  assert.deepEqual(bodies(back), [1, 2]);
+  await fails(taken[0].ack(), "InvalidStateError");
+  await serving.close();
+  port1.close();
+});
