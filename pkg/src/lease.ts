@@ -45,7 +45,7 @@ export class Lease {
     let last: Promise<Set<number> | undefined> | undefined;
     for (let at = 0; at < messages.length; ) {
       const from = at;
-      while (at < messages.length && messages[at].said === undefined) messages[at++].said = kind;
+      while (at < messages.length && messages[at].said === undefined) messages[at++].settle(kind);
       if (at > from) last = this.leases.settle(kind, part.number, part.index + from, at - from, this.grant, arg, text);
       at += 1;
     }

@@ -20,6 +20,8 @@ interface Rare {
   /** When its lease ends, if not when the others' do. */
   extended?: number;
   lost?: boolean;
+  /** Until the lease ends, while someone has the signal. */
+  timer?: unknown;
 }
 
 export class ReceivedMessage<Body> implements Message<Body> {
@@ -85,9 +87,11 @@ export class ReceivedMessage<Body> implements Message<Body> {
     const { clock, until } = this.lease;
     const left = (this.more.extended ?? until) - clock.now();
     if (left <= 0) return this.lose();
-    clock.setTimeout(() => {
-      if (this.said === undefined && !this.more.lost) this.watchClock();
-    }, Math.min(Math.max(1, left), 2 ** 31 - 1));
+    this.more.timer = clock.setTimeout(() => this.watchClock(), Math.min(Math.max(1, left), 2 ** 31 - 1));
+  }
+
+  private stopWatching(): void {
+    if (this.rare?.timer !== undefined) this.lease.clock.clearTimeout(this.rare.timer);
   }
 
   /** Its lease is over. */
@@ -95,6 +99,7 @@ export class ReceivedMessage<Body> implements Message<Body> {
     const { more } = this;
     if (this.said !== undefined || more.lost) return;
     more.lost = true;
+    this.stopWatching();
     this.lease.over(1);
     more.controller?.abort(this.leaseLost());
   }
@@ -158,6 +163,12 @@ export class ReceivedMessage<Body> implements Message<Body> {
     return platformError("InvalidStateError", `message ${this.id} was ${VERBS[this.said as Settle]} already: it can't be ${VERBS[kind]}`);
   }
 
+  /** It was said of it and others. */
+  settle(kind: Settle): void {
+    this.said = kind;
+    this.stopWatching();
+  }
+
   private say(kind: Settle, arg = 0, note?: string): Promise<void> {
     const { closed, firstWins } = this.lease;
     const { more } = this;
@@ -167,6 +178,7 @@ export class ReceivedMessage<Body> implements Message<Body> {
       return rejected(this.settled(kind));
     }
     this.said = kind;
+    this.stopWatching();
     const promise = this.lease.say(kind, this.place, arg, note).then((lost) => {
       if (!lost?.has(this.index)) return;
       more.lost = true;

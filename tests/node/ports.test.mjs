@@ -1,9 +1,10 @@
 /** Queues that another context serves through a port: real MessagePorts and real worker threads. */
 
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { after, test } from "node:test";
+import { Worker } from "node:worker_threads";
 import { bodies, bounded, fails, freshQueue, VirtualClock } from "./lab.mjs";
-import { openQueue } from "./posthaste.mjs";
+import { entry, openQueue } from "./posthaste.mjs";
 
 /** A served queue and a client of it, both in this thread. */
 async function served(options = {}, allow = undefined) {
@@ -207,4 +208,106 @@ test("leases of a client that closes go back at once", async () => {
   await fails(taken[0].ack(), "InvalidStateError");
   await serving.close();
   port1.close();
+});
+
+const threads = new Set();
+after(() => Promise.all([...threads].map((worker) => worker.terminate())));
+
+/** A worker thread that runs `code` (the body of an async function) with the package, its own port and `name`. */
+function thread(code, name) {
+  const source = `const { parentPort, workerData } = require("node:worker_threads");
+    (async () => { const { openQueue } = await import(workerData.entry); const { name } = workerData; ${code} })().catch((error) => { throw error; });`;
+  const worker = new Worker(source, { eval: true, workerData: { entry, name } });
+  threads.add(worker);
+  return worker;
+}
+
+test("a worker thread is a client of the page that made it; its death gives its leases back", async () => {
+  const { queue: host } = await freshQueue({ name: "threads", visibilityTimeout: 3600 });
+  await host.sendBatch([{ body: 1 }, { body: 2 }, { body: 3 }]);
+  const worker = thread(`const queue = await openQueue(name, { port: parentPort });
+    const [first, second] = await queue.receive({ max: 2, wait: 10 });
+    await first.ack();
+    await queue.send({ from: "the worker" });
+    parentPort.postMessage("two are held");
+    setInterval(() => {}, 1000);`, "threads");
+  const serving = host.serve(worker);
+  await bounded(new Promise((resolve) => worker.on("message", (message) => message === "two are held" && resolve())), "the worker to hold two");
+  const [third, word] = await bounded((async () => {
+    const got = [];
+    while (got.length < 2) got.push(...(await host.receive({ max: 1, wait: 10 })));
+    return got;
+  })(), "the third, and the worker's word");
+  assert.deepEqual([third.body, word.body.from], [3, "the worker"]);
+  await worker.terminate();
+  const [back] = await bounded(host.receive({ wait: 10 }), "what the worker held");
+  assert.deepEqual([back.body, back.attempts], [2, 2]);
+  await Promise.all([third, word, back].map((message) => message.ack()));
+  assert.equal((await host.metrics()).backlogCount, 0);
+  await serving.close();
+});
+
+test("when the host's thread dies every promise of a client settles, and what may have happened says so", async () => {
+  const worker = thread(`const queue = await openQueue(name, { capacity: { messages: 2 } });
+    queue.serve(parentPort);
+    parentPort.on("message", (message) => { if (message === "die") process.exit(); });`, "mortal");
+  const client = await openQueue("mortal", { port: worker });
+  await client.sendBatch([{ body: 1 }, { body: 2 }]);
+  const [held] = await client.receive();
+  const lost = new Promise((resolve) => held.signal.addEventListener("abort", resolve));
+  const outcomes = Promise.allSettled([client.send("waits for room"), client.receive({ max: 5, wait: 60 }).then(() => client.receive({ wait: 60 })), client.flush()]);
+  worker.postMessage("die");
+  const [sent, received] = await bounded(outcomes, "every promise");
+  assert.deepEqual([sent.reason.name, sent.reason.outcomeUnknown], ["StorageLostError", true]);
+  assert.deepEqual([received.reason.name, received.reason.outcomeUnknown], ["StorageLostError", false]);
+  await bounded(lost, "the lease's signal");
+  await fails(held.ack(), "StorageLostError");
+  await fails(client.send("after"), "StorageLostError");
+});
+
+test("ten thousand byte bodies of every length come through threads in order, borrowed or owned", async () => {
+  for (const borrow of [true, false]) {
+    const name = `bytes ${borrow}`;
+    const { queue: host } = await freshQueue({ name, capacity: { messages: 500 } });
+    const worker = thread(`const queue = await openQueue(name, { port: parentPort });
+      for (let n = 0; n < 10_000; n += 100) {
+        await Promise.all(Array.from({ length: 100 }, (_, k) => {
+          const bytes = new Uint8Array(((n + k) * 37) % 3000);
+          bytes.fill(n + k);
+          return queue.send(bytes);
+        }));
+      }`, name);
+    const serving = host.serve(worker);
+    let next = 0;
+    let all;
+    const done = new Promise((resolve) => { all = resolve; });
+    host.consume(({ messages }) => {
+      for (const { body } of messages) {
+        assert.equal(body.length, (next * 37) % 3000);
+        assert.ok(body.every((byte) => byte === next % 256), `body ${next}`);
+        next += 1;
+      }
+      if (next === 10_000) all();
+    }, { borrow, maxBatchSize: 64 });
+    await bounded(done, "all bodies");
+    await worker.terminate();
+    await serving.close();
+  }
+});
+
+test("a borrowed body can be read until its message is settled, and says so after", async () => {
+  const { host, client, end } = await served();
+  if (client.mode.transport !== "shared-memory") return end();
+  await client.send(new Uint8Array([1, 2, 3]));
+  const [lent] = await host.receive({ borrow: true });
+  assert.ok(lent.body.buffer instanceof SharedArrayBuffer);
+  await lent.retry({ delaySeconds: 0 });
+  const [again] = await host.receive({ borrow: true });
+  await again.ack();
+  assert.throws(() => again.body, { name: "InvalidStateError" });
+  await client.send(new Uint8Array([4]));
+  const [own] = await host.receive();
+  await own.ack();
+  assert.deepEqual(own.body, new Uint8Array([4]));
+  await end();
 });
