@@ -94,7 +94,8 @@ export class Browser {
   }
 }
 
-async function serve() {
+/** `isolated`: pages get what shared memory needs. */
+async function serve(isolated) {
   const server = createServer(async (request, response) => {
     const path = decodeURIComponent(new URL(request.url, "http://x").pathname);
     const prefix = Object.keys(folders).find((prefix) => path.startsWith(prefix));
@@ -104,6 +105,7 @@ async function serve() {
     // A missing icon is nobody's mistake; browsers ask for it unasked.
     const status = content ? 200 : ["/favicon.ico", "/clear-site-data"].includes(path) ? 204 : 404;
     const headers = { "content-type": type, "cache-control": "no-store" };
+    if (isolated) Object.assign(headers, { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp", "cross-origin-resource-policy": "cross-origin" });
     if (path === "/clear-site-data") headers["clear-site-data"] = '"storage"';
     response.writeHead(status, headers);
     response.end(status === 404 ? `no ${path}` : content);
@@ -117,8 +119,8 @@ class World {
   faults = [];
   pages = new Set();
 
-  constructor(kind, browser, server, where) {
-    Object.assign(this, { kind, browser, server, where });
+  constructor(kind, browser, server, where, isolated) {
+    Object.assign(this, { kind, browser, server, where, isolated });
     this.origin = `http://127.0.0.1:${server.address().port}`;
     this.listen();
   }
@@ -204,17 +206,18 @@ after(async () => {
 /**
  * One promise, kept in every browser.
  * @param {(world: World) => Promise<void>} body
- * @param {{ browsers?: string[], own?: boolean, preferences?: Record<string, unknown>, where?: string[], seconds?: number }} [options]
- *   own: a browser of its own, for tests that kill it; where: ["page", "worker"] runs it in both (`world.run`).
+ * @param {{ browsers?: string[], own?: boolean, preferences?: Record<string, unknown>, where?: string[], seconds?: number, isolation?: boolean[] }} [options]
+ *   own: a browser of its own, for tests that kill it; where: ["page", "worker"] runs it in both (`world.run`);
+ *   isolation: [false, true] runs it on pages that can't share memory and on pages that can.
  */
 export function promise(name, body, options = {}) {
-  const { browsers = kinds, own = false, preferences, where = ["page"], seconds = 60 } = options;
+  const { browsers = kinds, own = false, preferences, where = ["page"], seconds = 60, isolation = [false] } = options;
   for (const kind of browsers.filter((kind) => kinds.includes(kind))) {
-    for (const place of where) {
-      const label = where.length > 1 ? `${kind}, ${place}` : kind;
+    for (const [place, isolated] of where.flatMap((place) => isolation.map((isolated) => [place, isolated]))) {
+      const label = [kind, ...(where.length > 1 ? [place] : []), ...(isolation.length > 1 ? [isolated ? "isolated" : "not isolated"] : [])].join(", ");
       test(`${name} (${label})`, { timeout: seconds * 1000 }, async () => {
         const browser = own || preferences ? await new Browser(kind, preferences).start() : await sharedBrowser(kind);
-        const world = new World(kind, browser, await serve(), place);
+        const world = new World(kind, browser, await serve(isolated), place, isolated);
         try {
           await body(world);
           await world.settle();

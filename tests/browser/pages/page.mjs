@@ -13,7 +13,9 @@ globalThis.startWorker = async (name) => {
   await check.bounded(new Promise((resolve) => worker.addEventListener("message", resolve, { once: true })), `worker ${name} starts`);
 };
 
-globalThis.askWorker = (name, code, argument) => {
+globalThis.workerNamed = (name) => workers.get(name).worker;
+
+globalThis.askWorker = (name, code, argument, transfer = []) => {
   const entry = workers.get(name);
   const id = ++entry.asked;
   return new Promise((resolve, reject) => {
@@ -24,7 +26,7 @@ globalThis.askWorker = (name, code, argument) => {
       else resolve(data.value);
     };
     entry.worker.addEventListener("message", hear);
-    entry.worker.postMessage({ id, code, argument });
+    entry.worker.postMessage({ id, code: String(code), argument }, transfer);
   });
 };
 

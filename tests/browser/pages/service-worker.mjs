@@ -35,3 +35,16 @@ addEventListener("fetch", (event) => {
   const door = doors[new URL(event.request.url).pathname];
   if (door) event.respondWith(door(event.request).then((value) => Response.json(value)));
 });
+
+/** A page hands over a port at which it serves a queue. */
+addEventListener("message", (event) => {
+  const { queue: name, port } = event.data ?? {};
+  if (!port) return;
+  event.waitUntil((async () => {
+    const queue = await openQueue(name, { port });
+    await queue.send({ from: "the service worker" });
+    const [message] = await queue.receive({ wait: 20 });
+    await message.ack();
+    await queue.close();
+  })());
+});

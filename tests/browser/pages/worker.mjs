@@ -6,6 +6,8 @@ import * as raw from "./raw.mjs";
 Object.assign(globalThis, posthaste, check, raw);
 
 addEventListener("message", async ({ data: { id, code, argument } }) => {
+  // Queues that are served here talk through the same port.
+  if (code === undefined) return;
   try {
     postMessage({ id, value: await (0, eval)(`(${code})`)(argument) });
   } catch (error) {
