@@ -1,7 +1,7 @@
 //! `cargo xtask build`: the npm package in pkg/. The engine to wasm, its glue, the types, the bundles.
 
 use crate::step::{Log, Outcome, Plan};
-use crate::{fresh, own_program, root, setup, target};
+use crate::{fresh, own_program, ring, root, setup, target};
 use anyhow::{Result, ensure};
 use base64::Engine;
 use std::env;
@@ -38,8 +38,9 @@ pub fn steps(plan: &mut Plan) {
     setup::wasm_target(plan);
     plan.step("wasm module", &["wasm target"], compile);
     plan.step("bindings", &["wasm module", "npm packages"], bind);
-    plan.step("bundles", &["bindings"], bundle);
-    plan.step("type declarations", &["bindings"], declare);
+    ring::step(plan);
+    plan.step("bundles", &["bindings", "ring module"], bundle);
+    plan.step("type declarations", &["bindings", "ring module"], declare);
 }
 
 fn compiled() -> PathBuf {
@@ -47,7 +48,7 @@ fn compiled() -> PathBuf {
 }
 
 /// The folder of what wasm-bindgen makes: glue, types, the module itself and its inlined form.
-fn bound() -> PathBuf {
+pub fn bound() -> PathBuf {
     root().join("pkg/wasm")
 }
 

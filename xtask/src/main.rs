@@ -5,6 +5,7 @@ mod build;
 mod demo;
 mod fresh;
 mod pack;
+mod ring;
 mod setup;
 mod size;
 mod step;
@@ -21,7 +22,7 @@ const USAGE: &str = "\
 cargo xtask <command>
 
   demo             the demo, served at http://localhost:5173
-  test [part...]   every check; parts: engine web node browser types package style
+  test [part...]   every check; parts: engine ring web node browser types package style
   bench [name]     the benchmarks: memory durable
   build            the package, in pkg/
   pack [--update]  its tarball; prints the path. --update: takes over a changed list of its files

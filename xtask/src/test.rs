@@ -1,7 +1,7 @@
 //! `cargo xtask test [part...]`: every check there is; the last line adds them up.
 
 use crate::step::{Log, Outcome, Plan};
-use crate::{build, fresh, own_program, pack, root, setup, target};
+use crate::{build, fresh, own_program, pack, ring, root, setup, target};
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -13,6 +13,7 @@ type Part = (&'static str, fn(&mut Plan));
 const PARTS: &[Part] = &[
     ("style", style),
     ("engine", engine),
+    ("ring", ring::tests),
     ("web", web),
     ("types", types),
     ("node", node),
@@ -238,7 +239,7 @@ fn node_tests(log: &Log, folder: &str, seconds: u32) -> Result<Outcome> {
 }
 
 /// Runs a program that runs tests, and counts them.
-fn tests(log: &Log, command: &mut Command) -> Result<Outcome> {
+pub fn tests(log: &Log, command: &mut Command) -> Result<Outcome> {
     let result = log.run(command);
     let (mut passed, mut failed) = (0, 0);
     for line in log.text()?.lines() {
