@@ -11,15 +11,15 @@ const exactFlags = ["--enable-precise-memory-info", "--js-flags=--expose-gc"];
 
 const browsers = {
   chromium: { names: ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"], asked: "CHROMIUM", launch: { args: [...quietFlags, ...exactFlags] } },
-  firefox: { names: ["firefox-esr", "firefox"], asked: "FIREFOX", launch: { args: ["-headless"], channel: "moz-firefox" } },
+  firefox: { names: ["firefox-esr", "firefox"], asked: "FIREFOX", launch: { args: ["-headless"], channel: "moz-firefox", firefoxUserPrefs: { "privacy.reduceTimerPrecision": false } } },
 };
 
 /**
  * @param {object} playwright the module `playwright-core`
  * @param {"chromium" | "firefox"} name
- * @returns {Promise<{version: string, page: object, close(): Promise<void>}>}
+ * @returns {Promise<{version: string, page: object, profile: string, close(): Promise<void>}>} `profile`: its directory
  */
-export async function start(playwright, name) {
+async function start(playwright, name) {
   const { names, asked, launch } = browsers[name];
   const executablePath = process.env[asked] ?? find(names);
   if (!executablePath) throw new Error(`no ${name} on this machine (looked for ${names.join(", ")}): install one, or set ${asked} to its path`);
@@ -29,10 +29,33 @@ export async function start(playwright, name) {
     const context = await playwright[name].launchPersistentContext(profile, { executablePath, ...launch });
     const page = context.pages()[0] ?? (await context.newPage());
     const version = context.browser()?.version() ?? (await page.evaluate(() => navigator.userAgent));
-    return { version, page, close: () => context.close().then(gone) };
+    return { version, page, profile, close: () => context.close().then(gone) };
   } catch (error) {
     await gone();
     throw error;
+  }
+}
+
+/**
+ * Opens the benchmarks' page in a browser of its own, and closes it when `work` is done.
+ * @param {object} how
+ * @param {object} how.playwright
+ * @param {"chromium" | "firefox"} how.browser
+ * @param {string} how.origin of the server
+ * @param {(progress: object) => void} how.progress what the page calls as `told`
+ * @param {(page: object, profile: string) => Promise<object>} work
+ * @returns {Promise<object>} what `work` answered, and the browser's version
+ */
+export async function inPage({ playwright, browser, origin, progress }, work) {
+  const { page, profile, version, close } = await start(playwright, browser);
+  try {
+    page.on("pageerror", (error) => console.error(error));
+    page.setDefaultTimeout(0);
+    await page.exposeFunction("told", progress);
+    await page.goto(`${origin}/www/bench/index.html`);
+    return { ...(await work(page, profile)), browser: `${browser} ${version}` };
+  } finally {
+    await close();
   }
 }
 

@@ -1,12 +1,12 @@
 // Draws the results of the benchmarks as text tables.
 
 const whole = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
-const number = (value) => whole.format(value);
-const times = (value) => `${value < 20 ? value.toFixed(2) : number(value)}x`;
+export const number = (value) => whole.format(value);
+export const times = (value) => `${value < 20 ? value.toFixed(2) : number(value)}x`;
 const kind = (counted) => `${number(counted.transactions)} transactions (${number(counted.writes)} to write), ${number(counted.requests)} requests`;
 
 /** Rows of cells under a head; all but the first column to the right. */
-function table(head, rows) {
+export function table(head, rows) {
   const widths = head.map((_, column) => Math.max(...[head, ...rows].map((row) => row[column].length)));
   const line = (row) => row.map((cell, column) => (column ? cell.padStart(widths[column]) : cell.padEnd(widths[column]))).join("  ").trimEnd();
   return [line(head), widths.map((width) => "-".repeat(width)).join("  "), ...rows.map(line)].join("\n");

@@ -6,7 +6,7 @@
  * @param {object} plan
  * @param {number} plan.rounds how many rounds count
  * @param {object} plan.contenders by name, each with any methods
- * @param {number} plan.work units (messages) a round, to make a rate of a time
+ * @param {number | ((contender: object) => number)} plan.work units (messages) a round, to make a rate of a time
  * @param {(contender: object) => Promise<unknown>} plan.prepare before the clock starts; its result goes to `run`
  * @param {(contender: object, prepared: unknown) => Promise<void>} plan.run what is timed
  * @param {(contender: object) => Promise<void>} plan.tidy after the clock stopped
@@ -26,7 +26,7 @@ export async function race({ rounds, contenders, work, prepare, run, tidy, repor
       await run(contender, prepared);
       const seconds = (performance.now() - start) / 1000;
       await tidy(contender);
-      if (round > 0) rates[name].push(work / seconds);
+      if (round > 0) rates[name].push((typeof work === "function" ? work(contender) : work) / seconds);
     }
     await report((round + 1) / (rounds + 1));
   }
