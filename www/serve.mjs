@@ -5,6 +5,7 @@ import { realpath, stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, sep } from "node:path";
 import { fileURLToPath } from "node:url";
+import { bundle, contendersRooms } from "./bench/workers/bundle.mjs";
 
 const PORT = 5173;
 const PORTS_TRIED = 20;
@@ -14,7 +15,9 @@ const root = fileURLToPath(new URL("../", import.meta.url));
 /** Folders by the path they are served under; the first that fits is taken. */
 const ROOMS = {
   "/pkg/dist/": join(root, "pkg/dist"),
-  "/tests/node_modules/dexie/": join(root, "tests/node_modules/dexie"), // what the benchmarks compare with
+  // What the benchmarks compare with.
+  "/tests/node_modules/dexie/": join(root, "tests/node_modules/dexie"),
+  ...contendersRooms(root),
   "/": join(root, "www"),
 };
 
@@ -104,6 +107,8 @@ async function find(room, path) {
 }
 
 if (process.argv[1] && (await realpath(process.argv[1])) === fileURLToPath(import.meta.url)) {
+  // The demo does without.
+  await bundle(root).catch(({ message }) => console.error(`the worker benchmark will not run: ${message}`));
   const { origin } = await serve(ROOMS, Number(process.argv[2] ?? PORT));
   console.log(`\n  ${origin}/demo/\n\n  Ctrl+C stops it.`);
 }

@@ -16,6 +16,11 @@ const drawings = {
     legend: ["posthaste", "array of copies"],
     row: memoryRow,
   },
+  workers: {
+    head: ["", "messages a second, or microseconds there and back", "times postMessage"],
+    legend: ["posthaste", "the others"],
+    row: workersRows,
+  },
 };
 const shapeNames = { bursts: "bursts of 1,000", batches: "batches of 100", awaited: "one after another, each awaited" };
 
@@ -87,15 +92,43 @@ function memoryRow({ shape, throughNs, throughArrayNs, wasmPerMessage, heapPerMe
   );
 }
 
+/** A line for each contender, under a line with the title of what they all did. */
+function workersRows({ title, trips, contenders, goals, failed }) {
+  const drawn = document.createDocumentFragment();
+  const heading = element("th", { scope: "rowgroup", colSpan: 3, className: "group" }, title);
+  drawn.append(element("tr", {}, heading));
+  if (failed) heading.append(element("span", { className: "note short" }, `It did not work: ${failed}`));
+  const figure = ({ rate, meanMs }) => (trips ? meanMs * 1000 : rate);
+  const most = Math.max(...contenders.map(figure));
+  for (const one of contenders) {
+    const own = goals.filter(({ of }) => of === one.title);
+    const transport = one.transport ? [element("span", { className: "note" }, one.transport === "port" ? "by the port" : "by shared memory")] : [];
+    const notes = own.map(({ goal, other, ratio, reached }) =>
+      element("span", { className: `note ${reached ? "reached" : "short"}` }, `${times(ratio)} ${other}, goal ${trips ? "at most " : ""}${times(goal)}`),
+    );
+    drawn.append(
+      element(
+        "tr",
+        {},
+        element("th", { scope: "row" }, one.title, ...transport),
+        element("td", { className: "bars" }, bar(figure(one), most, one.own ? "bar own" : "bar")),
+        element("td", { className: "number" }, element("span", { className: "ratio" }, times(one.ratio.median)), ...notes),
+      ),
+    );
+  }
+  return drawn;
+}
+
 /** Two bars to the scale of the larger of the two. */
 function bars(own, other) {
   const most = Math.max(own, other);
-  const bar = (value, className) => {
-    const drawn = element("i");
-    drawn.style.width = `${(100 * value) / most}%`;
-    return element("div", { className }, drawn, element("span", {}, whole.format(value)));
-  };
-  return element("td", { className: "bars" }, bar(own, "bar own"), bar(other, "bar"));
+  return element("td", { className: "bars" }, bar(own, most, "bar own"), bar(other, most, "bar"));
+}
+
+function bar(value, most, className) {
+  const drawn = element("i");
+  drawn.style.width = `${(100 * value) / most}%`;
+  return element("div", { className }, drawn, element("span", {}, whole.format(value)));
 }
 
 function countsList({ concurrent, one, openings }) {

@@ -1,13 +1,16 @@
-//! `cargo xtask bench [name...]`: natively by criterion, in Chromium by the pages of www/bench.
+//! `cargo xtask bench [name...] [--option...]`: natively by criterion, in browsers by the pages of www/bench.
 
 use crate::step::Plan;
 use crate::{build, root, setup};
 use anyhow::{Result, bail, ensure};
+use std::env;
 use std::process::Command;
 
-const NAMES: &[&str] = &["memory", "durable"];
+const NAMES: &[&str] = &["memory", "durable", "workers"];
 
+/// The options, which come last, are those of www/bench/run.mjs.
 pub fn run(words: &[String]) -> Result<()> {
+    let (words, options) = words.split_at(words.iter().position(|word| word.starts_with("--")).unwrap_or(words.len()));
     if let Some(odd) = words.iter().find(|word| !NAMES.contains(&word.as_str())) {
         bail!("no benchmark {odd:?}; there are: {}", NAMES.join(", "));
     }
@@ -22,7 +25,8 @@ pub fn run(words: &[String]) -> Result<()> {
         if *name == "memory" && root().join("benches").is_dir() {
             shown(setup::cargo().args(["bench", "--locked", "--package", "posthaste", "--benches", "--quiet"]))?;
         }
-        shown(setup::node().arg(root().join("www/bench/run.mjs")).arg(name))?;
+        let here = env::current_dir()?;
+        shown(setup::node().current_dir(here).arg(root().join("www/bench/run.mjs")).arg(name).args(options))?;
     }
     Ok(())
 }
