@@ -15,6 +15,9 @@ import { rows, slow } from "./rows.js";
  */
 export async function driveWorkers(how) {
   const { origins, plan } = how;
+  const keys = [...rows, slow].map(({ key }) => key);
+  const odd = plan.only?.find((key) => !keys.includes(key));
+  if (odd !== undefined) throw new Error(`no row ${JSON.stringify(odd)}: there are ${keys.join(", ")}`);
   const parts = [];
   for (const [kind, origin] of Object.entries(origins)) {
     if (plan.only && !rows.some(({ key, isolated }) => plan.only.includes(key) && isolated === (kind === "isolated"))) continue;

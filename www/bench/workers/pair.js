@@ -4,7 +4,7 @@
 import { localEnd, workerEnd } from "./end.js";
 
 const RING_BYTES = 2 << 20;
-const ROUND_SECONDS = 0.6;
+const ROUND_SECONDS = 0.5;
 const HUNG_MS = 60_000;
 
 let pairs = 0;
