@@ -72,6 +72,7 @@ export function publicError(error: unknown): unknown {
   const { name, message } = (error ?? {}) as Error;
   if (error instanceof PosthasteError || error instanceof DOMException) return error;
   if (name === "CorruptionError") return new CorruptionError(message, { cause: error });
+  if (name === "MessageTooLargeError") return new MessageTooLargeError(message);
   if (name === "VersionError") return platformError("VersionError", message);
   if (name === "StorageLostError") return new StorageLostError(message, false, { cause: error });
   return error;

@@ -118,8 +118,8 @@ class ServedOutgoing extends Outgoing {
     this.settled();
   }
 
-  without(): void {
-    this.fail(platformError("DataCloneError", "the storage can't hold the body: it can be cloned, but not stored"));
+  without(errors: unknown[]): void {
+    this.fail(errors.find((error) => error !== undefined));
   }
 
   private settled(): void {

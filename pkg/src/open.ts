@@ -7,11 +7,11 @@ import type { Journal } from "./journal";
 import { ClientBacking } from "./client";
 import { LocalBacking } from "./local";
 import { MemoryJournal } from "./memory";
-import { clockOption, object, policyOptions, queueName, refuseLater, schemaOption, signalOption, storageOption, systemClock, type PolicyOptions } from "./options";
+import { clockOption, object, policyOptions, queueName, refuseLater, schemaOption, signalOption, storageOption, systemClock, type CheckedStorage, type PolicyOptions } from "./options";
 import { agree } from "./policy";
 import { portOption } from "./ports";
 import { OpenedQueue } from "./queue";
-import type { Store } from "./store";
+import type { StorageDriver, Store } from "./store";
 import { StoredJournal } from "./stored";
 import type { Clock, Queue, QueueInfo, QueueOptions, StorageOption, Topic, TopicOptions } from "./types";
 
@@ -20,14 +20,14 @@ const DATABASE = "posthaste";
 interface Opened {
   journal: Promise<Journal>;
   users: number;
+  storage: CheckedStorage;
   clock: Clock;
 }
 
-const opened = new Map<string, Opened>();
-const clocks = new WeakMap<object, number>();
-let clockCount = 0;
+const opened = new Set<Opened>();
 
-async function openStore(): Promise<Store> {
+async function openStore(storage: "indexeddb" | StorageDriver): Promise<Store> {
+  if (storage !== "indexeddb") return storage.open();
   if (typeof indexedDB === "undefined") throw platformError("NotSupportedError", `storage "indexeddb" needs IndexedDB, which this context does not have`);
   try {
     return (await IndexedDb.open(DATABASE)) as unknown as Store;
@@ -36,40 +36,40 @@ async function openStore(): Promise<Store> {
   }
 }
 
-async function openJournal(storage: "memory" | "indexeddb", clock = systemClock): Promise<Journal> {
+async function openJournal(storage: CheckedStorage, clock: Clock): Promise<Journal> {
   await loadEngine();
   if (storage === "memory") return new MemoryJournal(clock);
-  const journal = new StoredJournal(await openStore(), clock, openStore);
+  const journal = new StoredJournal(await openStore(storage), clock, () => openStore(storage));
   await journal.fresh();
   return journal;
 }
 
+function entryOf(storage: CheckedStorage, clock: Clock): Opened {
+  for (const entry of opened) if (entry.storage === storage && entry.clock === clock) return entry;
+  const entry = { journal: openJournal(storage, clock), users: 0, storage, clock };
+  opened.add(entry);
+  return entry;
+}
+
 /** The journal of that storage; whoever asks must give it back. */
-async function borrow(storage: "memory" | "indexeddb", clock = systemClock): Promise<{ journal: Journal; release: () => Promise<void> }> {
-  if (clock !== systemClock && !clocks.has(clock)) clocks.set(clock, (clockCount += 1));
-  const name = `${storage}/${clocks.get(clock) ?? 0}`;
-  const entry = opened.get(name) ?? { journal: openJournal(storage, clock), users: 0, clock };
-  opened.set(name, entry);
+async function borrow(storage: CheckedStorage, clock = systemClock): Promise<{ journal: Journal; release: () => Promise<void> }> {
+  const entry = entryOf(storage, clock);
   entry.users += 1;
   const release = async (): Promise<void> => {
     entry.users -= 1;
-    if (entry.users > 0 || opened.get(name) !== entry) return;
     // What is in memory outlives the last one who has it open: it goes with the context.
-    if (storage === "memory") return;
-    opened.delete(name);
+    if (entry.users > 0 || storage === "memory" || !opened.delete(entry)) return;
     await (await entry.journal).close();
   };
   try {
     const journal = await entry.journal;
-    if (journal.closed) {
-      if (opened.get(name) === entry) opened.delete(name);
-      return await borrow(storage, clock);
-    }
-    return { journal, release };
+    if (!journal.closed) return { journal, release };
+    opened.delete(entry);
   } catch (error) {
-    if (opened.get(name) === entry) opened.delete(name);
+    opened.delete(entry);
     throw publicError(error);
   }
+  return borrow(storage, clock);
 }
 
 /** Opens the queue `name`, and makes it where it is new. */
@@ -136,7 +136,7 @@ async function handleOf(journal: Journal, name: string, policy: PolicyOptions): 
 const lockName = (name: string): string => `posthaste:consume:${DATABASE}:${name}`;
 
 /** While a context receives from a durable queue it holds a shared lock, so that others do not delete the queue under it. */
-function consumingLock(storage: string, name: string): { hold: () => void; release: () => void } {
+function consumingLock(storage: CheckedStorage, name: string): { hold: () => void; release: () => void } {
   const locks = storage === "indexeddb" && typeof navigator !== "undefined" ? navigator.locks : undefined;
   let end: (() => void) | undefined;
   return {
@@ -153,9 +153,8 @@ function consumingLock(storage: string, name: string): { hold: () => void; relea
 }
 
 /** Queues with a clock of their own have a journal of their own. */
-function clocksOf(storage: string): Clock[] {
-  const own = [...opened.keys()].filter((key) => key.startsWith(`${storage}/`)).map((key) => opened.get(key)?.clock ?? systemClock);
-  return [...new Set([systemClock, ...own])];
+function clocksOf(storage: CheckedStorage): Set<Clock> {
+  return new Set([systemClock, ...[...opened].filter((entry) => entry.storage === storage).map(({ clock }) => clock)]);
 }
 
 /** Names, storage and depth of every queue kept in this storage. */
@@ -195,7 +194,7 @@ export async function deleteQueue(name: string, options: { storage?: StorageOpti
     await journal.fresh();
     const id = journal.peer.queue(name);
     if (id < 0 && options.force) return;
-    if (id < 0) throw platformError("NotFoundError", `there is no queue ${show(name)} in storage ${show(storage)}`);
+    if (id < 0) throw platformError("NotFoundError", `there is no queue ${show(name)} in storage ${show(journal.kind)}`);
     if (!options.force && (await consumed(journal, id, name))) {
       throw platformError("InvalidStateError", `the queue ${show(name)} is being consumed: stop its consumers first, or pass { force: true }`);
     }
@@ -209,8 +208,8 @@ export async function deleteQueue(name: string, options: { storage?: StorageOpti
 async function consumed(journal: Journal, id: number, name: string): Promise<boolean> {
   const { leased } = journal.peer.metrics(id, journal.clock.now()) as { leased: number };
   if (leased > 0) return true;
-  const locks = typeof navigator === "undefined" ? undefined : navigator.locks;
-  if (!locks || journal.kind === "memory") return [...(journal.handles.get(name)?.onlookers ?? [])].some((onlooker) => onlooker.consuming);
+  const locks = typeof navigator === "undefined" || journal.kind !== "indexeddb" ? undefined : navigator.locks;
+  if (!locks) return [...(journal.handles.get(name)?.onlookers ?? [])].some((onlooker) => onlooker.consuming);
   const { held } = await locks.query();
   return held?.some((lock) => lock.name === lockName(name)) ?? false;
 }

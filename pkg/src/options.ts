@@ -3,7 +3,7 @@
 import { notSupported, show } from "./errors";
 import type { Transferable } from "./platform";
 import type { Terms } from "./send";
-import type { Headers } from "./store";
+import type { Headers, StorageDriver } from "./store";
 import type { Backoff, Clock, QueueOptions, SendOptions, StorageOption } from "./types";
 
 const NAME_MAX = 512;
@@ -81,11 +81,13 @@ export function signalOption(signal: unknown): AbortSignal | undefined {
   return signal;
 }
 
-export function storageOption(value: StorageOption | undefined): "memory" | "indexeddb" {
+export type CheckedStorage = "memory" | "indexeddb" | StorageDriver;
+
+export function storageOption(value: StorageOption | undefined): CheckedStorage {
   if (value === undefined || value === "memory") return "memory";
-  if (value === "indexeddb") return value;
-  if (value === "opfs" || (typeof value === "object" && value !== null)) throw notSupported(`storage ${show(value)}`);
-  throw new TypeError(`storage must be "memory" or "indexeddb", not ${show(value)}`);
+  if (value === "indexeddb" || (typeof value === "object" && typeof value?.open === "function")) return value;
+  if (value === "opfs") throw notSupported(`storage ${show(value)}`);
+  throw new TypeError(`storage must be "memory", "indexeddb" or a driver, not ${show(value)}`);
 }
 
 /** The policy a queue is opened with: its numbers in the engine's order, and which of them the caller named. */

@@ -102,8 +102,8 @@ export abstract class Outgoing implements Asker {
   abstract duplicate(number: number, index: number): void;
   abstract refused(why: number, count: number): void;
   abstract fail(error: unknown): void;
-  /** Takes out messages whose bodies the store can't hold, by place among those not over yet. */
-  abstract without(places: number[]): void;
+  /** Takes out messages whose bodies the store can't hold: for each of those not over yet its error, or undefined. */
+  abstract without(errors: unknown[]): void;
 
   /** Drops the bodies at these places, of all that were added. */
   protected remove(places: number[]): void {
@@ -167,11 +167,11 @@ export class SingleOutgoing extends Outgoing {
     this.over = this.count;
   }
 
-  without(places: number[]): void {
-    const all = places.map((place) => this.over + place).toSorted((a, b) => b - a);
-    this.remove(all);
-    for (const at of all) {
-      this.resolves[at](Promise.reject(unstorableError()));
+  without(errors: unknown[]): void {
+    const places = errors.flatMap((error, place) => (error === undefined ? [] : [this.over + place]));
+    this.remove(places);
+    for (const at of places.reverse()) {
+      this.resolves[at](Promise.reject(errors[at - this.over]));
       this.resolves.splice(at, 1);
     }
   }
@@ -261,18 +261,16 @@ export class BatchPart extends Outgoing {
     this.end(this.left);
   }
 
-  without(places: number[]): void {
-    const which = places.map((place) => this.first + place).join(", ");
-    this.fail(platformError("DataCloneError", `message ${which} of the batch: ${unstorableError().message}`));
+  without(errors: unknown[]): void {
+    const places = errors.flatMap((error, place) => (error === undefined ? [] : [place]));
+    const error = errors[places[0]] as Error;
+    const says = `message ${places.map((place) => this.first + place).join(", ")} of the batch: ${error.message}`;
+    this.fail(error instanceof MessageTooLargeError ? new MessageTooLargeError(says) : platformError(error.name, says));
   }
 }
 
 export function sameTerms(a: Terms, b: Terms): boolean {
   return a === b || (a.key === undefined && b.key === undefined && a.delayMs === b.delayMs && a.expiresMs === b.expiresMs);
-}
-
-export function unstorableError(): DOMException {
-  return platformError("DataCloneError", "the storage can't hold the body: it can be cloned, but not stored (shared memory, a wasm module)");
 }
 
 function refusal(why: number, { handle, withdrawn }: Outgoing): unknown {

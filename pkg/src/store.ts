@@ -1,27 +1,33 @@
-/** What a store does: keep a journal. IndexedDB and the runtimes' stores are this; nothing else touches bodies at rest. */
+/**
+ * What a store does: keep a journal, records under numbers that only grow. IndexedDB and the runtimes' stores are this;
+ * nothing else touches bodies at rest. `posthaste/testing` has the suite that every store passes.
+ *
+ * Errors by name: `QuotaExceededError` (no room), `DataCloneError` and `MessageTooLargeError` (a body it can't hold),
+ * `CorruptionError` and `VersionError` (what is there can't be read: final), anything else (the store is opened again).
+ */
 
 export type Headers = Readonly<Record<string, string>>;
-/** Headers of the messages that have some, by index. */
+/** Headers of the messages that have some, by their place in the step. */
 export type HeadersByIndex = Record<number, Headers>;
 
 /** What others wrote. */
 export interface Tail {
-  /** Set when records were cleaned away: the replica is replaced by this first. */
+  /** Set when records from the number asked for on were cleaned away: it stands for all up to its number. */
   snapshot?: { number: number; bytes: Uint8Array };
-  /** Ascending. */
+  /** Of the records after the snapshot, or from the number asked for on. Ascending. */
   numbers: number[];
   /** As many as `numbers`. */
   records: Uint8Array[];
-  /** A random mark that the store got when it was made. A change means that it was lost and made anew. */
+  /** A random number but 0, that the store got when it was made. A change means that it was lost and made anew. */
   birth: number;
 }
 
-/** One step to be written. */
+/** One step to be written: a record, and the bodies of the messages it sends. */
 export interface Append {
   record: Uint8Array;
   bodies: unknown[];
   headers?: HeadersByIndex;
-  /** -1: bodies go with the record; else apart, 2^chunk messages a value. */
+  /** -1: bodies go with the record; else apart, 2^chunk messages a value, so that few are read for few that are handed out. */
   chunk: number;
 }
 
@@ -32,6 +38,7 @@ export interface Bodies {
 }
 
 export interface Store {
+  /** As `queue.mode.storage` says it. */
   readonly kind: string;
   /** The most it can give. */
   readonly durability: "relaxed" | "strict";
@@ -44,16 +51,32 @@ export interface Store {
   append(from: number, decide: (tail: Tail | undefined) => Append | undefined, strict: boolean): Promise<number>;
   /** Everything from number `from` on. */
   read(from: number): Promise<Tail>;
-  /** Values that hold bodies, by pairs of record number and part (-1: with the record, else the chunk). */
+  /** Values that hold bodies, by pairs of record number and part (-1: with the record, else the chunk); undefined: gone. */
   values(keys: number[]): Promise<(Bodies | undefined)[]>;
-  /** Writes a snapshot and deletes what it makes superfluous, unless a newer one is there. */
+  /**
+   * In one atomic step: writes a snapshot that stands for all records up to `number`, and deletes the records of `ranges`
+   * with their bodies: pairs of a first and a last number, none above `floor`. Whoever reads from a number up to `floor`
+   * gets the snapshot from then on; records that remain there have bodies that are still wanted. False: nothing was done,
+   * a snapshot as new is there.
+   */
   snapshot(number: number, floor: number, bytes: Uint8Array, ranges: number[]): Promise<boolean>;
+  /** `moved` is called when others may have written (a hint, never needed), `lost` when the store is gone. */
   watch(moved: () => void, lost: (error: unknown) => void): void;
+  /** Tells others that the journal moved. */
   hint(): void;
+  /** Bytes used, where that is known. */
   usage(): Promise<number | undefined>;
-  /** Which bodies the store can't hold. */
-  refused(bodies: unknown[]): Promise<number[]>;
+  /** For each body the error that the store refuses it with, or undefined. */
+  refused(bodies: unknown[]): Promise<unknown[]>;
   /** Gives up the room that is kept for steps in a full storage; false: there is none left. */
   release(): Promise<boolean>;
   close(): void;
+}
+
+/** Opens a store: what `storage` of `openQueue` takes where it is no name. The queues of one driver share one journal. */
+export interface StorageDriver {
+  /** As `queue.mode.storage` says it. */
+  readonly kind: string;
+  /** Called when the first queue is opened, and again when the store was lost or failed. */
+  open(): Promise<Store>;
 }

@@ -155,7 +155,7 @@ export class StoredJournal extends Journal {
     } catch (error) {
       const name = (error as Error)?.name;
       if (life !== this.life) return 0;
-      if (step && name === "DataCloneError") await this.withdraw(step);
+      if (step && (name === "DataCloneError" || name === "MessageTooLargeError")) await this.withdraw(step, error);
       else if (step && name === "QuotaExceededError") await this.overQuota(step, error);
       else throw error;
       // What is left of the step is decided again.
@@ -234,14 +234,15 @@ export class StoredJournal extends Journal {
   }
 
   /** Bodies that can be cloned but not stored fail by themselves; the other messages go on. */
-  private async withdraw(step: Append): Promise<void> {
+  private async withdraw(step: Append, error: unknown): Promise<void> {
     const { life } = this;
     const refused = await this.store.refused(step.bodies);
     if (life !== this.life) return;
+    // The store refused the step, and none of its bodies by itself: it can't be known which it was.
+    const each = refused.some((one) => one !== undefined);
     this.desk.reconsider(this.peer, (outgoing, from, count) => {
-      const places = refused.filter((place) => place >= from && place < from + count).map((place) => place - from);
-      // The store refused the step, and none of its bodies by itself: it can't be known which it was.
-      if (places.length || !refused.length) outgoing.without(places.length ? places : [...Array(outgoing.left).keys()]);
+      const errors = each ? refused.slice(from, from + count) : Array(outgoing.left).fill(error);
+      if (errors.some((one) => one !== undefined)) outgoing.without(errors.map((one) => one && unstorable(one as Error)));
     });
   }
 
@@ -352,4 +353,9 @@ export class StoredJournal extends Journal {
     this.looking = [];
     this.store.close();
   }
+}
+
+function unstorable(error: Error): unknown {
+  if (error.name !== "DataCloneError") return publicError(error);
+  return platformError(error.name, `the storage can't hold the body: it can be cloned, but not stored: ${error.message}`);
 }

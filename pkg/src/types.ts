@@ -1,5 +1,6 @@
 /** The public types: options, queues, messages and what is told of them. Durations are seconds; a name ending in `Ms` is milliseconds. */
 
+import type { StorageDriver } from "./store";
 import type { CryptoKey, DetailEvent, ErrorEvent, IDBTransaction, ListenerOptions, Port, Transferable } from "./platform";
 
 /* ------------------------------------------------------------------ opening */
@@ -41,6 +42,7 @@ export interface QueueOptions<Body = unknown> {
   signal?: AbortSignal;
 }
 export type StorageOption = "memory" | "indexeddb" | "opfs" | StorageDriver;
+export type { Append, Bodies, HeadersByIndex, StorageDriver, Store, Tail } from "./store";
 export interface Backoff { base: number; factor?: number; max?: number; jitter?: number }
 export interface Clock { now(): number; setTimeout(callback: () => void, ms: number): unknown; clearTimeout(handle: unknown): void }
 
@@ -215,6 +217,4 @@ export interface QueueEventMap {
 
 /* ----------------------------------------------------- helpers for the page */
 
-/** Storage driver contract: see the design. A conformance suite for it is exported by `posthaste/testing`. */
-export interface StorageDriver { readonly kind: string }
 export interface StandardSchemaV1<Input = unknown, Output = Input> { readonly "~standard": { readonly version: 1; readonly vendor: string; validate(value: unknown): unknown; readonly types?: { input: Input; output: Output } } }

@@ -158,8 +158,8 @@ impl IndexedDb {
         operation::run(usage::usage)
     }
 
-    /// Indices of the bodies that the store refuses to hold.
-    #[wasm_bindgen(unchecked_return_type = "Promise<number[]>")]
+    /// For each body the error that the store refuses it with, or undefined.
+    #[wasm_bindgen(unchecked_return_type = "Promise<unknown[]>")]
     pub fn refused(&self, bodies: Array) -> Promise {
         self.perform(Trial(bodies))
     }

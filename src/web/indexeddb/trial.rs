@@ -7,8 +7,8 @@ use super::job::{Job, Next};
 use super::layout;
 use super::transaction::{Mode, Transaction};
 
-/// Answers the indices of those bodies that cannot be stored. Each is put, and all are taken back: only the store itself
-/// knows what it clones.
+/// Answers for each body the error it cannot be stored for, or undefined. Each is put, and all are taken back: only the
+/// store itself knows what it clones.
 pub struct Trial(pub Array);
 
 impl Job for Trial {
@@ -17,13 +17,12 @@ impl Job for Trial {
     }
 
     fn step(&mut self, transaction: &Transaction) -> Result<Next, JsValue> {
-        let refused = Array::new();
+        let errors = Array::new();
         for index in 0..self.0.length() {
-            if transaction.store.put_number(&self.0.get(index), layout::TRIAL_KEY).is_err() {
-                refused.push(&JsValue::from(index));
-            }
+            let put = transaction.store.put_number(&self.0.get(index), layout::TRIAL_KEY);
+            errors.push(&put.err().unwrap_or(JsValue::UNDEFINED));
         }
         transaction.abort();
-        Ok(Next::Done(refused.into()))
+        Ok(Next::Done(errors.into()))
     }
 }
