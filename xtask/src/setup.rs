@@ -16,14 +16,30 @@ const FIREFOX: &[&str] = &["firefox-esr", "firefox", "/Applications/Firefox.app/
 /// The compiler's target for wasm.
 pub fn wasm_target(plan: &mut Plan) {
     plan.step("wasm target", &[], |log| {
-        let sysroot = Command::new("rustc").args(["--print", "sysroot"]).output().context("rustc is needed")?;
-        let sysroot = PathBuf::from(String::from_utf8(sysroot.stdout)?.trim());
-        if sysroot.join("lib/rustlib/wasm32-unknown-unknown/lib").is_dir() {
-            return Ok(Outcome::Fresh);
-        }
-        log.run(Command::new("rustup").args(["target", "add", "wasm32-unknown-unknown"]).current_dir(root()))?;
-        Ok(Outcome::Done)
+        toolchain_has(log, "lib/rustlib/wasm32-unknown-unknown/lib", &["target", "add", "wasm32-unknown-unknown"])
     });
+}
+
+/// The sources of the standard library: the module is built with one of its own.
+pub fn rust_sources(plan: &mut Plan) {
+    plan.step("rust sources", &[], |log| {
+        toolchain_has(log, "lib/rustlib/src/rust/library", &["component", "add", "rust-src"])
+    });
+}
+
+/// Sees that the toolchain has a folder; `rustup`: how it gets there.
+fn toolchain_has(log: &Log, folder: &str, rustup: &[&str]) -> Result<Outcome> {
+    if sysroot()?.join(folder).is_dir() {
+        return Ok(Outcome::Fresh);
+    }
+    log.run(Command::new("rustup").args(rustup).current_dir(root()))?;
+    Ok(Outcome::Done)
+}
+
+/// Where the toolchain lies.
+pub fn sysroot() -> Result<PathBuf> {
+    let sysroot = Command::new("rustc").args(["--print", "sysroot"]).current_dir(root()).output();
+    Ok(PathBuf::from(String::from_utf8(sysroot.context("rustc is needed")?.stdout)?.trim()))
 }
 
 /// esbuild, TypeScript, Playwright and so on, as `tests/package-lock.json` names them.
