@@ -37,7 +37,7 @@ impl MessageId {
 
     /// The id `count` places further. It may name the place behind a record's last message.
     pub fn plus(self, count: u32) -> Self {
-        Self(self.0 + u64::from(count))
+        Self(self.0.saturating_add(u64::from(count)))
     }
 
     /// How many places `self` is behind `other`, which is not after it.

@@ -8,7 +8,8 @@
 //! - `web` (wasm only) is the door to JavaScript, and the browser's stores.
 //!
 //! Nothing outside `web` does I/O, reads a clock, or draws a random number: the native build does not have the crates
-//! that could. [`limits`] has every bound, [`id`] what names things.
+//! that could. [`limits`] has every bound, [`id`] what names things, [`sorted`] a map for few things,
+//! [`share`] the arithmetic of parts.
 
 #![forbid(unsafe_code)]
 
@@ -18,6 +19,8 @@ pub mod id;
 pub mod limits;
 pub mod peer;
 pub mod port;
+pub mod share;
+pub mod sorted;
 #[cfg(target_arch = "wasm32")]
 pub mod web;
 pub mod wire;

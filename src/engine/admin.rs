@@ -15,56 +15,49 @@ impl Engine {
         if self.queues.len() + 2 > limits::QUEUES_MAX {
             return Outcome::Void;
         }
-        let queue = self.ensure(name, || policy.clone());
-        if let Some(made) = self.queues.get_mut(&queue) {
-            made.keeper = false;
-        }
+        let queue = self.made(name, policy.clone(), false);
         if let Some(name) = &policy.dead_letter_queue {
-            self.ensure(name, Policy::keeper);
+            self.ensure(name);
         }
         Outcome::Queue { queue, made: true }
     }
 
     /// The queue of that name, made as a keeper where it is missing.
-    pub(super) fn ensure(&mut self, name: &str, policy: impl FnOnce() -> Policy) -> QueueId {
-        if let Some(queue) = self.named(name) {
-            return queue;
-        }
+    pub(super) fn ensure(&mut self, name: &str) -> QueueId {
+        self.named(name).unwrap_or_else(|| self.made(name, Policy::keeper(), true))
+    }
+
+    fn made(&mut self, name: &str, policy: Policy, keeper: bool) -> QueueId {
         let queue = self.next_queue;
         self.next_queue += 1;
-        self.names.insert(name.into(), queue);
-        self.queues.insert(queue, Queue::new(name.into(), policy(), true));
+        self.queues.get_or_insert(queue, Queue::new(name.into(), policy, keeper));
         queue
     }
 
     pub(super) fn remove(&mut self, queue: QueueId, events: &mut Vec<Event>) -> Outcome {
-        let Outcome::Done(count) = self.purge(queue, events) else {
-            return Outcome::Void;
-        };
-        if let Some(removed) = self.queues.remove(&queue) {
-            self.names.remove(&removed.name);
+        let outcome = self.purge(queue, events);
+        if self.queues.remove(queue).is_some() {
+            events.push(Event::QueueGone { queue });
         }
-        events.push(Event::QueueGone { queue });
-        Outcome::Done(count)
+        outcome
     }
 
     pub(super) fn pause(&mut self, queue: QueueId, paused: bool) -> Outcome {
-        self.queues.get_mut(&queue).map_or(Outcome::Void, |queue| {
-            queue.paused = paused;
-            Outcome::Done(1)
-        })
+        let Some(queue) = self.queues.get_mut(queue) else {
+            return Outcome::Void;
+        };
+        queue.paused = paused;
+        Outcome::Done(1)
     }
 
     pub(super) fn purge(&mut self, queue_id: QueueId, events: &mut Vec<Event>) -> Outcome {
-        let Some(queue) = self.queues.get_mut(&queue_id) else {
+        let Some(queue) = self.queues.get_mut(queue_id) else {
             return Outcome::Void;
         };
-        let mut ids: Vec<MessageId> = queue.runs().map(|(id, _)| id).collect();
-        ids.sort_unstable();
         let mut count = 0;
-        for id in ids {
-            let Some(run) = queue.unlink(id) else {
-                continue;
+        while let Some((id, run)) = queue.next(MessageId(0)) {
+            let Some(run) = queue.unlink(run.state == State::Ready, id) else {
+                break;
             };
             count += u64::from(run.count);
             if let State::Leased { grant, holder, .. } = run.state {
@@ -77,46 +70,41 @@ impl Engine {
 
     /// Stands while no one has received the message; it counts as purged.
     pub(super) fn cancel(&mut self, queue_id: QueueId, id: MessageId, events: &mut Vec<Event>) -> Outcome {
-        let Some(queue) = self.queues.get_mut(&queue_id) else {
+        let Some(queue) = self.queues.get_mut(queue_id) else {
             return Outcome::Void;
         };
-        let mut taken = queue.take(true, id, 1, |run| run.attempts == 0);
-        taken.append(
-            &mut queue.take(false, id, 1, |run| run.attempts == 0 && matches!(run.state, State::Delayed { .. })),
-        );
+        let taken = match queue.find(id) {
+            Some((_, run)) if run.attempts == 0 && !matches!(run.state, State::Leased { .. }) => {
+                let ready = run.state == State::Ready;
+                queue.take(ready, id, 1, &|_| true)
+            }
+            _ => return Outcome::Void,
+        };
         for (id, run) in &taken {
             drop_run(queue_id, queue, *id, run, Cause::Purged, events);
         }
-        if taken.is_empty() { Outcome::Void } else { Outcome::Done(1) }
+        Outcome::Done(1)
     }
 
     /// Moves dead letters that are ready to `to`, or where they came from; those for which there is no queue or no room
     /// stay.
     pub(super) fn redrive(&mut self, from: QueueId, first: MessageId, count: u32, to: Option<QueueId>) -> Outcome {
-        let Some(queue) = self.queues.get_mut(&from) else {
+        let Some(source) = self.queues.get_mut(from) else {
             return Outcome::Void;
         };
         let mut moved = 0;
-        for (id, mut run) in queue.take(true, first, count, |_| true) {
+        for (id, mut run) in source.take(true, first, count, &|_| true) {
             let origin = run.origin();
-            let target = to.or(origin).filter(|target| *target != from);
-            let fits = target
-                .and_then(|target| self.queues.get(&target))
-                .is_some_and(|queue| queue.room(run.count, run.bytes, 0, 0) == run.count);
-            let Some(target) = target.filter(|_| fits) else {
-                if let Some(queue) = self.queues.get_mut(&from) {
-                    queue.link(id, run);
+            let count = u64::from(run.count);
+            let target = to.or(origin).filter(|target| *target != from).unwrap_or(from);
+            let fits = |queue: &&mut Queue| target != from && queue.room(run.count, run.bytes, 0, 0) == run.count;
+            let Some(queue) = self.queues.get_mut(target).filter(fits) else {
+                if let Some(source) = self.queues.get_mut(from) {
+                    source.link(id, run);
                 }
                 continue;
             };
-            let count = u64::from(run.count);
             moved += count;
-            if let Some(queue) = self.queues.get_mut(&from) {
-                queue.tally.sent = queue.tally.sent.saturating_sub(count);
-            }
-            let Some(queue) = self.queues.get_mut(&target) else {
-                continue;
-            };
             if origin == Some(target) {
                 queue.tally.dead_lettered = queue.tally.dead_lettered.saturating_sub(count);
             } else {
@@ -126,6 +114,9 @@ impl Engine {
             run.note = None;
             run.expires = self.time.saturating_add(queue.policy.retention_ms);
             queue.link(id, run);
+            if let Some(source) = self.queues.get_mut(from) {
+                source.tally.sent = source.tally.sent.saturating_sub(count);
+            }
         }
         Outcome::Done(moved)
     }

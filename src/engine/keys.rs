@@ -1,53 +1,84 @@
 //! Idempotency keys: which message a key named, until its window ends.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
+use xxhash_rust::xxh32::xxh32;
+
+use super::runs::Pairs;
 use crate::{
     id::{MessageId, Time},
     limits,
 };
 
+#[derive(Clone, PartialEq, Debug)]
+pub struct Key {
+    pub text: Box<str>,
+    pub id: MessageId,
+    /// When its window ends.
+    pub until: Time,
+}
+
 /// The keys of one queue. A window is as long for every key, so they end in the order they came.
-#[derive(Clone, PartialEq, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Keys {
-    messages: BTreeMap<Box<str>, (MessageId, Time)>,
-    order: VecDeque<(Time, Box<str>)>,
+    /// Oldest first.
+    keys: VecDeque<Key>,
+    /// Where to look for a key: its sums, and how many keys came before it.
+    places: Pairs,
+    forgotten: u64,
 }
 
 impl Keys {
-    /// The message that `key` names at `now`.
-    pub fn get(&self, key: &str, now: Time) -> Option<MessageId> {
-        self.messages.get(key).filter(|(_, until)| *until > now).map(|(id, _)| *id)
+    /// The message that `text` names at `now`.
+    pub fn get(&self, text: &str, now: Time) -> Option<MessageId> {
+        let sums = sums(text);
+        let mut alike = self.places.range((sums, 0)..(sums, u64::MAX));
+        // The newest counts.
+        while let Some((_, place)) = alike.next_back() {
+            let key = &self.keys[(place - self.forgotten) as usize];
+            if *key.text == *text {
+                return (key.until > now).then_some(key.id);
+            }
+        }
+        None
     }
 
-    pub fn remember(&mut self, key: Box<str>, id: MessageId, until: Time) {
-        if self.order.len() == limits::KEYS_MAX {
+    pub fn remember(&mut self, text: Box<str>, id: MessageId, until: Time) {
+        if self.keys.len() == limits::KEYS_MAX {
             self.forget_oldest();
         }
-        self.order.push_back((until, key.clone()));
-        self.messages.insert(key, (id, until));
+        self.places.insert((sums(&text), self.forgotten + self.keys.len() as u64));
+        self.keys.push_back(Key { text, id, until });
     }
 
     pub fn advance(&mut self, now: Time) {
-        while self.order.front().is_some_and(|(until, _)| *until <= now) {
+        while self.keys.front().is_some_and(|key| key.until <= now) {
             self.forget_oldest();
         }
     }
 
     fn forget_oldest(&mut self) {
-        let Some((until, key)) = self.order.pop_front() else {
-            return;
-        };
-        if self.messages.get(&key).is_some_and(|(_, current)| *current == until) {
-            self.messages.remove(&key);
+        if let Some(key) = self.keys.pop_front() {
+            self.places.remove(&(sums(&key.text), self.forgotten));
+            self.forgotten += 1;
         }
     }
 
     /// Oldest first.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, MessageId, Time)> {
-        self.order.iter().map(|(until, key)| {
-            let id = self.messages.get(key).map_or(MessageId(0), |(id, _)| *id);
-            (&**key, id, *until)
-        })
+    pub fn iter(&self) -> std::collections::vec_deque::Iter<'_, Key> {
+        self.keys.iter()
     }
+}
+
+/// The same keys in the same order; how they are found is their own business.
+impl PartialEq for Keys {
+    fn eq(&self, other: &Self) -> bool {
+        self.keys == other.keys
+    }
+}
+
+/// The second sum is seeded with the first: texts alike in both are not found by accident.
+fn sums(text: &str) -> u64 {
+    let first = xxh32(text.as_bytes(), 0);
+    u64::from(first) << 32 | u64::from(xxh32(text.as_bytes(), first))
 }

@@ -13,12 +13,11 @@ mod keys;
 mod pick;
 mod queue;
 mod run;
+mod runs;
 mod send;
 mod settle;
 mod snapshot;
 mod timers;
-
-use std::collections::BTreeMap;
 
 pub use queue::{Cause, Counts, Queue, Tally};
 pub use run::{Note, Run, State};
@@ -27,6 +26,7 @@ pub use timers::MessageState;
 use crate::{
     format::{Item, Record},
     id::{MessageId, QueueId, Time},
+    sorted::Sorted,
 };
 
 /// A replica of one journal: all its queues.
@@ -34,8 +34,7 @@ use crate::{
 pub struct Engine {
     base: u64,
     time: Time,
-    queues: BTreeMap<QueueId, Queue>,
-    names: BTreeMap<Box<str>, QueueId>,
+    queues: Sorted<Queue>,
     next_queue: QueueId,
 }
 
@@ -111,15 +110,15 @@ impl Engine {
     }
 
     pub fn queue(&self, queue: QueueId) -> Option<&Queue> {
-        self.queues.get(&queue)
+        self.queues.get(queue)
     }
 
     pub fn queues(&self) -> impl Iterator<Item = (QueueId, &Queue)> {
-        self.queues.iter().map(|(&id, queue)| (id, queue))
+        self.queues.iter().map(|(id, queue)| (*id, queue))
     }
 
     pub fn named(&self, name: &str) -> Option<QueueId> {
-        self.names.get(name).copied()
+        self.queues.iter().find(|(_, queue)| *queue.name == *name).map(|(id, _)| *id)
     }
 
     /// Replays one record. Answers what became of each item, and adds to `events` what else happened. Never fails:
@@ -128,7 +127,11 @@ impl Engine {
         self.base = number;
         self.advance(record.time, events);
         let mut place = Place::default();
-        record.items.iter().map(|item| self.apply_item(number, record, item, &mut place, events)).collect()
+        let mut outcomes = Vec::with_capacity(record.items.len());
+        for item in &record.items {
+            outcomes.push(self.apply_item(number, record, item, &mut place, events));
+        }
+        outcomes
     }
 
     fn apply_item(

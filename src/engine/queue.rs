@@ -1,10 +1,9 @@
 //! One queue's messages and counters: runs by id, those that wait apart from those that are away, and their timers.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::{
     keys::Keys,
     run::{Run, State},
+    runs::{Pairs, Runs},
 };
 use crate::{
     format::Policy,
@@ -55,6 +54,16 @@ pub struct Counts {
     pub leased: u64,
 }
 
+impl Counts {
+    pub(super) fn of(&mut self, state: State) -> &mut u64 {
+        match state {
+            State::Ready => &mut self.ready,
+            State::Delayed { .. } => &mut self.delayed,
+            State::Leased { .. } => &mut self.leased,
+        }
+    }
+}
+
 #[derive(Clone, PartialEq, Debug)]
 pub struct Queue {
     pub name: Box<str>,
@@ -65,11 +74,11 @@ pub struct Queue {
     pub tally: Tally,
     pub keys: Keys,
     /// Runs that are ready, oldest first.
-    pub(super) ready: BTreeMap<MessageId, Run>,
+    pub(super) ready: Runs,
     /// Runs that are delayed or leased.
-    pub(super) away: BTreeMap<MessageId, Run>,
-    /// When each run that has a timer wants attention.
-    pub(super) timers: BTreeSet<(Time, MessageId)>,
+    pub(super) away: Runs,
+    /// When each run that has a timer wants attention, and its id.
+    pub(super) timers: Pairs,
     counts: Counts,
     bytes: u64,
 }
@@ -83,9 +92,9 @@ impl Queue {
             paused: false,
             tally: Tally::default(),
             keys: Keys::default(),
-            ready: BTreeMap::new(),
-            away: BTreeMap::new(),
-            timers: BTreeSet::new(),
+            ready: Runs::default(),
+            away: Runs::default(),
+            timers: Pairs::new(),
             counts: Counts::default(),
             bytes: 0,
         }
@@ -106,50 +115,43 @@ impl Queue {
 
     /// When the oldest message was sent.
     pub fn oldest(&self) -> Option<Time> {
-        let first = |runs: &BTreeMap<MessageId, Run>| runs.first_key_value().map(|(&id, run)| (id, run.sent));
-        match (first(&self.ready), first(&self.away)) {
-            (Some(ready), Some(away)) => Some(ready.min(away).1),
-            (ready, away) => ready.or(away).map(|(_, sent)| sent),
+        self.next(MessageId(0)).map(|(_, run)| run.sent)
+    }
+
+    /// The first run, in whatever state, that starts at `from` or after it.
+    pub fn next(&self, from: MessageId) -> Option<(MessageId, &Run)> {
+        let (ready, away) = (self.ready.next(from), self.away.next(from));
+        match (ready, away) {
+            (Some(ready), Some(away)) => Some(if ready.0 < away.0 { ready } else { away }),
+            (ready, away) => ready.or(away),
         }
     }
 
-    pub fn runs(&self) -> impl Iterator<Item = (MessageId, &Run)> {
-        self.ready.iter().chain(&self.away).map(|(&id, run)| (id, run))
+    fn side(&self, ready: bool) -> &Runs {
+        if ready { &self.ready } else { &self.away }
     }
 
-    fn side(&mut self, state: State) -> &mut BTreeMap<MessageId, Run> {
-        if state == State::Ready { &mut self.ready } else { &mut self.away }
-    }
-
-    fn count(&mut self, run: &Run) -> &mut u64 {
-        match run.state {
-            State::Ready => &mut self.counts.ready,
-            State::Delayed { .. } => &mut self.counts.delayed,
-            State::Leased { .. } => &mut self.counts.leased,
-        }
+    fn side_mut(&mut self, ready: bool) -> &mut Runs {
+        if ready { &mut self.ready } else { &mut self.away }
     }
 
     pub fn link(&mut self, id: MessageId, run: Run) {
-        *self.count(&run) += u64::from(run.count);
+        *self.counts.of(run.state) += u64::from(run.count);
         self.bytes += run.bytes;
         if let Some(at) = run.timer() {
-            self.timers.insert((at, id));
+            self.timers.insert((at, id.0));
         }
-        self.side(run.state).insert(id, run);
-    }
-
-    fn unlinked(&mut self, id: MessageId, run: &Run) {
-        *self.count(run) -= u64::from(run.count);
-        self.bytes -= run.bytes;
-        if let Some(at) = run.timer() {
-            self.timers.remove(&(at, id));
-        }
+        self.side_mut(run.state == State::Ready).insert(id, run);
     }
 
     /// Takes out a whole run by the id it starts with.
-    pub fn unlink(&mut self, id: MessageId) -> Option<Run> {
-        let run = self.ready.remove(&id).or_else(|| self.away.remove(&id))?;
-        self.unlinked(id, &run);
+    pub fn unlink(&mut self, ready: bool, id: MessageId) -> Option<Run> {
+        let run = self.side_mut(ready).remove(id)?;
+        *self.counts.of(run.state) -= u64::from(run.count);
+        self.bytes -= run.bytes;
+        if let Some(at) = run.timer() {
+            self.timers.remove(&(at, id.0));
+        }
         Some(run)
     }
 
@@ -160,24 +162,20 @@ impl Queue {
         ready: bool,
         first: MessageId,
         count: u32,
-        wanted: impl Fn(&Run) -> bool,
+        wanted: &dyn Fn(&Run) -> bool,
     ) -> Vec<(MessageId, Run)> {
         let end = first.plus(count);
         let mut taken = Vec::new();
-        let runs = if ready { &self.ready } else { &self.away };
-        let mut cursor = runs.range(..=first).next_back().map_or(first, |(&id, _)| id);
-        while cursor < end {
-            let runs = if ready { &mut self.ready } else { &mut self.away };
-            let Some((&start, run)) = runs.range(cursor..end).next() else {
-                break;
-            };
+        let mut cursor = self.side(ready).up_to(first).map_or(first, |(id, _)| id);
+        while let Some((start, run)) = self.side(ready).next(cursor).filter(|(start, _)| *start < end) {
             let stop = start.plus(run.count);
             cursor = stop;
             if stop <= first || !wanted(run) {
                 continue;
             }
-            let (mut id, mut run) = (start, runs.remove(&start).expect("it was just seen"));
-            self.unlinked(start, &run);
+            let (mut id, Some(mut run)) = (start, self.unlink(ready, start)) else {
+                continue;
+            };
             if id < first {
                 let before = run.split_front(first.since(id));
                 self.link(id, before);
@@ -194,11 +192,7 @@ impl Queue {
 
     /// The run that holds a message.
     pub fn find(&self, id: MessageId) -> Option<(MessageId, &Run)> {
-        let holds = |runs: &BTreeMap<MessageId, Run>| runs.range(..=id).next_back().map(|(&start, _)| start);
-        [(&self.ready, holds(&self.ready)), (&self.away, holds(&self.away))].into_iter().find_map(|(runs, start)| {
-            let start = start?;
-            let run = &runs[&start];
-            (id < start.plus(run.count)).then_some((start, run))
-        })
+        let holds = |(start, run): &(MessageId, &Run)| id < start.plus(run.count);
+        self.ready.up_to(id).filter(holds).or_else(|| self.away.up_to(id).filter(holds))
     }
 }

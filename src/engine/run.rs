@@ -1,6 +1,9 @@
 //! A run: messages that were sent together and have the same fate so far. One entry, however many they are.
 
-use crate::id::{NEVER, QueueId, Time};
+use crate::{
+    id::{NEVER, QueueId, Time},
+    share::share,
+};
 
 /// Neighbouring messages in one state. A run is cut when something happens to a part of it.
 #[derive(Clone, PartialEq, Debug)]
@@ -48,17 +51,11 @@ pub struct Note {
 impl Run {
     /// Keeps the last `count - front` messages and answers the first `front`.
     pub fn split_front(&mut self, front: u32) -> Self {
-        let bytes = self.share(front);
+        let bytes = share(self.bytes, front.into(), self.count.into());
         let head = Self { count: front, bytes, note: self.note.clone(), ..*self };
         self.count -= front;
         self.bytes -= bytes;
         head
-    }
-
-    /// The bytes of the first `front` messages.
-    pub fn share(&self, front: u32) -> u64 {
-        let (count, front) = (u64::from(self.count), u64::from(front));
-        self.bytes / count * front + self.bytes % count * front / count
     }
 
     /// When something happens to it by itself.
@@ -69,6 +66,10 @@ impl Run {
             State::Leased { until, .. } => until,
         };
         (at != NEVER).then_some(at)
+    }
+
+    pub fn is_leased_by(&self, grant: u64) -> bool {
+        matches!(self.state, State::Leased { grant: current, .. } if current == grant)
     }
 
     pub fn note(&mut self) -> &mut Note {

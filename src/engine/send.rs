@@ -1,9 +1,10 @@
 //! Sending: what a send needs to stand, and what gives way to it.
 
-use super::{Cause, Engine, Event, Outcome, Queue, Run, State};
+use super::{Cause, Engine, Event, Outcome, Queue, Run, State, settle::drop_run};
 use crate::{
     format::{Overflow, Send, Whole},
-    id::{MessageId, NEVER, Time},
+    id::{MessageId, NEVER, QueueId, Time},
+    share::fitting,
 };
 
 impl Queue {
@@ -11,14 +12,11 @@ impl Queue {
     pub fn room(&self, count: u32, bytes: u64, messages: u64, more: u64) -> u32 {
         let free = self.policy.capacity_messages.saturating_sub(self.backlog() + messages);
         let by_count = u64::from(count).min(free) as u32;
-        if self.policy.capacity_bytes == NEVER || bytes == 0 {
+        if self.policy.capacity_bytes == NEVER {
             return by_count;
         }
         let free = self.policy.capacity_bytes.saturating_sub(self.bytes() + more);
-        if bytes <= free {
-            return by_count;
-        }
-        by_count.min((u128::from(free) * u128::from(count) / u128::from(bytes)) as u32)
+        by_count.min(fitting(count, bytes, free))
     }
 
     /// Whether a send that big can ever fit.
@@ -37,7 +35,7 @@ impl Engine {
         events: &mut Vec<Event>,
     ) -> Outcome {
         let time = self.time;
-        let Some(queue) = self.queues.get_mut(&send.queue) else {
+        let Some(queue) = self.queues.get_mut(send.queue) else {
             events.push(Event::Gone { first, count: send.count, bytes: send.bytes });
             return Outcome::Void;
         };
@@ -117,17 +115,15 @@ fn stands(queue: &mut Queue, send: &Send, known: bool, before: bool, events: &mu
 }
 
 /// Drops the oldest ready messages until so much fits, or none are left.
-fn evict(id: u32, queue: &mut Queue, count: u32, bytes: u64, events: &mut Vec<Event>) {
+fn evict(id: QueueId, queue: &mut Queue, count: u32, bytes: u64, events: &mut Vec<Event>) {
     while queue.room(count, bytes, 0, 0) < count {
-        let Some((&first, run)) = queue.ready.first_key_value() else {
+        let Some((first, run)) = queue.ready.next(MessageId(0)) else {
             return;
         };
         let over = (queue.backlog() + u64::from(count)).saturating_sub(queue.policy.capacity_messages);
         let by_count = over.clamp(1, u64::from(run.count)) as u32;
-        for (first, run) in queue.take(true, first, by_count, |_| true) {
-            queue.tally.dropped[Cause::Overflow as usize] += u64::from(run.count);
-            events.push(Event::Dropped { queue: id, first, count: run.count, cause: Cause::Overflow });
-            events.push(Event::Gone { first, count: run.count, bytes: run.bytes });
+        for (first, run) in queue.take(true, first, by_count, &|_| true) {
+            drop_run(id, queue, first, &run, Cause::Overflow, events);
         }
     }
 }

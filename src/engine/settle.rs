@@ -2,34 +2,29 @@
 
 use super::{Cause, Engine, Event, Outcome, Queue, Run, State};
 use crate::{
-    format::{How, Policy},
+    format::How,
     id::{MessageId, QueueId},
 };
 
 impl Engine {
     pub(super) fn lease(&mut self, queue: QueueId, first: MessageId, count: u32, lease: State) -> Outcome {
-        let Some(queue) = self.queues.get_mut(&queue).filter(|queue| !queue.paused) else {
-            return Outcome::Void;
-        };
-        let mut leased = queue.take(true, first, count, |_| true);
         let State::Leased { started, until, .. } = lease else {
             return Outcome::Void;
         };
-        if until <= self.time {
-            // It would be over before it began.
-            for (id, run) in leased {
-                queue.link(id, run);
-            }
+        let Some(queue) = self.queues.get_mut(queue).filter(|queue| !queue.paused) else {
             return Outcome::Void;
-        }
+        };
+        // It would be over before it began.
+        let stands = until > self.time;
+        let mut leased = queue.take(true, first, count, &|_| true);
         for (id, run) in &mut leased {
-            run.state = lease;
-            if started {
-                queue.tally.delivered += u64::from(run.count);
+            if stands {
+                run.state = lease;
+                queue.tally.delivered += if started { u64::from(run.count) } else { 0 };
             }
             queue.link(*id, run.clone());
         }
-        Outcome::Leased(leased)
+        if stands { Outcome::Leased(leased) } else { Outcome::Void }
     }
 
     pub(super) fn settle(
@@ -41,15 +36,10 @@ impl Engine {
         how: &How,
         events: &mut Vec<Event>,
     ) -> Outcome {
-        let Some(queue) = self.queues.get_mut(&queue_id) else {
+        let Some(queue) = self.queues.get_mut(queue_id) else {
             return Outcome::Lost(vec![(first, count)]);
         };
-        let held = queue.take(
-            false,
-            first,
-            count,
-            |run| matches!(run.state, State::Leased { grant: current, .. } if current == grant),
-        );
+        let held = queue.take(false, first, count, &|run| run.is_leased_by(grant));
         let lost = gaps(first, count, &held);
         for (id, run) in held {
             self.settle_run(queue_id, id, run, how, events);
@@ -59,20 +49,25 @@ impl Engine {
 
     fn settle_run(&mut self, queue_id: QueueId, id: MessageId, mut run: Run, how: &How, events: &mut Vec<Event>) {
         let time = self.time;
-        let Some(queue) = self.queues.get_mut(&queue_id) else {
+        let Some(queue) = self.queues.get_mut(queue_id) else {
             return;
         };
         let count = u64::from(run.count);
-        let State::Leased { until, grant, holder, started } = run.state else {
+        let State::Leased { until: ends, started, .. } = &mut run.state else {
             return queue.link(id, run);
         };
-        if !started && *how != How::Release {
-            queue.tally.delivered += count;
+        match how {
+            How::Release if *started => queue.tally.delivered -= count,
+            How::Release => {}
+            _ if *started => {}
+            _ => queue.tally.delivered += count,
         }
+        *started = true;
         match how {
             How::Ack => {
                 queue.tally.acked += count;
                 events.push(Event::Gone { first: id, count: run.count, bytes: run.bytes });
+                return;
             }
             How::Retry { due, error } => {
                 run.attempts = run.attempts.saturating_add(1);
@@ -84,25 +79,13 @@ impl Engine {
                 }
                 queue.tally.retried += count;
                 run.state = if *due > time { State::Delayed { due: *due } } else { State::Ready };
-                queue.link(id, run);
             }
-            How::DeadLetter { reason } => self.dead_letter(queue_id, id, run, reason.clone(), events),
-            How::Extend { until } => {
-                run.state = State::Leased { until: *until, grant, holder, started: true };
-                queue.link(id, run);
-            }
-            How::Release => {
-                if started {
-                    queue.tally.delivered -= count;
-                }
-                run.state = State::Ready;
-                queue.link(id, run);
-            }
-            How::Start => {
-                run.state = State::Leased { until, grant, holder, started: true };
-                queue.link(id, run);
-            }
+            How::DeadLetter { reason } => return self.dead_letter(queue_id, id, run, reason.clone(), events),
+            How::Extend { until } => *ends = *until,
+            How::Release => run.state = State::Ready,
+            How::Start => {}
         }
+        queue.link(id, run);
     }
 
     /// Moves a run that was taken out of `queue_id` to its dead-letter queue, which is made where it is missing; drops
@@ -115,7 +98,7 @@ impl Engine {
         reason: Box<str>,
         events: &mut Vec<Event>,
     ) {
-        let Some(queue) = self.queues.get_mut(&queue_id) else {
+        let Some(queue) = self.queues.get_mut(queue_id) else {
             return;
         };
         let Some(name) = queue.policy.dead_letter_queue.clone() else {
@@ -132,8 +115,8 @@ impl Engine {
         events.push(Event::DeadLettered { queue: queue_id, first: id, count: run.count, reason: reason.clone() });
         let note = run.note();
         (note.origin, note.reason) = (Some(queue_id), Some(reason));
-        let target = self.ensure(&name, Policy::keeper);
-        let Some(target) = self.queues.get_mut(&target) else {
+        let target = self.ensure(&name);
+        let Some(target) = self.queues.get_mut(target) else {
             return;
         };
         target.tally.sent += u64::from(run.count);

@@ -1,8 +1,6 @@
 //! The whole state as bytes, and back. Equal engines give equal bytes.
 
-use std::collections::BTreeMap;
-
-use super::{Engine, Note, Queue, Run, State, Tally};
+use super::{Engine, Note, Queue, Run, State, Tally, runs::Runs};
 use crate::{
     format::{FormatError, Reader, Writer},
     id::{MessageId, NEVER, Time},
@@ -16,24 +14,24 @@ impl Engine {
         out.number(self.time);
         out.number(u64::from(self.next_queue));
         out.number(self.queues.len() as u64);
-        for (&id, queue) in &self.queues {
-            out.number(u64::from(id));
+        for (id, queue) in self.queues.iter() {
+            out.number(u64::from(*id));
             queue.write(self.time, &mut out);
         }
         out.seal()
     }
 
     pub fn restore(bytes: &[u8]) -> Result<Self, FormatError> {
-        let mut from = Reader::open(bytes)?;
-        let mut engine =
-            Self { base: from.number()?, time: from.number()?, next_queue: from.small()?, ..Self::default() };
-        for _ in 0..from.count(limits::QUEUES_MAX)? {
-            let id = from.small()?;
-            let queue = Queue::read(engine.time, &mut from)?;
-            let known = engine.names.insert(queue.name.clone(), id).is_some();
-            if id >= engine.next_queue || known || engine.queues.insert(id, queue).is_some() {
-                return Err(FormatError::Corrupt("queue"));
-            }
+        let mut from = Reader::open(bytes);
+        let mut engine = Self { base: from.number(), time: from.number(), next_queue: from.small(), ..Self::default() };
+        let mut left = from.count(limits::QUEUES_MAX);
+        while left > 0 && !from.failed() {
+            left -= 1;
+            let id = from.small();
+            let queue = Queue::read(engine.time, &mut from);
+            let new = id < engine.next_queue && engine.queues.get(id).is_none() && engine.named(&queue.name).is_none();
+            from.check(new, "queue");
+            engine.queues.get_or_insert(id, queue);
         }
         from.end()?;
         if !engine.places_are_sound() {
@@ -44,20 +42,39 @@ impl Engine {
 
     /// Whether no message is there twice, and none is of a record to come. Counting would go wrong else.
     fn places_are_sound(&self) -> bool {
-        let runs = self.queues.values().flat_map(Queue::runs);
-        let mut spans: Vec<_> = runs.map(|(id, run)| (id, id.plus(run.count))).collect();
-        spans.sort_unstable();
-        spans.last().is_none_or(|(id, _)| id.number() <= self.base)
-            && spans.windows(2).all(|pair| pair[0].1 <= pair[1].0)
+        let (mut starts, mut ends) = (Vec::new(), Vec::new());
+        self.each_run(&mut |id, run| {
+            starts.push(id.0);
+            ends.push(id.plus(run.count).0);
+        });
+        starts.sort_unstable();
+        ends.sort_unstable();
+        // Where no two overlap, each ends before the next one starts, and only there.
+        starts.last().is_none_or(|last| MessageId(*last).number() <= self.base)
+            && starts.iter().skip(1).zip(&ends).all(|(start, end)| end <= start)
     }
 
     /// Numbers of the records whose bodies are still needed, ascending.
     pub fn live_records(&self) -> Vec<u64> {
-        let mut numbers: Vec<u64> =
-            self.queues.values().flat_map(|queue| queue.runs().map(|(id, _)| id.number())).collect();
+        let mut numbers = Vec::new();
+        self.each_run(&mut |id, _| {
+            if numbers.last() != Some(&id.number()) {
+                numbers.push(id.number());
+            }
+        });
         numbers.sort_unstable();
         numbers.dedup();
         numbers
+    }
+
+    fn each_run(&self, see: &mut dyn FnMut(MessageId, &Run)) {
+        for (_, queue) in self.queues.iter() {
+            for runs in [&queue.ready, &queue.away] {
+                for (id, run) in runs.from(MessageId(0)) {
+                    see(id, run);
+                }
+            }
+        }
     }
 }
 
@@ -67,39 +84,45 @@ impl Queue {
         out.policy(&self.policy);
         out.flag(self.keeper);
         out.flag(self.paused);
-        let Tally { sent, delivered, acked, retried, duplicates, dead_lettered, dropped } = &self.tally;
-        for value in [sent, delivered, acked, retried, duplicates, dead_lettered].into_iter().chain(dropped) {
-            out.number(*value);
+        for number in self.tally.numbers() {
+            out.number(number);
         }
         out.number(self.keys.iter().len() as u64);
-        for (key, id, until) in self.keys.iter() {
-            out.text(key);
-            out.number(id.0);
-            out.number(until);
+        for key in self.keys.iter() {
+            out.text(&key.text);
+            out.number(key.id.0);
+            out.number(key.until);
         }
         for runs in [&self.ready, &self.away] {
             write_runs(runs, time, out);
         }
     }
 
-    fn read(time: Time, from: &mut Reader) -> Result<Self, FormatError> {
-        let mut queue = Self::new(from.text(limits::NAME_BYTES_MAX)?, from.policy()?, from.flag()?);
-        queue.paused = from.flag()?;
+    fn read(time: Time, from: &mut Reader) -> Self {
+        let mut queue = Self::new(from.text(limits::NAME_BYTES_MAX), from.policy(), from.flag());
+        queue.paused = from.flag();
         let mut values = [0; 10];
         for value in &mut values {
-            *value = from.number()?;
+            *value = from.number();
         }
         let [sent, delivered, acked, retried, duplicates, dead_lettered, dropped @ ..] = values;
         queue.tally = Tally { sent, delivered, acked, retried, duplicates, dead_lettered, dropped };
-        for _ in 0..from.count(limits::KEYS_MAX)? {
-            let key = from.text(limits::KEY_BYTES_MAX)?;
-            let (id, until) = (MessageId(from.number()?), from.number()?);
-            queue.keys.remember(key, id, until);
+        let mut left = from.count(limits::KEYS_MAX);
+        while left > 0 && !from.failed() {
+            left -= 1;
+            queue.keys.remember(from.text(limits::KEY_BYTES_MAX), MessageId(from.number()), from.number());
         }
-        for ready in [true, false] {
-            read_runs(&mut queue, ready, time, from)?;
-        }
-        Ok(queue)
+        read_runs(&mut queue, true, time, from);
+        read_runs(&mut queue, false, time, from);
+        queue
+    }
+}
+
+impl Tally {
+    /// In the order they are written in.
+    fn numbers(&self) -> [u64; 10] {
+        let Self { sent, delivered, acked, retried, duplicates, dead_lettered, dropped: [a, b, c, d] } = *self;
+        [sent, delivered, acked, retried, duplicates, dead_lettered, a, b, c, d]
     }
 }
 
@@ -109,10 +132,10 @@ const IS_LEASED: u8 = 4;
 const IS_STARTED: u8 = 8;
 
 /// Ids as distances from the end of the run before, ages as distances from the journal's time.
-fn write_runs(runs: &BTreeMap<MessageId, Run>, time: Time, out: &mut Writer) {
+fn write_runs(runs: &Runs, time: Time, out: &mut Writer) {
     out.number(runs.len() as u64);
     let mut end = 0;
-    for (id, run) in runs {
+    for (id, run) in runs.from(MessageId(0)) {
         let (leased, started) = match run.state {
             State::Leased { started, .. } => (IS_LEASED, if started { IS_STARTED } else { 0 }),
             _ => (0, 0),
@@ -147,43 +170,44 @@ fn write_runs(runs: &BTreeMap<MessageId, Run>, time: Time, out: &mut Writer) {
     }
 }
 
-fn read_runs(queue: &mut Queue, ready: bool, time: Time, from: &mut Reader) -> Result<(), FormatError> {
+fn read_runs(queue: &mut Queue, ready: bool, time: Time, from: &mut Reader) {
     let mut end = 0u64;
-    for _ in 0..from.count(usize::MAX)? {
-        let flags = from.byte()?;
-        let id = MessageId(end.checked_add(from.number()?).ok_or(FormatError::Corrupt("message id"))?);
-        let run = read_run(flags, ready, time, from)?;
-        if run.count == 0 || run.count > MessageId::INDEX_MAX + 1 - id.index() || run.bytes >= 1 << 53 {
-            return Err(FormatError::Corrupt("run"));
+    for _ in 0..from.count(usize::MAX) {
+        let flags = from.byte();
+        let id = end.checked_add(from.number());
+        from.check(id.is_some(), "message id");
+        let id = MessageId(id.unwrap_or(0));
+        let run = read_run(flags, ready, time, from);
+        let sound = run.count > 0 && run.count <= MessageId::INDEX_MAX + 1 - id.index() && run.bytes < 1 << 53;
+        from.check(sound, "run");
+        if from.failed() {
+            return;
         }
         end = id.plus(run.count).0;
         queue.link(id, run);
     }
-    Ok(())
 }
 
-fn read_run(flags: u8, ready: bool, time: Time, from: &mut Reader) -> Result<Run, FormatError> {
-    let (count, bytes) = (from.small()?, from.number()?);
-    let sent = time.saturating_sub(from.number()?);
-    let attempts = from.small()?;
-    let chunk = from.option()?.map(u8::try_from).transpose().map_err(|_| FormatError::Corrupt("chunk"))?;
-    let expires = if flags & HAS_EXPIRY == 0 { NEVER } else { from.number()? };
+fn read_run(flags: u8, ready: bool, time: Time, from: &mut Reader) -> Run {
+    let (count, bytes) = (from.small(), from.number());
+    let sent = time.saturating_sub(from.number());
+    let attempts = from.small();
+    let chunk = from.option(u64::from(u8::MAX), "chunk").map(|log| log as u8);
+    let expires = if flags & HAS_EXPIRY == 0 { NEVER } else { from.number() };
     let state = match (ready, flags & IS_LEASED != 0) {
         (true, _) => State::Ready,
-        (false, false) => State::Delayed { due: from.number()? },
+        (false, false) => State::Delayed { due: from.number() },
         (false, true) => State::Leased {
-            until: from.number()?,
-            grant: from.number()?,
-            holder: from.number()?,
+            until: from.number(),
+            grant: from.number(),
+            holder: from.number(),
             started: flags & IS_STARTED != 0,
         },
     };
-    let note = if flags & HAS_NOTE == 0 {
-        None
-    } else {
-        let origin = from.option()?.map(u32::try_from).transpose().map_err(|_| FormatError::Corrupt("queue"))?;
-        let reason = from.option_text(limits::NOTE_BYTES_MAX)?;
-        Some(Box::new(Note { origin, reason, last_error: from.option_text(limits::NOTE_BYTES_MAX)? }))
-    };
-    Ok(Run { count, bytes, sent, expires, attempts, chunk, state, note })
+    let note = (flags & HAS_NOTE != 0).then(|| {
+        let origin = from.option(u64::from(u32::MAX), "queue").map(|queue| queue as u32);
+        let (reason, last_error) = (from.option_text(limits::NOTE_BYTES_MAX), from.option_text(limits::NOTE_BYTES_MAX));
+        Box::new(Note { origin, reason, last_error })
+    });
+    Run { count, bytes, sent, expires, attempts, chunk, state, note }
 }

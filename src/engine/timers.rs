@@ -1,6 +1,6 @@
 //! Time: what happens to messages by itself, when it will, and how things stand at a time the journal has not reached.
 
-use super::{Cause, Counts, Engine, Event, Outcome, Queue, Run, State, settle::drop_run};
+use super::{Cause, Counts, Engine, Event, Queue, Run, State, settle::drop_run};
 use crate::{
     id::{MessageId, NEVER, QueueId, Time},
     limits,
@@ -37,29 +37,34 @@ impl Run {
 }
 
 impl Queue {
-    /// Runs whose timers are due by `now` though the journal's time has not reached it; the first few.
-    pub(super) fn overdue(&self, now: Time) -> impl Iterator<Item = (MessageId, &Run, bool)> {
-        self.timers.range(..=(now, MessageId(u64::MAX))).take(limits::OVERDUE_SCAN_MAX).filter_map(move |&(_, id)| {
-            let run = self.away.get(&id).or_else(|| self.ready.get(&id))?;
-            Some((id, run, run.firing(now, self.policy.max_retries) == Firing::Ready))
-        })
+    /// Runs whose timers are due by `now` though the journal's time has not reached it, and whether each is ready by then;
+    /// the first few.
+    pub(super) fn overdue(&self, now: Time) -> Vec<(MessageId, &Run, bool)> {
+        let mut found = Vec::new();
+        for &(_, id) in self.timers.range((0, 0)..(now.saturating_add(1), 0)).take(limits::OVERDUE_SCAN_MAX) {
+            let id = MessageId(id);
+            if let Some((_, run)) = self.find(id) {
+                found.push((id, run, run.firing(now, self.policy.max_retries) == Firing::Ready));
+            }
+        }
+        found
     }
 
     /// Whether by `now` something has happened that a record should tell: an expiry, a dead letter, or more than a
     /// decision wants to look through.
     pub fn wants_tick(&self, now: Time) -> bool {
-        let (mut seen, mut visible) = (0, false);
-        for (_, _, ready) in self.overdue(now) {
-            seen += 1;
-            visible |= !ready;
-        }
-        visible || seen == limits::OVERDUE_SCAN_MAX
+        let overdue = self.overdue(now);
+        overdue.len() == limits::OVERDUE_SCAN_MAX || overdue.iter().any(|(_, _, ready)| !ready)
+    }
+
+    fn is_due(&self, time: Time) -> bool {
+        self.timers.first().is_some_and(|(at, _)| *at <= time)
     }
 
     /// When the first timer after `now` fires.
     pub fn next_timer(&self, now: Time) -> Time {
-        let after = (now.saturating_add(1), MessageId(0));
-        self.timers.range(after..).next().map_or(NEVER, |&(at, _)| at)
+        let after = (now.saturating_add(1), 0);
+        self.timers.range(after..(NEVER, 0)).next().map_or(NEVER, |&(at, _)| at)
     }
 
     /// The counts as they are at `now`.
@@ -67,11 +72,7 @@ impl Queue {
         let mut counts = self.counts();
         for (_, run, ready) in self.overdue(now) {
             let count = u64::from(run.count);
-            match run.state {
-                State::Ready => counts.ready -= count,
-                State::Delayed { .. } => counts.delayed -= count,
-                State::Leased { .. } => counts.leased -= count,
-            }
+            *counts.of(run.state) -= count;
             if ready {
                 counts.ready += count;
             }
@@ -97,30 +98,30 @@ impl Engine {
             return;
         }
         self.time = time;
-        let due: Vec<QueueId> = self
-            .queues
-            .iter_mut()
-            .filter_map(|(&id, queue)| {
-                queue.keys.advance(time);
-                queue.timers.first().is_some_and(|&(at, _)| at <= time).then_some(id)
-            })
-            .collect();
+        let mut due = Vec::new();
+        for (id, queue) in self.queues.iter_mut() {
+            queue.keys.advance(time);
+            if queue.is_due(time) {
+                due.push(*id);
+            }
+        }
         for queue in due {
-            while self.fire(queue, events) != Outcome::Void {}
+            while self.fire(queue, events) {}
         }
     }
 
-    /// Fires the first due timer of a queue.
-    fn fire(&mut self, queue_id: QueueId, events: &mut Vec<Event>) -> Outcome {
+    /// Fires the first due timer of a queue; false when none is due.
+    fn fire(&mut self, queue_id: QueueId, events: &mut Vec<Event>) -> bool {
         let time = self.time;
-        let Some(queue) = self.queues.get_mut(&queue_id) else {
-            return Outcome::Void;
+        let Some(queue) = self.queues.get_mut(queue_id).filter(|queue| queue.is_due(time)) else {
+            return false;
         };
-        let Some(&(_, id)) = queue.timers.first().filter(|&&(at, _)| at <= time) else {
-            return Outcome::Void;
+        let Some(&(_, id)) = queue.timers.first() else {
+            return false;
         };
-        let Some(mut run) = queue.unlink(id) else {
-            return Outcome::Void;
+        let id = MessageId(id);
+        let Some(mut run) = queue.unlink(true, id).or_else(|| queue.unlink(false, id)) else {
+            return false;
         };
         let firing = run.firing(time, queue.policy.max_retries);
         if let State::Leased { grant, holder, started, .. } = run.state {
@@ -135,6 +136,6 @@ impl Engine {
                 queue.link(id, run);
             }
         }
-        Outcome::Done(1)
+        true
     }
 }

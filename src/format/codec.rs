@@ -66,81 +66,136 @@ impl Writer {
 }
 
 /// Reads one sealed value. Every length is checked before anything is allocated for it.
-pub struct Reader<'a>(&'a [u8]);
+///
+/// What is wrong is told at the end: after the first error there is nothing left to read, and all that is read then is 0
+/// or empty. To look for an error after every number took a third of the code that reads.
+pub struct Reader<'a> {
+    rest: &'a [u8],
+    error: Option<FormatError>,
+}
 
 impl<'a> Reader<'a> {
     /// Checks the seal first: damage is told apart from a newer format.
-    pub fn open(bytes: &'a [u8]) -> Result<Self, FormatError> {
-        let (body, checksum) = bytes.split_last_chunk::<4>().ok_or(FormatError::Corrupt("length"))?;
+    pub fn open(bytes: &'a [u8]) -> Self {
+        let mut reader = Self { rest: &[], error: None };
+        let Some((body, checksum)) = bytes.split_last_chunk::<4>() else {
+            reader.corrupt("length");
+            return reader;
+        };
         if xxh32(body, 0) != u32::from_le_bytes(*checksum) {
-            return Err(FormatError::Corrupt("checksum"));
+            reader.corrupt("checksum");
+            return reader;
         }
-        let (&format, rest) = body.split_first().ok_or(FormatError::Corrupt("length"))?;
-        match format {
-            FORMAT => Ok(Self(rest)),
-            0 => Err(FormatError::Corrupt("format")),
-            _ => Err(FormatError::Newer),
+        reader.rest = body;
+        match reader.byte() {
+            FORMAT => {}
+            0 => reader.corrupt("format"),
+            _ => reader.fail(FormatError::Newer),
+        }
+        reader
+    }
+
+    /// Only the first error counts.
+    pub fn fail(&mut self, error: FormatError) {
+        self.error = self.error.or(Some(error));
+        self.rest = &[];
+    }
+
+    pub fn corrupt(&mut self, part: &'static str) {
+        self.fail(FormatError::Corrupt(part));
+    }
+
+    /// As `sound`, else it is corrupt.
+    pub fn check(&mut self, sound: bool, part: &'static str) {
+        if !sound {
+            self.corrupt(part);
         }
     }
 
-    pub fn byte(&mut self) -> Result<u8, FormatError> {
-        let (&byte, rest) = self.0.split_first().ok_or(FormatError::Corrupt("end"))?;
-        self.0 = rest;
-        Ok(byte)
+    pub fn failed(&self) -> bool {
+        self.error.is_some()
     }
 
-    pub fn flag(&mut self) -> Result<bool, FormatError> {
-        match self.byte()? {
-            0 => Ok(false),
-            1 => Ok(true),
-            _ => Err(FormatError::Corrupt("flag")),
-        }
+    pub fn byte(&mut self) -> u8 {
+        let Some((&byte, rest)) = self.rest.split_first() else {
+            self.corrupt("end");
+            return 0;
+        };
+        self.rest = rest;
+        byte
     }
 
-    pub fn number(&mut self) -> Result<u64, FormatError> {
-        let mut value = 0u64;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
+    pub fn flag(&mut self) -> bool {
+        let byte = self.byte();
+        self.check(byte <= 1, "flag");
+        byte == 1
+    }
+
+    pub fn number(&mut self) -> u64 {
+        let (mut value, mut shift) = (0, 0);
+        loop {
+            let byte = self.byte();
             if shift == 63 && byte > 1 {
-                return Err(FormatError::Corrupt("number"));
+                self.corrupt("number");
+                return 0;
             }
             value |= u64::from(byte & 0x7f) << shift;
             if byte & 0x80 == 0 {
-                return Ok(value);
+                return value;
             }
+            shift += 7;
         }
-        Err(FormatError::Corrupt("number"))
     }
 
-    pub fn small(&mut self) -> Result<u32, FormatError> {
-        u32::try_from(self.number()?).map_err(|_| FormatError::Corrupt("number"))
+    /// A number up to `max`.
+    fn bounded(&mut self, max: u64, part: &'static str) -> u64 {
+        let number = self.number();
+        if number <= max {
+            return number;
+        }
+        self.corrupt(part);
+        0
+    }
+
+    pub fn small(&mut self) -> u32 {
+        self.bounded(u64::from(u32::MAX), "number") as u32
     }
 
     /// A count of things that take at least one byte each.
-    pub fn count(&mut self, max: usize) -> Result<usize, FormatError> {
-        let count = self.number()?;
-        if count > max as u64 || count > self.0.len() as u64 {
-            return Err(FormatError::Corrupt("count"));
+    pub fn count(&mut self, max: usize) -> usize {
+        let number = self.number();
+        if number <= (max as u64).min(self.rest.len() as u64) {
+            return number as usize;
         }
-        Ok(count as usize)
+        self.corrupt("count");
+        0
     }
 
-    pub fn text(&mut self, max: usize) -> Result<Box<str>, FormatError> {
-        let length = self.count(max)?;
-        let (text, rest) = self.0.split_at(length);
-        self.0 = rest;
-        core::str::from_utf8(text).map(Into::into).map_err(|_| FormatError::Corrupt("text"))
+    pub fn text(&mut self, max: usize) -> Box<str> {
+        let length = self.count(max);
+        let (text, rest) = self.rest.split_at(length);
+        self.rest = rest;
+        match core::str::from_utf8(text) {
+            Ok(text) => text.into(),
+            Err(_) => {
+                self.corrupt("text");
+                Box::default()
+            }
+        }
     }
 
-    pub fn option(&mut self) -> Result<Option<u64>, FormatError> {
-        Ok(self.number()?.checked_sub(1))
+    /// Up to `max`, where there is one.
+    pub fn option(&mut self, max: u64, part: &'static str) -> Option<u64> {
+        self.bounded(max.saturating_add(1), part).checked_sub(1)
     }
 
-    pub fn option_text(&mut self, max: usize) -> Result<Option<Box<str>>, FormatError> {
-        Ok(if self.flag()? { Some(self.text(max)?) } else { None })
+    pub fn option_text(&mut self, max: usize) -> Option<Box<str>> {
+        self.flag().then(|| self.text(max))
     }
 
-    pub fn end(self) -> Result<(), FormatError> {
-        if self.0.is_empty() { Ok(()) } else { Err(FormatError::Corrupt("rest")) }
+    /// Nothing must be left.
+    pub fn end(mut self) -> Result<(), FormatError> {
+        self.check(self.rest.is_empty(), "rest");
+        self.error.map_or(Ok(()), Err)
     }
 }

@@ -152,60 +152,57 @@ impl Item {
         }
     }
 
-    pub(super) fn read(time: Time, from: &mut Reader) -> Result<Self, FormatError> {
-        let kind = from.byte()?;
+    pub(super) fn read(time: Time, from: &mut Reader) -> Self {
+        let kind = from.byte();
         if kind == CREATE {
-            return Ok(Self::Create { name: from.text(limits::NAME_BYTES_MAX)?, policy: from.policy()? });
+            return Self::Create { name: from.text(limits::NAME_BYTES_MAX), policy: from.policy() };
         }
         if !(REMOVE..=REDRIVE).contains(&kind) && !(ACK..=START).contains(&kind) {
-            return Err(FormatError::Newer);
+            from.fail(FormatError::Newer);
         }
-        let queue = from.small()?;
-        Ok(match kind {
-            REMOVE => Self::Remove { queue },
-            SEND => Self::Send(Send::read(queue, time, from)?),
-            LEASE => {
-                let (first, count) = read_run(from)?;
-                Self::Lease { queue, first, count, until: read_time(from, time)?, started: from.flag()? }
-            }
-            CANCEL => Self::Cancel { queue, id: read_run(from)?.0 },
-            PURGE => Self::Purge { queue },
-            PAUSE => Self::Pause { queue, paused: from.flag()? },
+        let queue = from.small();
+        match kind {
+            SEND => return Self::Send(Send::read(queue, time, from)),
+            PURGE => return Self::Purge { queue },
+            PAUSE => return Self::Pause { queue, paused: from.flag() },
+            LEASE.. => {}
+            _ => return Self::Remove { queue },
+        }
+        let (first, count) = read_run(from);
+        match kind {
+            LEASE => Self::Lease { queue, first, count, until: read_time(from, time), started: from.flag() },
+            CANCEL => Self::Cancel { queue, id: first },
             REDRIVE => {
-                let (first, count) = read_run(from)?;
-                let to = from.option()?.map(u32::try_from).transpose().map_err(|_| FormatError::Corrupt("queue"))?;
+                let to = from.option(u64::from(u32::MAX), "queue").map(|to| to as u32);
                 Self::Redrive { queue, first, count, to }
             }
-            _ => {
-                let (first, count) = read_run(from)?;
-                let grant = from.number()?;
-                Self::Settle { queue, first, count, grant, how: How::read(kind, time, from)? }
-            }
-        })
+            _ => Self::Settle { queue, first, count, grant: from.number(), how: How::read(kind, time, from) },
+        }
     }
 }
 
 impl Send {
-    fn read(queue: QueueId, time: Time, from: &mut Reader) -> Result<Self, FormatError> {
+    fn read(queue: QueueId, time: Time, from: &mut Reader) -> Self {
         let send = Self {
             queue,
-            count: from.small()?,
-            bytes: from.number()?,
-            due: read_time(from, time)?,
-            expires: read_time(from, time)?,
-            whole: match from.byte()? {
+            count: from.small(),
+            bytes: from.number(),
+            due: read_time(from, time),
+            expires: read_time(from, time),
+            whole: match from.byte() {
                 0 => Whole::No,
                 1 => Whole::Part,
-                2 => Whole::First { more: from.small()?, bytes: from.number()? },
-                _ => return Err(FormatError::Newer),
+                2 => Whole::First { more: from.small(), bytes: from.number() },
+                _ => {
+                    from.fail(FormatError::Newer);
+                    Whole::No
+                }
             },
-            key: from.option_text(limits::KEY_BYTES_MAX)?,
+            key: from.option_text(limits::KEY_BYTES_MAX),
         };
         let counted = (1..=limits::BATCH_MESSAGES_MAX).contains(&send.count);
-        if !counted || send.bytes >= 1 << 53 || (send.key.is_some() && send.count != 1) {
-            return Err(FormatError::Corrupt("send"));
-        }
-        Ok(send)
+        from.check(counted && send.bytes < 1 << 53 && (send.key.is_none() || send.count == 1), "send");
+        send
     }
 }
 
@@ -233,16 +230,15 @@ impl How {
         }
     }
 
-    fn read(kind: u8, time: Time, from: &mut Reader) -> Result<Self, FormatError> {
-        Ok(match kind {
-            ACK => Self::Ack,
-            RETRY => Self::Retry { due: read_time(from, time)?, error: from.option_text(limits::NOTE_BYTES_MAX)? },
-            DEAD_LETTER => Self::DeadLetter { reason: from.text(limits::NOTE_BYTES_MAX)? },
-            EXTEND => Self::Extend { until: read_time(from, time)? },
+    fn read(kind: u8, time: Time, from: &mut Reader) -> Self {
+        match kind {
+            RETRY => Self::Retry { due: read_time(from, time), error: from.option_text(limits::NOTE_BYTES_MAX) },
+            DEAD_LETTER => Self::DeadLetter { reason: from.text(limits::NOTE_BYTES_MAX) },
+            EXTEND => Self::Extend { until: read_time(from, time) },
             RELEASE => Self::Release,
             START => Self::Start,
-            _ => return Err(FormatError::Newer),
-        })
+            _ => Self::Ack,
+        }
     }
 }
 
@@ -257,11 +253,13 @@ fn write_run(out: &mut Writer, first: MessageId, count: u32) {
     out.number(u64::from(count));
 }
 
-fn read_run(from: &mut Reader) -> Result<(MessageId, u32), FormatError> {
-    let (number, index, count) = (from.number()?, from.small()?, from.small()?);
-    let first = MessageId::new(number, index).ok_or(FormatError::Corrupt("message id"))?;
-    let fits = count > 0 && count <= MessageId::INDEX_MAX + 1 - index;
-    if fits { Ok((first, count)) } else { Err(FormatError::Corrupt("run")) }
+fn read_run(from: &mut Reader) -> (MessageId, u32) {
+    let (number, index, count) = (from.number(), from.small(), from.small());
+    let first = MessageId::new(number, index);
+    from.check(first.is_some(), "message id");
+    let index = index.min(MessageId::INDEX_MAX);
+    from.check(count > 0 && count <= MessageId::INDEX_MAX + 1 - index, "run");
+    (first.unwrap_or(MessageId(0)), count)
 }
 
 /// 0 stays 0 (none); a time behind the record's own is as good as the record's own.
@@ -269,6 +267,6 @@ fn write_time(out: &mut Writer, time: Time, value: Time) {
     out.option((value != 0).then(|| value.saturating_sub(time)));
 }
 
-fn read_time(from: &mut Reader, time: Time) -> Result<Time, FormatError> {
-    Ok(from.option()?.map_or(0, |distance| time.saturating_add(distance)))
+fn read_time(from: &mut Reader, time: Time) -> Time {
+    from.option(u64::MAX, "time").map_or(0, |distance| time.saturating_add(distance))
 }

@@ -70,57 +70,86 @@ impl Policy {
         Self { max_retries: u32::MAX, ..Self::default() }
     }
 
-    pub(super) fn write(&self, out: &mut Writer) {
-        out.number(self.visibility_ms);
-        out.number(u64::from(self.max_retries));
-        out.number(self.backoff.base_ms);
-        out.number(u64::from(self.backoff.factor));
-        out.number(self.backoff.max_ms);
-        out.number(u64::from(self.backoff.jitter));
-        out.number(self.delay_ms);
-        out.number(self.retention_ms);
-        out.number(self.window_ms);
-        out.number(self.capacity_messages);
-        out.number(self.capacity_bytes);
-        out.byte(self.overflow as u8);
-        out.option_text(self.dead_letter_queue.as_deref());
+    /// Its numbers in the order they are written in.
+    pub fn numbers(&self) -> [u64; 11] {
+        let Backoff { base_ms, factor, max_ms, jitter } = self.backoff;
+        [
+            self.visibility_ms,
+            u64::from(self.max_retries),
+            base_ms,
+            u64::from(factor),
+            max_ms,
+            u64::from(jitter),
+            self.delay_ms,
+            self.retention_ms,
+            self.window_ms,
+            self.capacity_messages,
+            self.capacity_bytes,
+        ]
     }
 
-    pub(super) fn read(from: &mut Reader) -> Result<Self, FormatError> {
-        Ok(Self {
-            visibility_ms: from.number()?,
-            max_retries: from.small()?,
-            backoff: Backoff {
-                base_ms: from.number()?,
-                factor: from.small()?,
-                max_ms: from.number()?,
-                jitter: from.small()?,
-            },
-            delay_ms: from.number()?,
-            retention_ms: from.number()?,
-            window_ms: from.number()?,
-            capacity_messages: from.number()?,
-            capacity_bytes: from.number()?,
-            overflow: match from.byte()? {
-                0 => Overflow::Wait,
-                1 => Overflow::Reject,
-                2 => Overflow::DropOldest,
-                3 => Overflow::DropNewest,
-                _ => return Err(FormatError::Newer),
-            },
-            dead_letter_queue: from.option_text(limits::NAME_BYTES_MAX)?,
+    /// What numbers in that order say. Some are less than 2^32; `None` when one is not.
+    pub fn of(numbers: [u64; 11], overflow: Overflow, dead_letter_queue: Option<Box<str>>) -> Option<Self> {
+        let [
+            visibility_ms,
+            max_retries,
+            base_ms,
+            factor,
+            max_ms,
+            jitter,
+            delay_ms,
+            retention_ms,
+            window_ms,
+            capacity_messages,
+            capacity_bytes,
+        ] = numbers;
+        let small = |value: u64| u32::try_from(value).ok();
+        let (max_retries, factor, jitter) = (small(max_retries)?, small(factor)?, small(jitter)?);
+        Some(Self {
+            visibility_ms,
+            max_retries,
+            backoff: Backoff { base_ms, factor, max_ms, jitter },
+            delay_ms,
+            retention_ms,
+            window_ms,
+            capacity_messages,
+            capacity_bytes,
+            overflow,
+            dead_letter_queue,
         })
+    }
+}
+
+impl Overflow {
+    /// By its number; `None`: a newer version's.
+    pub fn of(number: u8) -> Option<Self> {
+        [Self::Wait, Self::Reject, Self::DropOldest, Self::DropNewest].get(number as usize).copied()
     }
 }
 
 impl Writer {
     pub fn policy(&mut self, policy: &Policy) {
-        policy.write(self);
+        for number in policy.numbers() {
+            self.number(number);
+        }
+        self.byte(policy.overflow as u8);
+        self.option_text(policy.dead_letter_queue.as_deref());
     }
 }
 
 impl Reader<'_> {
-    pub fn policy(&mut self) -> Result<Policy, FormatError> {
-        Policy::read(self)
+    pub fn policy(&mut self) -> Policy {
+        let mut numbers = [0; 11];
+        for number in &mut numbers {
+            *number = self.number();
+        }
+        let overflow = Overflow::of(self.byte());
+        if overflow.is_none() {
+            self.fail(FormatError::Newer);
+        }
+        let dead_letter_queue = self.option_text(limits::NAME_BYTES_MAX);
+        let policy = Policy::of(numbers, overflow.unwrap_or(Overflow::Wait), dead_letter_queue);
+        self.check(policy.is_some(), "number");
+        policy.unwrap_or_default()
     }
 }

@@ -37,21 +37,15 @@ impl Record {
     }
 
     pub fn decode(bytes: &[u8]) -> Result<Self, FormatError> {
-        let mut from = Reader::open(bytes)?;
-        let time = from.number()?;
-        let base = from.number()?;
-        let writer = from.number()?;
-        let step = from.number()?;
-        let chunk = match from.option()? {
-            None => None,
-            Some(log) if log <= u64::from(limits::CHUNK_LOG_MAX) => Some(log as u8),
-            Some(_) => return Err(FormatError::Corrupt("chunk")),
-        };
-        let count = from.count(limits::RECORD_ITEMS_MAX)?;
+        let mut from = Reader::open(bytes);
+        let (time, base) = (from.number(), from.number());
+        let (writer, step) = (from.number(), from.number());
+        let chunk = from.option(u64::from(limits::CHUNK_LOG_MAX), "chunk").map(|log| log as u8);
+        let count = from.count(limits::RECORD_ITEMS_MAX);
         let mut items = Vec::with_capacity(count);
-        let mut messages = 0u64;
-        for _ in 0..count {
-            let item = Item::read(time, &mut from)?;
+        let mut messages = 0;
+        while items.len() < count && !from.failed() {
+            let item = Item::read(time, &mut from);
             if let Item::Send(send) = &item {
                 messages += u64::from(send.count);
             }

@@ -35,20 +35,25 @@ struct Plan {
 impl Clean {
     /// Ranges up to `floor` without a record in `live`, as far as the store may have values there.
     fn drained(&self, live: &[u64], floor: u64) -> Vec<(u64, u64)> {
-        let stored = |from: u64, to: u64| {
-            let next = self.kept.partition_point(|&number| number < from);
-            to > self.kept_to || self.kept.get(next).is_some_and(|&number| number <= to)
-        };
         let mut ranges = Vec::new();
         let mut from = 1;
-        for stop in live.iter().copied().take_while(|&number| number <= floor).chain([floor + 1]) {
-            if stop > from && stored(from, stop - 1) {
+        for stop in live.iter().copied().chain([u64::MAX]) {
+            let stop = stop.min(floor + 1);
+            if stop > from && self.may_have(from, stop - 1) && ranges.len() < limits::DRAINED_RANGES_MAX {
                 ranges.push((from, stop - 1));
+            }
+            if stop > floor {
+                break;
             }
             from = stop + 1;
         }
-        ranges.truncate(limits::DRAINED_RANGES_MAX);
         ranges
+    }
+
+    /// Whether the store may have values of these records, both ends included.
+    fn may_have(&self, from: u64, to: u64) -> bool {
+        let next = self.kept.partition_point(|&number| number < from);
+        to > self.kept_to || self.kept.get(next).is_some_and(|&number| number <= to)
     }
 
     pub fn loaded(&mut self, engine: &Engine) {
@@ -110,8 +115,12 @@ impl Peer {
         }
         let cut = plan.ranges.len() == limits::DRAINED_RANGES_MAX;
         let done = if cut { plan.ranges.last().map_or(0, |&(_, to)| to) } else { plan.floor };
-        let rest = clean.kept.iter().copied().filter(|&number| number > done && cut);
-        let mut kept: Vec<u64> = plan.live.into_iter().chain(rest).collect();
+        let mut kept = plan.live;
+        for &number in &clean.kept {
+            if cut && number > done {
+                kept.push(number);
+            }
+        }
         kept.sort_unstable();
         kept.dedup();
         (clean.kept, clean.kept_to) = (kept, clean.kept_to.max(done));

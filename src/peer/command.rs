@@ -2,7 +2,7 @@
 
 use super::{Effect, Peer, bounded};
 use crate::{
-    engine::{Queue, Run, State},
+    engine::Queue,
     format::{Policy, Whole},
     id::{MessageId, QueueId, Time},
     limits,
@@ -71,7 +71,7 @@ pub(super) struct Demand {
 
 impl Peer {
     fn order(&mut self, token: u32, order: Order) {
-        self.pending.push_back(Command { token, order });
+        self.pending.push(Command { token, order });
     }
 
     pub fn create(&mut self, token: u32, name: &str, policy: Policy) {
@@ -89,9 +89,13 @@ impl Peer {
 
     /// Forgets a send that is still pending. False: there is none, it is under way or over.
     pub fn unsend(&mut self, token: u32) -> bool {
-        let before = self.pending.len();
-        self.pending.retain(|command| command.token != token || !matches!(command.order, Order::Send(_)));
-        self.pending.len() < before
+        let mut found = false;
+        let asked = |command: &Command| command.token == token && matches!(command.order, Order::Send(_));
+        while let Some(at) = self.pending.iter().position(asked) {
+            self.pending.remove(at);
+            found = true;
+        }
+        found
     }
 
     /// Asks for up to `max` messages under a lease. Answered at once where some were leased ahead.
@@ -107,28 +111,32 @@ impl Peer {
             self.demands.remove(at);
             return self.effects.push(Effect::Received { token });
         }
-        let under_way = self.flight.iter_mut().flat_map(|flight| &mut flight.demands);
-        under_way.filter(|demand| demand.token == token).for_each(|demand| demand.wait = false);
+        if let Some(flight) = &mut self.flight {
+            do_not_wait(&mut flight.demands, token);
+        }
     }
 
     pub fn settle(&mut self, token: u32, first: MessageId, count: u32, grant: u64, how: Settle) {
-        let how = match how {
-            Settle::Retry { delay_ms, error } => Settle::Retry { delay_ms, error: error.map(|error| bounded(&error)) },
-            Settle::DeadLetter { reason } => Settle::DeadLetter { reason: bounded(&reason) },
-            other => other,
-        };
-        let current = |run: &Run| matches!(run.state, State::Leased { grant: current, .. } if current == grant);
+        let mut how = how;
+        match &mut how {
+            Settle::Retry { error: Some(note), .. } | Settle::DeadLetter { reason: note } => *note = bounded(note),
+            _ => {}
+        }
         // The lease may have ended for some of them already, the first too.
-        let held = (0..count).map(|place| first.plus(place)).find_map(|id| {
-            let held = |queue: &Queue| queue.find(id).is_some_and(|(_, run)| current(run));
-            self.engine.queues().find(|(_, queue)| held(queue)).map(|(queue, _)| queue)
-        });
-        let Some(queue) = held else {
+        let mut held = None;
+        for place in 0..count {
+            let holds = |queue: &Queue| queue.find(first.plus(place)).is_some_and(|(_, run)| run.is_leased_by(grant));
+            held = self.engine.queues().find(|(_, queue)| holds(queue));
+            if held.is_some() {
+                break;
+            }
+        }
+        let Some((queue, _)) = held else {
             self.effects.push(Effect::Lost { token, first, count });
             self.effects.push(Effect::Done { token, value: 0 });
             return;
         };
-        if let Some(ahead) = self.ahead.get_mut(&queue) {
+        if let Some(ahead) = self.ahead.get_mut(queue) {
             ahead.settled(first, count);
         }
         self.order(token, Order::Settle { queue, first, count, grant, how });
@@ -149,5 +157,12 @@ impl Peer {
     /// Moves dead letters: those in `queue` where it is a dead-letter queue, else those that came from it.
     pub fn redrive(&mut self, token: u32, queue: QueueId, to: Option<QueueId>, max: u64) {
         self.order(token, Order::Redrive { queue, to, max: max.min(limits::RECORD_ITEMS_MAX as u64 * 1024), moved: 0 });
+    }
+}
+
+/// The receive is answered even when there is nothing for it.
+pub(super) fn do_not_wait(demands: &mut [Demand], token: u32) {
+    for demand in demands {
+        demand.wait &= demand.token != token;
     }
 }

@@ -1,16 +1,17 @@
 //! Deciding: everything pending becomes one record, looked up on the replica, which is not changed.
 
 use super::{
-    Effect, Peer, Why,
+    Effect, Peer, Random, Why,
     command::{Command, Order, SendOrder, Settle},
     draft::{Draft, Flight, Origin},
-    prefetch::Held,
+    prefetch::{Ahead, Held},
 };
 use crate::{
-    engine::{Queue, State},
-    format::{How, Item, Overflow, Policy, Record, Send, Whole},
-    id::Time,
+    engine::Queue,
+    format::{Backoff, How, Item, Overflow, Record, Send, Whole},
+    id::{MessageId, QueueId, Time},
     limits,
+    share::{fitting, share},
 };
 
 impl Peer {
@@ -28,7 +29,7 @@ impl Peer {
         self.place_leases(&mut draft);
         self.place_given_back(&mut draft);
         let tick = self.engine.queues().any(|(_, queue)| queue.wants_tick(now));
-        let starts_due = self.ahead.values().any(|ahead| ahead.starts_due(now));
+        let starts_due = self.ahead.iter().any(|(_, ahead)| ahead.starts_due(now));
         if draft.items.is_empty() && !tick && !starts_due {
             return false;
         }
@@ -63,25 +64,19 @@ impl Peer {
 
     fn place(&mut self, command: Command, draft: &mut Draft) {
         if draft.is_full() {
-            return self.pending.push_back(command);
+            return self.pending.push(command);
         }
-        match &command.order {
-            Order::Create { name, policy } => {
-                let item = Item::Create { name: name.clone(), policy: policy.clone() };
-                draft.push(item, Origin::Command(command));
-            }
-            Order::Remove { queue } => draft.push(Item::Remove { queue: *queue }, Origin::Command(command)),
-            Order::Purge { queue } => draft.push(Item::Purge { queue: *queue }, Origin::Command(command)),
-            Order::Pause { queue, paused } => {
-                draft.push(Item::Pause { queue: *queue, paused: *paused }, Origin::Command(command));
-            }
-            Order::Send(_) => self.place_send(command, draft),
-            Order::Settle { .. } => self.place_settle(command, draft),
-            Order::Cancel { queue, id } => {
-                draft.push(Item::Cancel { queue: *queue, id: *id }, Origin::Command(command))
-            }
-            Order::Redrive { .. } => self.place_redrive(command, draft),
-        }
+        let item = match &command.order {
+            Order::Create { name, policy } => Item::Create { name: name.clone(), policy: policy.clone() },
+            Order::Remove { queue } => Item::Remove { queue: *queue },
+            Order::Purge { queue } => Item::Purge { queue: *queue },
+            Order::Pause { queue, paused } => Item::Pause { queue: *queue, paused: *paused },
+            Order::Cancel { queue, id } => Item::Cancel { queue: *queue, id: *id },
+            Order::Send(_) => return self.place_send(command, draft),
+            Order::Settle { .. } => return self.place_settle(command, draft),
+            Order::Redrive { .. } => return self.place_redrive(command, draft),
+        };
+        draft.push(item, Origin::Command(command));
     }
 
     fn place_send(&mut self, mut command: Command, draft: &mut Draft) {
@@ -106,14 +101,14 @@ impl Peer {
             return self.effects.push(Effect::Refused { token, why: Why::TooLarge, count: send.count });
         }
         if draft.full.contains(&queue_id) {
-            return self.pending.push_back(command);
+            return self.pending.push(command);
         }
         let mut count = fits_record(send, draft);
         let record_full = count == 0;
         if queue.policy.overflow == Overflow::Wait && whole != Whole::Part {
             let (_, messages, more) = *draft.added(queue_id);
             count = match whole {
-                Whole::No => queue.room(count, share(send, count), messages, more),
+                Whole::No => queue.room(count, bytes_of(send, count), messages, more),
                 _ if queue.room(largest, bytes, messages, more) < largest => 0,
                 _ => count,
             };
@@ -123,7 +118,7 @@ impl Peer {
             self.blocked |= !record_full;
         }
         if count == 0 {
-            return self.pending.push_back(command);
+            return self.pending.push(command);
         }
         let part = cut_send(send, count);
         let item = Item::Send(sending(queue, &part, draft.now));
@@ -133,7 +128,7 @@ impl Peer {
         draft.bytes += part.bytes;
         draft.sends.push((token, count));
         if send.count > 0 {
-            self.pending.push_back(command);
+            self.pending.push(command);
         }
         draft.push(item, Origin::Command(Command { token, order: Order::Send(part) }));
     }
@@ -142,53 +137,33 @@ impl Peer {
         let Order::Settle { queue, first, count, grant, how } = &command.order else {
             return;
         };
-        let (token, first, count, now) = (command.token, *first, *count, draft.now);
-        let held = self.engine.queue(*queue).and_then(|queue| {
+        let (queue, first, count, grant, now) = (*queue, *first, *count, *grant, draft.now);
+        let held = self.engine.queue(queue).and_then(|queue| {
             let (_, run) = queue.find(first)?;
-            matches!(run.state, State::Leased { grant: current, .. } if current == *grant)
-                .then(|| (queue, run.attempts))
+            run.is_leased_by(grant).then_some((&queue.policy.backoff, run.attempts))
         });
         // A range of many messages may be lost in part: that is the record's business.
-        let Some((policy, attempts)) = held.map(|(queue, attempts)| (queue.policy.clone(), attempts)) else {
-            if count > 1 {
-                let how = self.how(how, None, 0, now);
-                let item = Item::Settle { queue: *queue, first, count, grant: *grant, how };
-                return draft.push(item, Origin::Command(command));
-            }
+        if held.is_none() && count == 1 {
+            let token = command.token;
             self.effects.push(Effect::Lost { token, first, count });
             return self.effects.push(Effect::Done { token, value: 0 });
-        };
-        let how = how.clone();
-        let how = self.how(&how, Some(&policy), attempts, now);
-        let item = Item::Settle { queue: *queue, first, count, grant: *grant, how };
-        draft.push(item, Origin::Command(command));
-    }
-
-    fn how(&mut self, settle: &Settle, policy: Option<&Policy>, attempts: u32, now: Time) -> How {
-        match settle {
+        }
+        let how = match how {
             Settle::Ack => How::Ack,
             Settle::Release => How::Release,
             Settle::Extend { ms } => How::Extend { until: now.saturating_add(*ms) },
             Settle::DeadLetter { reason } => How::DeadLetter { reason: reason.clone() },
             Settle::Retry { delay_ms, error } => {
-                let delay = delay_ms.unwrap_or_else(|| policy.map_or(0, |policy| self.backoff(policy, attempts)));
+                let delay = match (*delay_ms, held) {
+                    (Some(ms), _) => ms,
+                    (None, Some((backoff, attempts))) => wait(backoff, attempts, &mut self.random),
+                    (None, None) => 0,
+                };
                 let due = if delay == 0 { 0 } else { now.saturating_add(delay) };
                 How::Retry { due, error: error.clone() }
             }
-        }
-    }
-
-    /// The wait before the retry of a message that had `attempts` deliveries before this one.
-    fn backoff(&mut self, policy: &Policy, attempts: u32) -> u64 {
-        let backoff = &policy.backoff;
-        let mut wait = backoff.base_ms;
-        for _ in 0..attempts.min(64) {
-            wait = (u128::from(wait) * u128::from(backoff.factor) / 1000).min(u128::from(backoff.max_ms)) as u64;
-        }
-        wait = wait.min(backoff.max_ms);
-        let spread = u128::from(wait) * u128::from(backoff.jitter) / 1000;
-        let off = (spread * 2 * u128::from(self.random.thousandths()) / 999) as u64;
-        (wait - spread as u64).saturating_add(off)
+        };
+        draft.push(Item::Settle { queue, first, count, grant, how }, Origin::Command(command));
     }
 
     fn place_redrive(&mut self, command: Command, draft: &mut Draft) {
@@ -208,85 +183,73 @@ impl Peer {
             }
         };
         letters.truncate(limits::DRAFT_ITEMS_MAX.saturating_sub(draft.items.len()));
-        let last = letters.len();
-        if last == 0 {
+        let mut left = letters.len();
+        if left == 0 {
             return self.effects.push(Effect::Done { token, value: moved });
         }
-        for (at, (first, count)) in letters.into_iter().enumerate() {
-            let origin = Origin::Redrive((at + 1 == last).then(|| command.clone()));
-            draft.push(Item::Redrive { queue: from, first, count, to }, origin);
+        let mut command = Some(command);
+        for (first, count) in letters {
+            left -= 1;
+            let last = if left == 0 { command.take() } else { None };
+            draft.push(Item::Redrive { queue: from, first, count, to }, Origin::Redrive(last));
         }
     }
 
     fn place_leases(&mut self, draft: &mut Draft) {
-        let mut queues: Vec<_> = self.demands.iter().map(|demand| demand.queue).collect();
-        queues.extend(self.ahead.keys());
-        queues.sort_unstable();
-        queues.dedup();
+        for demand in &self.demands {
+            self.ahead.get_or_insert(demand.queue, Ahead::default());
+        }
+        let queues: Vec<_> = self.ahead.iter().map(|(queue, _)| *queue).collect();
         for queue in queues {
             self.place_leases_of(queue, draft);
         }
-        let Self { demands, effects, .. } = self;
-        demands.retain(|demand| {
+        let mut at = 0;
+        while let Some(demand) = self.demands.get(at) {
             let asked = draft.demands.iter().any(|placed| placed.token == demand.token);
-            if !asked && !demand.wait {
-                effects.push(Effect::Received { token: demand.token });
+            if !asked && demand.wait {
+                at += 1;
+                continue;
             }
-            !asked && demand.wait
-        });
+            let token = self.demands.remove(at).token;
+            if !asked {
+                self.effects.push(Effect::Received { token });
+            }
+        }
     }
 
-    fn place_leases_of(&mut self, queue_id: u32, draft: &mut Draft) {
+    fn place_leases_of(&mut self, queue_id: QueueId, draft: &mut Draft) {
         let now = draft.now;
-        let Some(queue) = self.engine.queue(queue_id) else {
+        let (Some(queue), Some(ahead)) = (self.engine.queue(queue_id), self.ahead.get_mut(queue_id)) else {
             return;
         };
-        let demands = self.demands.iter().filter(|demand| demand.queue == queue_id);
-        let wanted: u64 = demands.clone().map(|demand| u64::from(demand.max)).sum();
-        let more = if wanted > 0 || !draft.items.is_empty() {
-            let ready = queue.counts_at(now).ready.saturating_sub(wanted);
-            self.ahead.get(&queue_id).map_or(0, |ahead| ahead.wanted(ready))
-        } else {
-            0
-        };
-        let mut picked = queue.pick(now, wanted + u64::from(more)).into_iter();
-        let mut rest = None;
-        let mut lease = |max: u32, until, started, origin: Origin, draft: &mut Draft| {
-            let mut left = max;
-            while left > 0 && !draft.is_full() {
-                let Some((first, count)) = rest.take().or_else(|| picked.next()) else {
-                    break;
-                };
-                let taken = count.min(left);
-                if taken < count {
-                    rest = Some((first.plus(taken), count - taken));
-                }
-                left -= taken;
-                let item = Item::Lease { queue: queue_id, first, count: taken, until, started };
-                draft.push(item, origin.clone());
-            }
-            left < max
-        };
-        for demand in demands {
+        let mut wanted = 0;
+        for demand in &self.demands {
+            wanted += if demand.queue == queue_id { u64::from(demand.max) } else { 0 };
+        }
+        let mut more = 0;
+        if wanted > 0 || !draft.items.is_empty() {
+            more = ahead.wanted(queue.counts_at(now).ready.saturating_sub(wanted));
+        }
+        // The oldest is taken off first.
+        let mut picked = queue.pick(now, wanted + u64::from(more));
+        picked.reverse();
+        for demand in &self.demands {
             let until = now.saturating_add(demand.lease_ms.unwrap_or(queue.policy.visibility_ms).max(1));
-            if lease(demand.max, until, true, Origin::Demand(demand.token), draft) {
+            if demand.queue == queue_id && draft.lease(queue_id, &mut picked, demand.max, until, Some(demand.token)) {
                 draft.demands.push(demand.clone());
-                self.ahead.entry(queue_id).or_default().ask(demand.max, now);
+                ahead.ask(demand.max, now);
             }
         }
-        if more > 0 {
-            let until = now.saturating_add(queue.policy.visibility_ms).saturating_add(limits::PREFETCH_IDLE_MS * 2);
-            lease(more, until, false, Origin::Ahead(queue_id), draft);
-        }
+        let until = now.saturating_add(queue.policy.visibility_ms).saturating_add(limits::PREFETCH_IDLE_MS * 2);
+        draft.lease(queue_id, &mut picked, more, until, None);
     }
 
     fn place_given_back(&mut self, draft: &mut Draft) {
         let mut room = limits::RIDERS_MAX;
-        for (&queue, ahead) in &mut self.ahead {
-            let riding = ahead.give_back(draft.now, room);
-            room -= riding.len();
-            for Held { first, count, grant, .. } in riding {
-                draft.push(Item::Settle { queue, first, count, grant, how: How::Release }, Origin::GiveBack);
+        for (queue, ahead) in self.ahead.iter_mut() {
+            for Held { first, count, grant, .. } in ahead.give_back(draft.now, &mut room) {
+                let item = Item::Settle { queue: *queue, first, count, grant, how: How::Release };
+                draft.push(item, Origin::GiveBack);
             }
         }
     }
@@ -294,23 +257,60 @@ impl Peer {
     /// Hand-outs from what was leased ahead ride with any step.
     fn place_starts(&mut self, draft: &mut Draft) {
         let mut room = limits::RIDERS_MAX;
-        for (&queue, ahead) in &mut self.ahead {
-            let riding = ahead.started.len().min(room);
-            room -= riding;
-            for held in ahead.started.drain(..riding) {
+        for (queue, ahead) in self.ahead.iter_mut() {
+            for held in ahead.give_started(&mut room) {
                 let Held { first, count, grant, .. } = held;
-                let item = Item::Settle { queue, first, count, grant, how: How::Start };
-                draft.push(item, Origin::Start(queue, held));
+                let item = Item::Settle { queue: *queue, first, count, grant, how: How::Start };
+                draft.push(item, Origin::Start(*queue, held));
             }
         }
     }
 
     /// What was leased ahead goes back with the next step.
     pub fn release_idle(&mut self) {
-        for ahead in self.ahead.values_mut() {
+        for (_, ahead) in self.ahead.iter_mut() {
             ahead.give_back_all();
         }
     }
+}
+
+impl Draft {
+    /// Leases up to `max` of the picked messages, to a receive or ahead of demand; false: there were none.
+    fn lease(
+        &mut self,
+        queue: QueueId,
+        picked: &mut Vec<(MessageId, u32)>,
+        max: u32,
+        until: Time,
+        demand: Option<u32>,
+    ) -> bool {
+        let mut left = max;
+        while left > 0 && !self.is_full() {
+            let Some((first, count)) = picked.pop() else {
+                break;
+            };
+            let taken = count.min(left);
+            if taken < count {
+                picked.push((first.plus(taken), count - taken));
+            }
+            left -= taken;
+            let item = Item::Lease { queue, first, count: taken, until, started: demand.is_some() };
+            self.push(item, demand.map_or(Origin::Ahead(queue), Origin::Demand));
+        }
+        left < max
+    }
+}
+
+/// The wait before the retry of a message that had `attempts` deliveries before this one.
+fn wait(backoff: &Backoff, attempts: u32, random: &mut Random) -> u64 {
+    let mut wait = backoff.base_ms;
+    for _ in 0..attempts.min(64) {
+        wait = share(wait, backoff.factor.into(), 1000).min(backoff.max_ms);
+    }
+    wait = wait.min(backoff.max_ms);
+    let spread = share(wait, backoff.jitter.into(), 1000);
+    let off = share(spread.saturating_mul(2), random.thousandths(), 999);
+    wait.saturating_sub(spread).saturating_add(off)
 }
 
 /// How many messages of a send this record still takes.
@@ -326,25 +326,24 @@ fn fits_record(send: &SendOrder, draft: &Draft) -> u32 {
     }
     let by_count = limits::RECORD_MESSAGES_MAX.saturating_sub(draft.messages).min(count);
     let free = limits::RECORD_BYTES_MAX.saturating_sub(draft.bytes);
-    let by_bytes =
-        if bytes <= free { count } else { (u128::from(free) * u128::from(count) / u128::from(bytes)) as u32 };
-    let fitting = by_count.min(by_bytes);
+    let fit = by_count.min(fitting(count, bytes, free));
     match (whole, draft.messages) {
-        (true, _) if fitting < count => 0,
+        (true, _) if fit < count => 0,
         (true, _) => send.count,
         // One message always goes, however large.
-        (false, 0) => fitting.max(1),
-        _ => fitting,
+        (false, 0) => fit.max(1),
+        _ => fit,
     }
 }
 
-fn share(send: &SendOrder, count: u32) -> u64 {
-    (u128::from(send.bytes) * u128::from(count) / u128::from(send.count.max(1))) as u64
+/// The bytes of `count` messages of a send.
+pub(super) fn bytes_of(send: &SendOrder, count: u32) -> u64 {
+    share(send.bytes, count.into(), send.count.max(1).into())
 }
 
 /// Takes the first `count` messages off a send.
 fn cut_send(send: &mut SendOrder, count: u32) -> SendOrder {
-    let bytes = share(send, count);
+    let bytes = bytes_of(send, count);
     let part = SendOrder { count, bytes, key: send.key.clone(), ..*send };
     send.count -= count;
     send.bytes -= bytes;

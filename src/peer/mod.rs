@@ -17,16 +17,15 @@ mod effect;
 mod outcome;
 mod prefetch;
 
-use std::collections::{BTreeMap, VecDeque};
-
 pub use command::{Command, Order, SendOrder, Settle};
 pub use effect::{Effect, Why};
 
 use crate::{
     engine::{Engine, Event},
     format::{FormatError, Record},
-    id::{NEVER, QueueId, Time},
+    id::{NEVER, Time},
     limits,
+    sorted::Sorted,
 };
 use clean::Clean;
 use command::Demand;
@@ -40,9 +39,10 @@ pub struct Peer {
     memory: bool,
     engine: Engine,
     random: Random,
-    pending: VecDeque<Command>,
+    pending: Vec<Command>,
     demands: Vec<Demand>,
-    ahead: BTreeMap<QueueId, Ahead>,
+    /// By queue.
+    ahead: Sorted<Ahead>,
     flight: Option<Flight>,
     effects: Vec<Effect>,
     steps: u64,
@@ -51,7 +51,8 @@ pub struct Peer {
     clean: Clean,
     /// Whether a send waits for room.
     blocked: bool,
-    depths: BTreeMap<QueueId, u64>,
+    /// The backlogs that were told, by queue.
+    depths: Sorted<u64>,
 }
 
 impl Peer {
@@ -62,16 +63,16 @@ impl Peer {
             memory,
             engine: Engine::default(),
             random: Random(seed | 1),
-            pending: VecDeque::new(),
+            pending: Vec::new(),
             demands: Vec::new(),
-            ahead: BTreeMap::new(),
+            ahead: Sorted::default(),
             flight: None,
             effects: Vec::new(),
             steps: 0,
             clock_lag: 0,
             clean: Clean::default(),
             blocked: false,
-            depths: BTreeMap::new(),
+            depths: Sorted::default(),
         }
     }
 
@@ -88,9 +89,7 @@ impl Peer {
         }
         self.engine = engine;
         self.clean.loaded(&self.engine);
-        for (_, mut ahead) in core::mem::take(&mut self.ahead) {
-            ahead.clear();
-        }
+        self.ahead = Sorted::default();
         Ok(())
     }
 
@@ -125,8 +124,13 @@ impl Peer {
     /// The time to call [`Peer::decide`] again though nobody asked for anything; [`NEVER`]: no need.
     pub fn deadline(&mut self, wall: Time) -> Time {
         let now = self.now(wall);
-        let timers = self.engine.queues().map(|(_, queue)| queue.next_timer(now)).min().unwrap_or(NEVER);
-        let at = self.ahead.values().map(Ahead::deadline).fold(timers, Time::min);
+        let mut at = NEVER;
+        for (_, queue) in self.engine.queues() {
+            at = at.min(queue.next_timer(now));
+        }
+        for (_, ahead) in self.ahead.iter() {
+            at = at.min(ahead.deadline());
+        }
         if at == NEVER { NEVER } else { at.saturating_sub(self.clock_lag).max(wall) }
     }
 
@@ -156,27 +160,30 @@ impl Peer {
                 Event::Dropped { queue, first, count, cause } => {
                     self.effects.push(Effect::Dropped { queue, first, count, cause });
                 }
-                Event::LeaseEnded { holder, first, count, grant } if holder == self.id => {
-                    let ahead = self.ahead.values_mut().any(|ahead| ahead.forget(first, count, grant));
-                    if !ahead {
+                Event::LeaseEnded { holder, first, count, grant } => {
+                    let forgotten = |(_, ahead): &mut (_, Ahead)| ahead.forget(first, count, grant);
+                    if holder == self.id && !self.ahead.iter_mut().any(forgotten) {
                         self.effects.push(Effect::LeaseLost { first, count, grant });
                     }
                 }
-                Event::Gone { first, count, .. } if self.memory => {
-                    self.effects.push(Effect::Gone { first, count });
+                Event::Gone { first, count, .. } => {
+                    if self.memory {
+                        self.effects.push(Effect::Gone { first, count });
+                    }
                 }
                 Event::QueueGone { queue } => {
-                    self.ahead.remove(&queue);
-                    self.depths.remove(&queue);
+                    self.ahead.remove(queue);
+                    self.depths.remove(queue);
                     self.effects.push(Effect::QueueGone { queue });
                 }
-                Event::LeaseEnded { .. } | Event::Gone { .. } => {}
             }
         }
-        for (id, queue) in self.engine.queues() {
-            let backlog = queue.backlog();
-            if self.depths.insert(id, backlog).unwrap_or(0) != backlog {
-                self.effects.push(Effect::Depth { queue: id, backlog });
+        for (queue, state) in self.engine.queues() {
+            let backlog = state.backlog();
+            let told = self.depths.get_or_insert(queue, 0);
+            if *told != backlog {
+                *told = backlog;
+                self.effects.push(Effect::Depth { queue, backlog });
             }
         }
     }

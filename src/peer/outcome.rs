@@ -1,16 +1,17 @@
 //! After the commit: the record under way is applied in its place, and every outcome finds its way back.
 
-use std::collections::BTreeMap;
-
 use super::{
     Effect, Peer, Why,
-    command::{Command, Order},
+    command::{Command, Demand, Order, do_not_wait},
+    decide::bytes_of,
     draft::{Flight, Origin},
-    prefetch::Held,
+    prefetch::{Ahead, Held},
 };
 use crate::{
     engine::{Outcome, Run, State},
+    format::Overflow,
     id::MessageId,
+    sorted::Sorted,
 };
 
 impl Peer {
@@ -30,46 +31,61 @@ impl Peer {
         let mut moved = 0;
         let mut back = Vec::new();
         for (outcome, origin) in outcomes.into_iter().zip(origins) {
-            match origin {
-                Origin::Command(command) => back.extend(self.resolve(command, outcome)),
-                Origin::Redrive(last) => {
+            let rest = match (origin, outcome) {
+                (Origin::Command(command), outcome) => self.resolve(command, outcome),
+                (Origin::Redrive(last), outcome) => {
                     moved += if let Outcome::Done(count) = outcome { count } else { 0 };
-                    if let Some(command) = last {
-                        back.extend(self.redriven(command, core::mem::take(&mut moved)));
-                    }
+                    last.and_then(|command| self.redriven(command, core::mem::take(&mut moved)))
                 }
-                Origin::Demand(token) => {
-                    let Outcome::Leased(runs) = outcome else {
-                        continue;
-                    };
+                (Origin::Demand(token), Outcome::Leased(runs)) => {
                     if !runs.is_empty() {
-                        demands.retain_mut(|demand| {
-                            demand.wait &= demand.token != token;
-                            true
-                        });
+                        do_not_wait(&mut demands, token);
                     }
-                    self.effects.extend(runs.into_iter().map(|(id, run)| held(id, run).delivered(token)));
+                    for (id, run) in runs {
+                        self.effects.push(held(id, run).delivered(token));
+                    }
+                    None
                 }
-                Origin::Ahead(queue) => {
-                    let Outcome::Leased(runs) = outcome else {
-                        continue;
-                    };
-                    let ahead = self.ahead.entry(queue).or_default();
-                    runs.into_iter().for_each(|(id, run)| ahead.add(held(id, run)));
+                (Origin::Ahead(queue), Outcome::Leased(runs)) => {
+                    let ahead = self.ahead.get_or_insert(queue, Ahead::default());
+                    for (id, run) in runs {
+                        ahead.add(held(id, run));
+                    }
+                    None
                 }
-                Origin::GiveBack | Origin::Start(..) => {}
+                _ => None,
+            };
+            if let Some(command) = rest {
+                back.push(command);
             }
         }
         self.answer(demands);
-        back.into_iter().rev().for_each(|command| self.pending.push_front(command));
+        self.put_back(back);
         self.tell(events);
     }
 
     /// Receives that got something, or do not wait, are answered; the others ask again, before those that came later.
-    fn answer(&mut self, demands: Vec<super::command::Demand>) {
-        let (again, over): (Vec<_>, Vec<_>) = demands.into_iter().partition(|demand| demand.wait);
-        self.effects.extend(over.into_iter().map(|demand| Effect::Received { token: demand.token }));
-        self.demands.splice(0..0, again);
+    fn answer(&mut self, demands: Vec<Demand>) {
+        let mut again = Vec::new();
+        for demand in demands {
+            if demand.wait {
+                again.push(demand);
+            } else {
+                self.effects.push(Effect::Received { token: demand.token });
+            }
+        }
+        self.ask_again(again);
+    }
+
+    /// Commands are pending again, before those that came later.
+    fn put_back(&mut self, commands: Vec<Command>) {
+        let mut later = core::mem::replace(&mut self.pending, commands);
+        self.pending.append(&mut later);
+    }
+
+    fn ask_again(&mut self, demands: Vec<Demand>) {
+        let mut later = core::mem::replace(&mut self.demands, demands);
+        self.demands.append(&mut later);
     }
 
     /// Tells what became of a command; answers what is left of it.
@@ -84,15 +100,12 @@ impl Peer {
                 if refused == 0 {
                     return None;
                 }
-                let waits = self
-                    .engine
-                    .queue(send.queue)
-                    .is_some_and(|queue| queue.policy.overflow == crate::format::Overflow::Wait);
-                if !waits {
+                let queue = self.engine.queue(send.queue);
+                if queue.is_none_or(|queue| queue.policy.overflow != Overflow::Wait) {
                     self.effects.push(Effect::Refused { token, why: Why::Full, count: refused });
                     return None;
                 }
-                send.bytes = (u128::from(send.bytes) * u128::from(refused) / u128::from(send.count)) as u64;
+                send.bytes = bytes_of(&send, refused);
                 send.count = refused;
                 return Some(Command { token, order: Order::Send(send) });
             }
@@ -101,8 +114,9 @@ impl Peer {
                 self.effects.push(Effect::Refused { token, why: Why::NoQueue, count: send.count });
             }
             (Order::Settle { .. }, Outcome::Lost(lost)) => {
-                let lost = lost.into_iter().map(|(first, count)| Effect::Lost { token, first, count });
-                self.effects.extend(lost);
+                for (first, count) in lost {
+                    self.effects.push(Effect::Lost { token, first, count });
+                }
                 self.effects.push(Effect::Done { token, value: 1 });
             }
             (_, Outcome::Queue { queue, .. }) => {
@@ -129,26 +143,28 @@ impl Peer {
     /// Nothing of the step took place: what asked for it is pending again, in its old order.
     pub(super) fn take_back(&mut self, flight: Flight) {
         let Flight { origins, demands, .. } = flight;
-        self.demands.splice(0..0, demands);
-        for origin in origins.into_iter().rev() {
+        let mut back = Vec::new();
+        for origin in origins {
             match origin {
-                Origin::Command(command) | Origin::Redrive(Some(command)) => self.pending.push_front(command),
-                Origin::Start(queue, held) => self.ahead.entry(queue).or_default().started.push(held),
+                Origin::Command(command) | Origin::Redrive(Some(command)) => back.push(command),
+                Origin::Start(queue, held) => self.ahead.get_or_insert(queue, Ahead::default()).started.push(held),
                 // What could not be given back will be when its lease runs out.
                 Origin::GiveBack | Origin::Redrive(None) | Origin::Demand(_) | Origin::Ahead(_) => {}
             }
         }
+        self.put_back(back);
         self.rejoin_sends();
+        self.ask_again(demands);
     }
 
     /// A send that was cut for the step and taken back stands before its own rest: they are one again, so that an
     /// all-or-nothing batch and the order of bodies stay whole.
     fn rejoin_sends(&mut self) {
         let mut whole: Vec<Command> = Vec::with_capacity(self.pending.len());
-        let mut sends = BTreeMap::new();
-        for command in self.pending.drain(..) {
+        let mut sends = Sorted::default();
+        for command in core::mem::take(&mut self.pending) {
             if let Order::Send(rest) = &command.order {
-                let at = *sends.entry(command.token).or_insert(whole.len());
+                let at = *sends.get_or_insert(command.token, whole.len());
                 if let Some(Command { order: Order::Send(known), .. }) = whole.get_mut(at) {
                     known.count += rest.count;
                     known.bytes += rest.bytes;
@@ -157,24 +173,26 @@ impl Peer {
             }
             whole.push(command);
         }
-        self.pending = whole.into();
+        self.pending = whole;
     }
 
     /// The step's outcome is lost: what it may have done must not be done again blindly.
     fn unknown(&mut self, flight: Flight) {
         let Flight { origins, demands, .. } = flight;
-        for origin in origins.into_iter().rev() {
+        let mut back = Vec::new();
+        for origin in origins {
             match origin {
                 Origin::Command(Command { token, order: Order::Send(send) }) => {
                     self.effects.push(Effect::Refused { token, why: Why::Unknown, count: send.count });
                 }
                 // A settlement is checked against its lease: it can be said again, and will stand or be lost.
-                Origin::Command(command) | Origin::Redrive(Some(command)) => self.pending.push_front(command),
+                Origin::Command(command) | Origin::Redrive(Some(command)) => back.push(command),
                 Origin::Redrive(None) | Origin::Demand(_) | Origin::Ahead(_) | Origin::GiveBack | Origin::Start(..) => {
                 }
             }
         }
-        self.demands.splice(0..0, demands);
+        self.put_back(back);
+        self.ask_again(demands);
     }
 }
 

@@ -2,8 +2,6 @@
 //! one costs one step a message. What was leased ahead and not asked for goes back soon; only what was handed out counts
 //! as an attempt.
 
-use std::collections::VecDeque;
-
 use super::{Effect, Peer};
 use crate::{
     id::{MessageId, NEVER, Time},
@@ -25,7 +23,8 @@ pub(super) struct Held {
 /// What is leased ahead on one queue.
 #[derive(Default)]
 pub(super) struct Ahead {
-    held: VecDeque<Held>,
+    /// Oldest first.
+    held: Vec<Held>,
     /// Handed out, and the journal does not know yet.
     pub started: Vec<Held>,
     started_at: Time,
@@ -42,7 +41,7 @@ impl Ahead {
     }
 
     pub fn add(&mut self, held: Held) {
-        self.held.push_back(held);
+        self.held.push(held);
     }
 
     /// Notes that a receiver came.
@@ -63,13 +62,15 @@ impl Ahead {
 
     /// Takes up to `max` messages whose lease still runs until `until` at least.
     fn hand_out(&mut self, max: u32, until: Time) -> Option<Held> {
-        let front = self.held.front_mut().filter(|held| held.until >= until)?;
-        if front.count <= max {
-            return self.held.pop_front();
+        let front = self.held.first_mut().filter(|held| held.until >= until)?;
+        let mut given = front.clone();
+        if given.count <= max {
+            self.held.remove(0);
+        } else {
+            given.count = max;
+            front.first = front.first.plus(max);
+            front.count -= max;
         }
-        let given = Held { count: max, ..front.clone() };
-        front.first = front.first.plus(max);
-        front.count -= max;
         Some(given)
     }
 
@@ -92,27 +93,20 @@ impl Ahead {
 
     /// Drops what the journal took from us; true when any of it was here.
     pub fn forget(&mut self, first: MessageId, count: u32, grant: u64) -> bool {
-        let mut held: Vec<Held> = self.held.drain(..).collect();
-        let before: u32 = held.iter().map(|held| held.count).sum();
-        if held.iter().any(|held| held.grant == grant) {
-            cut(&mut held, first, count);
-        }
-        self.held = held.into();
-        self.count() < before
+        self.held.iter().any(|held| held.grant == grant) && cut(&mut self.held, first, count)
     }
 
-    pub fn clear(&mut self) {
-        self.held.clear();
-        self.started.clear();
-    }
-
-    /// What should go back now: everything (`max` runs at a time), when nobody asked for a while.
-    pub fn give_back(&mut self, now: Time, max: usize) -> Vec<Held> {
+    /// What should go back now, `room` runs at most: everything, when nobody asked for a while.
+    pub fn give_back(&mut self, now: Time, room: &mut usize) -> Vec<Held> {
         if now < self.asked_at.saturating_add(limits::PREFETCH_IDLE_MS) {
             return Vec::new();
         }
-        let max = max.min(self.held.len());
-        self.held.drain(..max).collect()
+        front(&mut self.held, room)
+    }
+
+    /// What was handed out and not told yet, `room` runs at most.
+    pub fn give_started(&mut self, room: &mut usize) -> Vec<Held> {
+        front(&mut self.started, room)
     }
 
     /// Makes everything go back with the next step.
@@ -132,82 +126,91 @@ impl Ahead {
     }
 }
 
-/// Takes `first..first + count` out of runs.
-fn cut(runs: &mut Vec<Held>, first: MessageId, count: u32) {
+/// Takes the first runs, as far as there is room.
+fn front(runs: &mut Vec<Held>, room: &mut usize) -> Vec<Held> {
+    let count = runs.len().min(*room);
+    *room -= count;
+    let rest = runs.split_off(count);
+    core::mem::replace(runs, rest)
+}
+
+/// Takes `first..first + count` out of runs; true when any of it was there.
+fn cut(runs: &mut Vec<Held>, first: MessageId, count: u32) -> bool {
     let end = first.plus(count);
-    let touched = |held: &Held| held.first < end && first < held.first.plus(held.count);
-    if !runs.iter().any(touched) {
-        return;
-    }
-    *runs = runs
-        .drain(..)
-        .flat_map(|held| {
-            let stop = held.first.plus(held.count);
-            if !touched(&held) {
-                return [Some(held), None];
+    let mut found = false;
+    let mut at = 0;
+    while let Some(held) = runs.get_mut(at) {
+        let (start, stop) = (held.first, held.first.plus(held.count));
+        at += 1;
+        if start >= end || stop <= first {
+            continue;
+        }
+        found = true;
+        let rest = (stop > end).then(|| Held { first: end, count: stop.since(end), ..held.clone() });
+        if start < first {
+            held.count = first.since(start);
+            if let Some(rest) = rest {
+                runs.insert(at, rest);
             }
-            let before = (held.first < first).then(|| Held { count: first.since(held.first), ..held.clone() });
-            let after = (stop > end).then(|| Held { first: end, count: stop.since(end), ..held });
-            [before, after]
-        })
-        .flatten()
-        .collect();
+        } else if let Some(rest) = rest {
+            *held = rest;
+        } else {
+            at -= 1;
+            runs.remove(at);
+        }
+    }
+    found
 }
 
 impl Peer {
-    /// Answers receives out of what was leased ahead.
+    /// Answers receives out of what was leased ahead. With too little there, and more in the queue, the next step makes it
+    /// a full batch.
     pub(super) fn serve_ahead(&mut self, now: Time) {
-        let Self { demands, ahead, engine, effects, .. } = self;
-        demands.retain(|demand| {
-            let Some((queue, ahead)) = engine.queue(demand.queue).zip(ahead.get_mut(&demand.queue)) else {
-                return true;
-            };
-            // With too little here, and more in the queue, the next step makes it a full batch.
-            if queue.paused || (ahead.count() < demand.max && queue.counts().ready > 0) {
-                return true;
-            }
-            let until = now.saturating_add(demand.lease_ms.unwrap_or(queue.policy.visibility_ms));
-            let mut left = demand.max;
-            while left > 0 {
-                let Some(held) = ahead.hand_out(left, until) else {
-                    break;
-                };
-                left -= held.count;
-                ahead.start(&held, now);
-                effects.push(held.delivered(demand.token));
-            }
-            if left < demand.max {
-                ahead.ask(demand.max, now);
-                effects.push(Effect::Received { token: demand.token });
-            }
-            left == demand.max
-        });
-    }
-}
-
-impl Peer {
-    /// Gives receives what there is for them, as the beginning of what the step under decision brings.
-    pub(super) fn begin_with_ahead(&mut self, now: Time) {
-        let Self { demands, ahead, engine, effects, .. } = self;
-        for demand in demands {
-            let Some((queue, ahead)) = engine.queue(demand.queue).zip(ahead.get_mut(&demand.queue)) else {
-                continue;
-            };
-            if queue.paused {
-                continue;
-            }
-            let until = now.saturating_add(demand.lease_ms.unwrap_or(queue.policy.visibility_ms));
-            while demand.max > 0 {
-                let Some(held) = ahead.hand_out(demand.max, until) else {
-                    break;
-                };
-                demand.max -= held.count;
-                // It has something: it waits no more.
-                demand.wait = false;
-                ahead.start(&held, now);
-                effects.push(held.delivered(demand.token));
+        let mut at = 0;
+        while at < self.demands.len() {
+            if self.hand_out(at, now, true) {
+                let token = self.demands.remove(at).token;
+                self.effects.push(Effect::Received { token });
+            } else {
+                at += 1;
             }
         }
+    }
+
+    /// Gives receives what there is for them, as the beginning of what the step under decision brings.
+    pub(super) fn begin_with_ahead(&mut self, now: Time) {
+        for at in 0..self.demands.len() {
+            self.hand_out(at, now, false);
+        }
+    }
+
+    /// Gives a receive what was leased ahead; true when there was something. `last`: it is all that the receive gets.
+    fn hand_out(&mut self, at: usize, now: Time, last: bool) -> bool {
+        let Self { demands, ahead, engine, effects, .. } = self;
+        let demand = &mut demands[at];
+        let Some((queue, ahead)) = engine.queue(demand.queue).zip(ahead.get_mut(demand.queue)) else {
+            return false;
+        };
+        if queue.paused || (last && ahead.count() < demand.max && queue.counts().ready > 0) {
+            return false;
+        }
+        let until = now.saturating_add(demand.lease_ms.unwrap_or(queue.policy.visibility_ms));
+        let asked = demand.max;
+        while demand.max > 0 {
+            let Some(held) = ahead.hand_out(demand.max, until) else {
+                break;
+            };
+            demand.max -= held.count;
+            // It has something: it waits no more.
+            demand.wait = false;
+            ahead.start(&held, now);
+            effects.push(held.delivered(demand.token));
+        }
+        let some = demand.max < asked;
+        if some && last {
+            ahead.ask(asked, now);
+        }
+        some
     }
 }
 

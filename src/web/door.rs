@@ -1,11 +1,11 @@
 //! The door to the peer: what JavaScript calls. Numbers cross as f64, so that counters and times need no BigInt;
 //! everything that happens often crosses as rows of numbers.
 
-use js_sys::Error;
+use js_sys::{Array, Error};
 use wasm_bindgen::prelude::*;
 
 use crate::{
-    format::{Backoff, FormatError, Overflow, Policy, Whole},
+    format::{FormatError, Overflow, Policy, Whole},
     id::{MessageId, NEVER, Time},
     peer::{self, SendOrder, Settle},
     web::rows,
@@ -34,9 +34,14 @@ fn optional(value: f64) -> Option<u64> {
     (value >= 0.0).then(|| whole(value))
 }
 
-fn thousandths(value: f64) -> u32 {
-    (value * 1000.0 + 0.5) as u32
+fn thousandths(value: f64) -> u64 {
+    whole(value * 1000.0 + 0.5).min(u32::MAX.into())
 }
+
+/// Places of the policy's numbers that are not milliseconds or counts.
+const MAX_RETRIES: usize = 1;
+const FACTOR: usize = 3;
+const JITTER: usize = 5;
 
 fn message(number: f64, index: u32) -> MessageId {
     MessageId::new(whole(number), index).unwrap_or(MessageId(NEVER - u64::from(MessageId::INDEX_MAX)))
@@ -52,10 +57,6 @@ fn refused(error: FormatError) -> JsValue {
     let error = Error::new(text);
     error.set_name(name);
     error.into()
-}
-
-fn flat(pairs: impl Iterator<Item = [u64; 2]>) -> Vec<f64> {
-    pairs.flatten().map(real).collect()
 }
 
 #[wasm_bindgen]
@@ -96,31 +97,17 @@ impl Peer {
         self.peer.engine().queues().map(|(_, queue)| String::from(&*queue.name)).collect()
     }
 
-    pub fn name(&self, queue: u32) -> Option<String> {
-        self.peer.engine().queue(queue).map(|queue| queue.name.to_string())
-    }
-
     /// The policy's numbers, in the order [`Peer::create`] takes them; empty when there is no such queue.
     pub fn policy(&self, queue: u32) -> Vec<f64> {
         let Some(queue) = self.peer.engine().queue(queue) else {
             return Vec::new();
         };
-        let Policy { backoff, overflow, .. } = &queue.policy;
-        let policy = &queue.policy;
-        vec![
-            real(policy.visibility_ms),
-            f64::from(policy.max_retries),
-            real(backoff.base_ms),
-            f64::from(backoff.factor) / 1000.0,
-            real(backoff.max_ms),
-            f64::from(backoff.jitter) / 1000.0,
-            real(policy.delay_ms),
-            real(policy.retention_ms),
-            real(policy.window_ms),
-            real(policy.capacity_messages),
-            real(policy.capacity_bytes),
-            f64::from(*overflow as u8),
-        ]
+        let mut numbers = Vec::from(queue.policy.numbers().map(real));
+        for place in [FACTOR, JITTER] {
+            numbers[place] /= 1000.0;
+        }
+        numbers.push(f64::from(queue.policy.overflow as u8));
+        numbers
     }
 
     #[wasm_bindgen(js_name = deadLetterQueue)]
@@ -128,40 +115,19 @@ impl Peer {
         self.peer.engine().queue(queue)?.policy.dead_letter_queue.as_deref().map(String::from)
     }
 
-    /// Whether the queue was made by default, as some queue's dead-letter queue.
-    #[wasm_bindgen(js_name = isKeeper)]
-    pub fn is_keeper(&self, queue: u32) -> bool {
-        self.peer.engine().queue(queue).is_some_and(|queue| queue.keeper)
-    }
-
-    pub fn paused(&self, queue: u32) -> bool {
-        self.peer.engine().queue(queue).is_some_and(|queue| queue.paused)
-    }
-
     pub fn create(&mut self, token: u32, name: &str, policy: &[f64], dead_letter_queue: Option<String>) {
         let at = |place: usize| policy.get(place).copied().unwrap_or_default();
-        let policy = Policy {
-            visibility_ms: whole(at(0)),
-            max_retries: at(1) as u32,
-            backoff: Backoff {
-                base_ms: whole(at(2)),
-                factor: thousandths(at(3)),
-                max_ms: whole(at(4)),
-                jitter: thousandths(at(5)).min(1000),
-            },
-            delay_ms: whole(at(6)),
-            retention_ms: whole(at(7)),
-            window_ms: whole(at(8)),
-            capacity_messages: whole(at(9)),
-            capacity_bytes: whole(at(10)),
-            overflow: match at(11) as u8 {
-                0 => Overflow::Wait,
-                1 => Overflow::Reject,
-                2 => Overflow::DropOldest,
-                _ => Overflow::DropNewest,
-            },
-            dead_letter_queue: dead_letter_queue.map(Into::into),
-        };
+        let mut numbers = [0; 11];
+        for (place, number) in numbers.iter_mut().enumerate() {
+            *number = match place {
+                MAX_RETRIES => whole(at(place)).min(u32::MAX.into()),
+                FACTOR => thousandths(at(place)),
+                JITTER => thousandths(at(place)).min(1000),
+                _ => whole(at(place)),
+            };
+        }
+        let overflow = Overflow::of(at(numbers.len()) as u8).unwrap_or(Overflow::DropNewest);
+        let policy = Policy::of(numbers, overflow, dead_letter_queue.map(Into::into)).unwrap_or_default();
         self.peer.create(token, name, policy);
     }
 
@@ -276,7 +242,11 @@ impl Peer {
 
     /// Pairs of token and count: whose bodies are the record's.
     pub fn sends(&self) -> Vec<u32> {
-        self.peer.sends().iter().flat_map(|&(token, count)| [token, count]).collect()
+        let mut flat = Vec::new();
+        for (token, count) in self.peer.sends() {
+            flat.extend_from_slice(&[*token, *count]);
+        }
+        flat
     }
 
     pub fn committed(&mut self, number: f64) {
@@ -308,10 +278,10 @@ impl Peer {
 
     /// Count, bytes, and when the oldest was sent (-1: there is none).
     pub fn backlog(&self, queue: u32) -> Vec<f64> {
-        self.peer.engine().queue(queue).map_or_else(
-            || vec![0.0, 0.0, -1.0],
-            |queue| vec![real(queue.backlog()), real(queue.bytes()), queue.oldest().map_or(-1.0, real)],
-        )
+        let Some(queue) = self.peer.engine().queue(queue) else {
+            return vec![0.0, 0.0, -1.0];
+        };
+        vec![real(queue.backlog()), real(queue.bytes()), queue.oldest().map_or(-1.0, real)]
     }
 
     /// The queue's metrics as an object, names as in the API.
@@ -321,9 +291,9 @@ impl Peer {
     }
 
     /// What is in the queue, oldest first, as objects. `state` -1: any; else 0 ready, 1 delayed, 2 leased, 3 dead.
-    pub fn peek(&mut self, queue: u32, max: u32, state: i32, now: f64) -> Result<JsValue, JsValue> {
+    pub fn peek(&mut self, queue: u32, max: u32, state: i32, now: f64) -> Result<Array, JsValue> {
         let now: Time = self.peer.now(whole(now));
-        rows::peek(self.peer.engine().queue(queue), max as usize, state, now)
+        rows::peek(self.peer.engine().queue(queue), max, state, now)
     }
 
     #[wasm_bindgen(js_name = wantsSnapshot)]
@@ -340,7 +310,11 @@ impl Peer {
     }
 
     pub fn drained(&self) -> Vec<f64> {
-        flat(self.peer.drained().iter().map(|&(from, to)| [from, to]))
+        let mut flat = Vec::new();
+        for (from, to) in self.peer.drained() {
+            flat.extend_from_slice(&[real(*from), real(*to)]);
+        }
+        flat
     }
 
     /// The snapshot was written, or (false) it was not.

@@ -1,12 +1,12 @@
 //! What crosses to JavaScript: effects as rows of ten numbers, and statistics as objects.
 
-use serde::Serialize;
-use serde_wasm_bindgen::Serializer;
+use js_sys::Array;
+use serde::{Serialize, Serializer, ser::SerializeMap};
 use wasm_bindgen::JsValue;
 
 use super::door::real;
 use crate::{
-    engine::{MessageState, Queue, Run, State, Tally},
+    engine::{MessageState, Queue, Run, State},
     id::{MessageId, Time},
     peer::Effect,
 };
@@ -23,75 +23,78 @@ pub fn of(effects: Vec<Effect>, texts: &mut Vec<String>) -> Vec<f64> {
 }
 
 pub fn push(rows: &mut Vec<f64>, effect: Effect, texts: &mut Vec<String>) {
-    let start = rows.len();
-    let mut row = |kind: u8, values: &[f64]| {
-        rows.push(f64::from(kind));
-        rows.extend_from_slice(values);
-    };
-    match effect {
-        Effect::Sent { token, first, count } => row(0, &run(token, first, count)),
-        Effect::Refused { token, why, count } => {
-            row(1, &[f64::from(token), f64::from(why as u8), f64::from(count)]);
-        }
-        Effect::Duplicate { token, id } => row(2, &run(token, id, 1)),
+    let row: [f64; WIDTH] = match effect {
+        Effect::Sent { token, first, count } => run(0, token, first, count, 0.0),
+        Effect::Refused { token, why, count } => some(1, [token.into(), f64::from(why as u8), count.into(), 0.0]),
+        Effect::Duplicate { token, id } => run(2, token, id, 1, 0.0),
         Effect::Delivered { token, first, count, grant, until, attempt, sent, chunk } => {
-            row(3, &run(token, first, count));
+            let mut row = run(3, token, first, count, real(grant));
             let chunk = chunk.map_or(-1.0, f64::from);
-            rows.extend([real(grant), real(until), f64::from(attempt), real(sent), chunk]);
+            row[6..].copy_from_slice(&[real(until), attempt.into(), real(sent), chunk]);
+            row
         }
-        Effect::Received { token } => row(4, &[f64::from(token)]),
-        Effect::Lost { token, first, count } => row(5, &run(token, first, count)),
-        Effect::Done { token, value } => row(6, &[f64::from(token), real(value)]),
+        Effect::Received { token } => some(4, [token.into(), 0.0, 0.0, 0.0]),
+        Effect::Lost { token, first, count } => run(5, token, first, count, 0.0),
+        Effect::Done { token, value } => some(6, [token.into(), real(value), 0.0, 0.0]),
         Effect::Dead { queue, first, count, reason } => {
-            row(7, &run(queue, first, count));
-            rows.push(texts.len() as f64);
             texts.push(reason.into());
+            run(7, queue, first, count, (texts.len() - 1) as f64)
         }
-        Effect::Dropped { queue, first, count, cause } => {
-            row(8, &run(queue, first, count));
-            rows.push(f64::from(cause as u8));
-        }
-        Effect::Depth { queue, backlog } => row(9, &[f64::from(queue), real(backlog)]),
-        Effect::Gone { first, count } => {
-            row(10, &[real(first.number()), f64::from(first.index()), f64::from(count)]);
-        }
+        Effect::Dropped { queue, first, count, cause } => run(8, queue, first, count, f64::from(cause as u8)),
+        Effect::Depth { queue, backlog } => some(9, [queue.into(), real(backlog), 0.0, 0.0]),
+        Effect::Gone { first, count } => some(10, [real(first.number()), first.index().into(), count.into(), 0.0]),
         Effect::LeaseLost { first, count, grant } => {
-            row(11, &[real(first.number()), f64::from(first.index()), f64::from(count), real(grant)]);
+            some(11, [real(first.number()), first.index().into(), count.into(), real(grant)])
         }
-        Effect::QueueGone { queue } => row(12, &[f64::from(queue)]),
+        Effect::QueueGone { queue } => some(12, [queue.into(), 0.0, 0.0, 0.0]),
+    };
+    rows.extend_from_slice(&row);
+}
+
+fn run(kind: u8, whose: u32, first: MessageId, count: u32, more: f64) -> [f64; WIDTH] {
+    let mut row = some(kind, [whose.into(), real(first.number()), first.index().into(), count.into()]);
+    row[5] = more;
+    row
+}
+
+fn some(kind: u8, [a, b, c, d]: [f64; 4]) -> [f64; WIDTH] {
+    [kind.into(), a, b, c, d, 0.0, 0.0, 0.0, 0.0, 0.0]
+}
+
+/// An object for JavaScript. One shape for all: a struct of its own for each made 3 KB more wasm.
+struct Object<'a>(&'a [(&'static str, Value<'a>)]);
+
+enum Value<'a> {
+    /// The object has no such property.
+    None,
+    Number(f64),
+    Text(&'a str),
+    Object(Object<'a>),
+}
+
+impl Serialize for Object<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (name, value) in self.0 {
+            match value {
+                Value::None => {}
+                Value::Number(number) => map.serialize_entry(name, number)?,
+                Value::Text(text) => map.serialize_entry(name, text)?,
+                Value::Object(object) => map.serialize_entry(name, object)?,
+            }
+        }
+        map.end()
     }
-    rows.resize(start + WIDTH, 0.0);
 }
 
-fn run(whose: u32, first: MessageId, count: u32) -> [f64; 4] {
-    [f64::from(whose), real(first.number()), f64::from(first.index()), f64::from(count)]
+impl Object<'_> {
+    fn value(&self) -> Result<JsValue, JsValue> {
+        Ok(self.serialize(&serde_wasm_bindgen::Serializer::new().serialize_maps_as_objects(true))?)
+    }
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Metrics {
-    backlog_count: f64,
-    backlog_bytes: f64,
-    oldest_message_timestamp: Option<f64>,
-    ready: f64,
-    delayed: f64,
-    leased: f64,
-    dead_lettered: f64,
-    sent: f64,
-    delivered: f64,
-    acked: f64,
-    retried: f64,
-    duplicates: f64,
-    dropped: Dropped,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Dropped {
-    expired: f64,
-    overflow: f64,
-    purged: f64,
-    no_dead_letter_queue: f64,
+fn number(value: u64) -> Value<'static> {
+    Value::Number(real(value))
 }
 
 /// `undefined` when there is no such queue.
@@ -99,60 +102,52 @@ pub fn metrics(queue: Option<&Queue>, now: Time) -> Result<JsValue, JsValue> {
     let Some(queue) = queue else {
         return Ok(JsValue::UNDEFINED);
     };
-    let counts = queue.counts_at(now);
-    let Tally { sent, delivered, acked, retried, duplicates, dead_lettered, dropped } = queue.tally;
-    let [expired, overflow, purged, no_dead_letter_queue] = dropped.map(real);
-    let metrics = Metrics {
-        backlog_count: real(counts.ready + counts.delayed + counts.leased),
-        backlog_bytes: real(queue.bytes()),
-        oldest_message_timestamp: queue.oldest().map(real),
-        ready: real(counts.ready),
-        delayed: real(counts.delayed),
-        leased: real(counts.leased),
-        dead_lettered: real(dead_lettered),
-        sent: real(sent),
-        delivered: real(delivered),
-        acked: real(acked),
-        retried: real(retried),
-        duplicates: real(duplicates),
-        dropped: Dropped { expired, overflow, purged, no_dead_letter_queue },
-    };
-    Ok(metrics.serialize(&Serializer::new())?)
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Info<'a> {
-    number: f64,
-    index: u32,
-    chunk: i32,
-    state: u8,
-    sent: f64,
-    attempts: u32,
-    available_at: f64,
-    leased_by: Option<f64>,
-    lease_expires_at: Option<f64>,
-    reason: Option<&'a str>,
-    last_error: Option<&'a str>,
+    let (counts, tally) = (queue.counts_at(now), &queue.tally);
+    let [expired, overflow, purged, no_dead_letter_queue] = tally.dropped.map(number);
+    let dropped =
+        [("expired", expired), ("overflow", overflow), ("purged", purged), ("noDeadLetterQueue", no_dead_letter_queue)];
+    Object(&[
+        ("backlogCount", number(queue.backlog())),
+        ("backlogBytes", number(queue.bytes())),
+        ("oldestMessageTimestamp", queue.oldest().map_or(Value::None, number)),
+        ("ready", number(counts.ready)),
+        ("delayed", number(counts.delayed)),
+        ("leased", number(counts.leased)),
+        ("deadLettered", number(tally.dead_lettered)),
+        ("sent", number(tally.sent)),
+        ("delivered", number(tally.delivered)),
+        ("acked", number(tally.acked)),
+        ("retried", number(tally.retried)),
+        ("duplicates", number(tally.duplicates)),
+        ("dropped", Value::Object(Object(&dropped))),
+    ])
+    .value()
 }
 
 /// An empty array when there is no such queue.
-pub fn peek(queue: Option<&Queue>, max: usize, state: i32, now: Time) -> Result<JsValue, JsValue> {
-    let mut found: Vec<(MessageId, &Run)> = queue.map_or_else(Vec::new, |queue| {
-        let wanted = |run: &Run| state < 0 || queue.state_at(run, now) as i32 == state;
-        queue.runs().filter(|(_, run)| wanted(run)).collect()
-    });
-    found.sort_unstable_by_key(|(id, _)| *id);
-    let infos: Vec<Info> = found
-        .into_iter()
-        .flat_map(|(id, run)| (0..run.count).map(move |place| (id.plus(place), run)))
-        .take(max)
-        .filter_map(|(id, run)| Some(info(id, run, queue?.state_at(run, now))))
-        .collect();
-    Ok(infos.serialize(&Serializer::new())?)
+pub fn peek(queue: Option<&Queue>, max: u32, state: i32, now: Time) -> Result<Array, JsValue> {
+    let found = Array::new();
+    let Some(queue) = queue else {
+        return Ok(found);
+    };
+    let mut from = MessageId(0);
+    while let Some((first, run)) = queue.next(from) {
+        from = first.plus(run.count);
+        let its = queue.state_at(run, now);
+        if state >= 0 && its as i32 != state {
+            continue;
+        }
+        for place in 0..run.count {
+            if found.length() >= max {
+                return Ok(found);
+            }
+            found.push(&info(first.plus(place), run, its)?);
+        }
+    }
+    Ok(found)
 }
 
-fn info(id: MessageId, run: &Run, state: MessageState) -> Info<'_> {
+fn info(id: MessageId, run: &Run, state: MessageState) -> Result<JsValue, JsValue> {
     let note = run.note.as_deref();
     let (available, lease) = match run.state {
         State::Ready => (run.sent, None),
@@ -162,17 +157,18 @@ fn info(id: MessageId, run: &Run, state: MessageState) -> Info<'_> {
     let lease = lease.filter(|_| state == MessageState::Leased);
     // The present delivery counts from when the message was handed out.
     let present = matches!(run.state, State::Leased { started: true, .. });
-    Info {
-        number: real(id.number()),
-        index: id.index(),
-        chunk: run.chunk.map_or(-1, i32::from),
-        state: state as u8,
-        sent: real(run.sent),
-        attempts: run.attempts.saturating_add(u32::from(present)),
-        available_at: real(available),
-        leased_by: lease.map(|(holder, _)| real(holder)),
-        lease_expires_at: lease.map(|(_, until)| real(until)),
-        reason: note.and_then(|note| note.reason.as_deref()),
-        last_error: note.and_then(|note| note.last_error.as_deref()),
-    }
+    Object(&[
+        ("number", number(id.number())),
+        ("index", Value::Number(id.index().into())),
+        ("chunk", Value::Number(run.chunk.map_or(-1.0, f64::from))),
+        ("state", Value::Number(f64::from(state as u8))),
+        ("sent", number(run.sent)),
+        ("attempts", Value::Number(run.attempts.saturating_add(present.into()).into())),
+        ("availableAt", number(available)),
+        ("leasedBy", lease.map_or(Value::None, |(holder, _)| number(holder))),
+        ("leaseExpiresAt", lease.map_or(Value::None, |(_, until)| number(until))),
+        ("reason", note.and_then(|note| note.reason.as_deref()).map_or(Value::None, Value::Text)),
+        ("lastError", note.and_then(|note| note.last_error.as_deref()).map_or(Value::None, Value::Text)),
+    ])
+    .value()
 }

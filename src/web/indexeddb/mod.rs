@@ -61,12 +61,6 @@ impl IndexedDb {
         })
     }
 
-    /// Deletes the database `name`, journal or not. Peers that have it open close it.
-    #[wasm_bindgen(js_name = deleteDatabase, unchecked_return_type = "Promise<void>")]
-    pub fn delete_database(name: String) -> Promise {
-        operation::run(|operation| opening::delete(operation, name))
-    }
-
     /// Whether there is a database `name`; true where the platform cannot tell.
     #[wasm_bindgen(unchecked_return_type = "Promise<boolean>")]
     pub fn exists(name: String) -> Promise {
@@ -180,6 +174,14 @@ impl IndexedDb {
 
     fn hints(&self) -> &Hints {
         self.hints.get_or_init(|| Hints::new(&self.connection))
+    }
+}
+
+/// Not for JavaScript.
+impl IndexedDb {
+    /// Deletes the database `name`, journal or not. Peers that have it open close it.
+    pub fn delete_database(name: String) -> Promise {
+        operation::run(|operation| opening::delete(operation, name))
     }
 }
 
