@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use base64::Engine;
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What needs the built package needs these steps.
@@ -88,7 +88,8 @@ fn machine_paths() -> Result<Vec<(String, &'static str)>> {
 
 fn bind(log: &Log) -> Result<Outcome> {
     let made = ["posthaste.js", "posthaste.d.ts", "posthaste_bg.wasm", "inline.js", "inline.d.ts"];
-    let inputs = [compiled(), root().join("xtask/src/build.rs"), root().join("Cargo.lock")];
+    let inputs =
+        [compiled(), root().join("xtask/src/build.rs"), root().join("xtask/optimize.mjs"), root().join("Cargo.lock")];
     fresh::unless(&inputs, &made.map(|name| bound().join(name)), || {
         if bound().exists() {
             fs::remove_dir_all(bound())?;
@@ -100,7 +101,7 @@ fn bind(log: &Log) -> Result<Outcome> {
         log.run(bindgen.arg(bound()).arg(compiled()))?;
 
         let module = bound().join("posthaste_bg.wasm");
-        log.run(optimizer().arg(&module).arg("-o").arg(&module))?;
+        log.run(&mut optimize(&module))?;
 
         let wasm = fs::read(&module)?;
         for (path, _) in machine_paths()? {
@@ -111,13 +112,14 @@ fn bind(log: &Log) -> Result<Outcome> {
     })
 }
 
-fn optimizer() -> Command {
-    let mut optimizer = setup::node();
-    optimizer.arg("node_modules/binaryen/bin/wasm-opt").args(WASM_FEATURES);
+/// Makes the module, and its names, as small as it goes.
+fn optimize(module: &Path) -> Command {
+    let mut optimize = setup::node();
+    optimize.arg(root().join("xtask/optimize.mjs")).arg(module).arg(bound().join("posthaste.js")).args(WASM_FEATURES);
     // What LLVM did not inline stays apart: inlining it here made the module a tenth bigger, gzipped.
-    optimizer.args(["-O3", "--skip-pass=inlining-optimizing"]);
-    optimizer.args(["--strip-debug", "--strip-producers", "--strip-target-features"]);
-    optimizer
+    optimize.args(["-O3", "--skip-pass=inlining-optimizing"]);
+    optimize.args(["--strip-debug", "--strip-producers", "--strip-target-features"]);
+    optimize
 }
 
 /// Writes the module as a script, for the entry that brings its wasm along.

@@ -1,0 +1,41 @@
+// Optimizes the module, and gives what passes between it and its glue short names in both: wasm-bindgen's own end in
+// hashes, which no compression makes smaller. `node optimize.mjs <module> <glue> <options of wasm-opt>`.
+// Runs in tests/, where binaryen is installed.
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+
+const [module, glue, ...options] = process.argv.slice(2);
+const program = path.resolve("node_modules/binaryen/bin/wasm-opt");
+const shortening = [program, ...options, "--minify-imports-and-exports-and-modules", module, "-o", module];
+const { imports, exports } = JSON.parse(execFileSync(process.execPath, shortening, { encoding: "utf8" }));
+let text = readFileSync(glue, "utf8");
+
+/** Puts `to` in every place of `from`, of which there must be as many as `right` says. */
+function replace(from, to, right) {
+  const parts = text.split(from);
+  if (!right(parts.length - 1)) throw new Error(`${glue} has ${JSON.stringify(from)} ${parts.length - 1} times`);
+  text = parts.join(to);
+}
+const once = (count) => count === 1;
+
+const modules = [...new Set(imports.map(([from]) => from))];
+if (modules.length !== 1) throw new Error(`imports of one module were expected, not of ${modules}`);
+// In quotes: what is in quotes is not renamed again by the bundler.
+replace(`"${modules[0]}": import0`, `"a": import0`, once);
+for (const [, from, to] of imports) replace(`        ${from}: function(`, `        "${to}"(`, once);
+// The longest first: one name may be the beginning of another.
+for (const [from, to] of exports.sort(([a], [b]) => b.length - a.length)) {
+  replace(`wasm.${from}`, `wasm["${to}"]`, (count) => count > 0 || unused(from));
+}
+
+/** What wasm-bindgen exports for its own sake. */
+function unused(name) {
+  return ["__abort_handler", "__instance_terminated"].includes(name);
+}
+
+const exported = WebAssembly.Module.exports(new WebAssembly.Module(readFileSync(module))).map(({ name }) => name);
+for (const [called, name] of text.matchAll(/\bwasm(?:\["([^"]+)"\]|\.\w+)/g)) {
+  if (!exported.includes(name)) throw new Error(`${glue} calls ${called}, which the module does not export`);
+}
+writeFileSync(glue, text);
