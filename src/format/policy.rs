@@ -65,6 +65,11 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// Places among the numbers of those that are less than 2^32.
+    pub const MAX_RETRIES: usize = 1;
+    pub const FACTOR: usize = 3;
+    pub const JITTER: usize = 5;
+
     /// The policy of a dead-letter queue made by default: it keeps what it has until someone acks, redrives or purges.
     pub fn keeper() -> Self {
         Self { max_retries: u32::MAX, ..Self::default() }
@@ -88,8 +93,8 @@ impl Policy {
         ]
     }
 
-    /// What numbers in that order say. Some are less than 2^32; `None` when one is not.
-    pub fn of(numbers: [u64; 11], overflow: Overflow, dead_letter_queue: Option<Box<str>>) -> Option<Self> {
+    /// What numbers in that order say.
+    pub fn of(numbers: [u64; 11], overflow: Overflow, dead_letter_queue: Option<Box<str>>) -> Self {
         let [
             visibility_ms,
             max_retries,
@@ -103,12 +108,12 @@ impl Policy {
             capacity_messages,
             capacity_bytes,
         ] = numbers;
-        let small = |value: u64| u32::try_from(value).ok();
-        let (max_retries, factor, jitter) = (small(max_retries)?, small(factor)?, small(jitter)?);
-        Some(Self {
+        let small = |value: u64| value.min(u32::MAX.into()) as u32;
+        let backoff = Backoff { base_ms, factor: small(factor), max_ms, jitter: small(jitter) };
+        Self {
             visibility_ms,
-            max_retries,
-            backoff: Backoff { base_ms, factor, max_ms, jitter },
+            max_retries: small(max_retries),
+            backoff,
             delay_ms,
             retention_ms,
             window_ms,
@@ -116,7 +121,7 @@ impl Policy {
             capacity_bytes,
             overflow,
             dead_letter_queue,
-        })
+        }
     }
 }
 
@@ -140,16 +145,14 @@ impl Writer {
 impl Reader<'_> {
     pub fn policy(&mut self) -> Policy {
         let mut numbers = [0; 11];
-        for number in &mut numbers {
-            *number = self.number();
+        for (place, number) in numbers.iter_mut().enumerate() {
+            let small = [Policy::MAX_RETRIES, Policy::FACTOR, Policy::JITTER].contains(&place);
+            *number = if small { self.small().into() } else { self.number() };
         }
-        let overflow = Overflow::of(self.byte());
-        if overflow.is_none() {
+        let overflow = Overflow::of(self.byte()).unwrap_or_else(|| {
             self.fail(FormatError::Newer);
-        }
-        let dead_letter_queue = self.option_text(limits::NAME_BYTES_MAX);
-        let policy = Policy::of(numbers, overflow.unwrap_or(Overflow::Wait), dead_letter_queue);
-        self.check(policy.is_some(), "number");
-        policy.unwrap_or_default()
+            Overflow::Wait
+        });
+        Policy::of(numbers, overflow, self.option_text(limits::NAME_BYTES_MAX))
     }
 }

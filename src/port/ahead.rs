@@ -1,14 +1,13 @@
 //! Leasing ahead over a port: a busy receiver is sent a few messages more than it asked for, so that it need not wait for the
 //! way there and back. What is not asked for soon goes back.
 
-use std::collections::VecDeque;
-
 use crate::{limits, wire::Delivery};
 
 /// What came and was not asked for yet.
 #[derive(Default)]
 pub struct Ahead {
-    held: VecDeque<Delivery>,
+    /// Oldest first.
+    held: Vec<Delivery>,
     /// More was asked for, and has not been answered.
     pub asked: bool,
     asked_at: u64,
@@ -21,7 +20,7 @@ impl Ahead {
     }
 
     pub fn add(&mut self, delivery: Delivery) {
-        self.held.push_back(delivery);
+        self.held.push(delivery);
     }
 
     /// A receiver came for `max`; how many to ask for beyond them.
@@ -35,32 +34,36 @@ impl Ahead {
 
     /// What lies in front and has too little left of its lease to be handed out.
     pub fn stale(&mut self, until: f64) -> Option<Delivery> {
-        self.held.pop_front_if(|delivery| delivery.until < until)
+        let stale = self.held.first()?.until < until;
+        stale.then(|| self.held.remove(0))
     }
 
     /// Up to `max` messages, the first that came.
     pub fn hand_out(&mut self, max: u32) -> Option<Delivery> {
-        let front = self.held.front_mut()?;
-        if front.count <= max {
-            return self.held.pop_front();
+        let front = self.held.first_mut()?;
+        let given = Delivery { count: front.count.min(max), ..*front };
+        if given.count == front.count {
+            self.held.remove(0);
+        } else {
+            front.first = front.first.plus(max);
+            front.count -= max;
         }
-        let given = Delivery { count: max, ..*front };
-        front.first = front.first.plus(max);
-        front.count -= max;
         Some(given)
     }
 
     /// Takes out what the journal took away.
-    pub fn forget(&mut self, grant: u64) -> VecDeque<Delivery> {
-        let (gone, held) = core::mem::take(&mut self.held).into_iter().partition(|delivery| delivery.grant == grant);
-        self.held = held;
+    pub fn forget(&mut self, grant: u64) -> Vec<Delivery> {
+        let mut gone = Vec::new();
+        while let Some(at) = self.held.iter().position(|delivery| delivery.grant == grant) {
+            gone.push(self.held.remove(at));
+        }
         gone
     }
 
     /// Everything, when nobody asked for a while (or `all`).
-    pub fn give_back(&mut self, now: u64, all: bool) -> VecDeque<Delivery> {
+    pub fn give_back(&mut self, now: u64, all: bool) -> Vec<Delivery> {
         if !all && now < self.asked_at.saturating_add(limits::PREFETCH_IDLE_MS) {
-            return VecDeque::new();
+            return Vec::new();
         }
         core::mem::take(&mut self.held)
     }

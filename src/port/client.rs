@@ -1,15 +1,14 @@
 //! The client: what its context asks for, as frames; what the host says, as effects.
 
-use std::collections::VecDeque;
-
 use super::{
     ahead::Ahead,
-    credit::{Credit, Flying, share},
+    credit::{Credit, Flying},
 };
 use crate::{
     limits,
     peer::{Effect, Why},
-    wire::{Answer, Bad, Bodies, Delivery, Frame, Order, Sending, Welcome},
+    share::share,
+    wire::{Answer, Bad, Bodies, Delivery, Frame, Order, Row, Sending, Welcome},
 };
 
 /// What to tell the client's context.
@@ -43,7 +42,7 @@ pub struct Client {
     visibility_ms: f64,
     /// With no credit nothing is sent: none comes before the host's welcome.
     flying: Flying,
-    pending: VecDeque<(Order, Option<Box<str>>)>,
+    pending: Vec<(Order, Option<Box<str>>)>,
     /// What the frame being made brings: orders with their texts, sends without their bodies.
     leaving: Vec<(Order, Option<Box<str>>)>,
     /// Receives that have not been answered.
@@ -54,7 +53,7 @@ pub struct Client {
 
 impl Client {
     fn push(&mut self, order: Order, text: Option<Box<str>>) {
-        self.pending.push_back((order, text));
+        self.pending.push((order, text));
     }
 
     /// Takes in what the context asks for, with the text that goes along. The bodies of sends are asked for when their frame
@@ -74,11 +73,19 @@ impl Client {
     }
 
     fn unsend(&mut self, token: u32) -> bool {
-        let before = self.pending.len();
-        self.pending.retain(|(order, _)| !matches!(order, Order::Send(sending) if sending.token == token));
+        let found = self.forget(&|order| matches!(order, Order::Send(sending) if sending.token == token));
         if self.flying.has(token) {
             self.push(Order::Unsend { token }, None);
             return false;
+        }
+        found
+    }
+
+    /// Drops the orders of that kind that are still here; true: there were some.
+    fn forget(&mut self, which: &dyn Fn(&Order) -> bool) -> bool {
+        let before = self.pending.len();
+        while let Some(at) = self.pending.iter().position(|(order, _)| which(order)) {
+            self.pending.remove(at);
         }
         self.pending.len() < before
     }
@@ -124,13 +131,11 @@ impl Client {
     }
 
     fn unreceive(&mut self, token: u32) {
-        let before = self.pending.len();
-        self.pending.retain(|(order, _)| !matches!(order, Order::Receive { token: known, .. } if *known == token));
-        if self.pending.len() == before {
-            return self.push(Order::Unreceive { token }, None);
+        if self.forget(&|order| matches!(order, Order::Receive { token: known, .. } if *known == token)) {
+            self.answered(token);
+        } else {
+            self.push(Order::Unreceive { token }, None);
         }
-        self.demands.retain(|demand| demand.token != token);
-        self.notices.push(Notice::Effect(Effect::Received { token }));
     }
 
     fn give_back(&mut self, now: u64, all: bool) {
@@ -156,7 +161,7 @@ impl Client {
             let full = self.leaving.len() >= ORDERS_MAX && !part;
             let Order::Send(sending) = order else {
                 if full {
-                    self.pending.push_back((order, text))
+                    self.pending.push((order, text))
                 } else {
                     self.leaving.push((order, text))
                 }
@@ -167,10 +172,12 @@ impl Client {
             if going > 0 {
                 let rest = self.depart(sending, going, text);
                 blocked |= rest.is_some();
-                self.pending.extend(rest);
+                if let Some(rest) = rest {
+                    self.pending.push(rest);
+                }
             } else {
                 blocked = true;
-                self.pending.push_back((Order::Send(sending), text));
+                self.pending.push((Order::Send(sending), text));
             }
         }
         // The host is told what was heard from time to time, even if there is nothing else to say.
@@ -192,7 +199,7 @@ impl Client {
 
     /// Takes the first `count` messages under way; answers the rest.
     fn depart(&mut self, mut sending: Sending, count: u32, key: Option<Box<str>>) -> Option<(Order, Option<Box<str>>)> {
-        let bytes = share(sending.bytes, sending.count, count);
+        let bytes = share(sending.bytes, count.into(), sending.count.max(1).into());
         let rest = (count < sending.count).then(|| Sending {
             count: sending.count - count,
             bytes: sending.bytes - bytes,
@@ -205,11 +212,14 @@ impl Client {
     }
 
     /// Whose bodies go along: token and count.
-    pub fn sends(&self) -> impl Iterator<Item = (u32, u32)> {
-        self.leaving.iter().filter_map(|(order, _)| match order {
-            Order::Send(sending) => Some((sending.token, sending.count)),
-            _ => None,
-        })
+    pub fn sends(&self) -> Vec<(u32, u32)> {
+        let mut sends = Vec::new();
+        for (order, _) in &self.leaving {
+            if let Order::Send(sending) = order {
+                sends.push((sending.token, sending.count));
+            }
+        }
+        sends
     }
 
     /// Makes the frame that was planned. `parts` says how the bodies of [`Client::sends`] lie beside it: pieces with their
@@ -217,17 +227,19 @@ impl Client {
     pub fn frame(&mut self, parts: &[(u32, Bodies)], lengths: Vec<u32>) -> (Frame, Vec<Box<str>>) {
         self.number += 1;
         self.told = self.heard;
-        let mut rows = Vec::with_capacity(self.leaving.len() + parts.len());
+        let mut frame = Frame { number: self.number, heard: self.heard, lengths, ..Frame::default() };
         let mut texts = Vec::new();
         let mut parts = parts.iter();
         for (order, text) in core::mem::take(&mut self.leaving) {
             match order {
-                Order::Send(sending) => pieces(sending, &mut parts, &mut |order| rows.push(order.write())),
-                other => rows.push(other.write()),
+                Order::Send(sending) => pieces(sending, &mut parts, &mut frame.rows),
+                other => frame.rows.push(other.write()),
             }
-            texts.extend(text);
+            if let Some(text) = text {
+                texts.push(text);
+            }
         }
-        (Frame { number: self.number, heard: self.heard, time: 0.0, rows, lengths }, texts)
+        (frame, texts)
     }
 
     /// Takes in a frame from the host. It has changed nothing when it is refused.
@@ -235,7 +247,10 @@ impl Client {
         if frame.number != self.heard + 1 || frame.heard > self.number {
             return Err(Bad::OutOfOrder);
         }
-        let answers = frame.rows.iter().map(Answer::read).collect::<Result<Vec<_>, _>>()?;
+        let mut answers = Vec::with_capacity(frame.rows.len());
+        for row in &frame.rows {
+            answers.push(Answer::read(row)?);
+        }
         self.heard = frame.number;
         let ahead = now as f64 - frame.time;
         for answer in answers {
@@ -305,9 +320,13 @@ impl Client {
             self.ahead.asked = false;
         }
         self.serve(now);
-        let before = self.demands.len();
-        self.demands.retain(|demand| demand.token != token);
-        if self.demands.len() < before {
+        self.answered(token);
+    }
+
+    /// A receive has all it gets, unless it was told so before.
+    fn answered(&mut self, token: u32) {
+        if let Some(at) = self.demands.iter().position(|demand| demand.token == token) {
+            self.demands.remove(at);
             self.notices.push(Notice::Effect(Effect::Received { token }));
         }
     }
@@ -335,20 +354,19 @@ const RELEASE: u8 = 4;
 const HEARD_UNTOLD_MAX: u64 = 16;
 
 /// A send as the pieces its bodies lie in. Of a batch the first piece speaks for the others.
-fn pieces<'a>(sending: Sending, parts: &mut impl Iterator<Item = &'a (u32, Bodies)>, add: &mut impl FnMut(Order)) {
+fn pieces(mut sending: Sending, parts: &mut core::slice::Iter<'_, (u32, Bodies)>, rows: &mut Vec<Row>) {
     let (mut left, mut bytes) = (sending.count, sending.bytes);
-    let (mut kind, more, more_bytes) = (sending.kind, sending.more, sending.more_bytes);
+    let (more, more_bytes) = (sending.more, sending.more_bytes);
     while left > 0 {
         let Some(&(count, bodies)) = parts.next() else { return };
-        let count = count.clamp(1, left);
-        let piece = share(bytes, left, count);
-        (left, bytes) = (left - count, bytes - piece);
-        let rest = if kind == 2 { (more + left, more_bytes + bytes) } else { (0, 0) };
-        let (token, delay_ms, expires_ms, key) = (sending.token, sending.delay_ms, sending.expires_ms, sending.key);
-        let (more, more_bytes) = rest;
-        let bytes = piece;
-        add(Order::Send(Sending { token, count, bytes, delay_ms, expires_ms, kind, more, more_bytes, bodies, key }));
-        kind = kind.min(1);
+        sending.count = count.clamp(1, left);
+        sending.bytes = share(bytes, sending.count.into(), left.into());
+        (left, bytes) = (left - sending.count, bytes - sending.bytes);
+        let whole = sending.kind == 2;
+        (sending.more, sending.more_bytes) = if whole { (more + left, more_bytes + bytes) } else { (0, 0) };
+        sending.bodies = bodies;
+        rows.push(sending.write());
+        sending.kind = sending.kind.min(1);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Credit: how much may be under way, so that memory stays flat however slow the other side is.
 
-use std::collections::VecDeque;
+use crate::share::share;
 
 /// Messages a client may have sent and not have an answer for.
 pub const MESSAGES: u32 = 1 << 14;
@@ -59,17 +59,17 @@ impl Credit {
 pub struct Flying {
     pub credit: Credit,
     /// Token, messages, bytes.
-    sends: VecDeque<(u32, u32, u64)>,
+    sends: Vec<(u32, u32, u64)>,
 }
 
 impl Flying {
     pub fn new(messages_max: u32, bytes_max: u64) -> Self {
-        Self { credit: Credit::new(messages_max, bytes_max), sends: VecDeque::new() }
+        Self { credit: Credit::new(messages_max, bytes_max), sends: Vec::new() }
     }
 
     pub fn push(&mut self, token: u32, count: u32, bytes: u64) {
         self.credit.take(count, bytes);
-        self.sends.push_back((token, count, bytes));
+        self.sends.push((token, count, bytes));
     }
 
     pub fn has(&self, token: u32) -> bool {
@@ -83,22 +83,20 @@ impl Flying {
     /// The next `count` messages of a send have their answer.
     pub fn answered(&mut self, token: u32, count: u32) {
         let Self { credit, sends } = self;
-        let mut left = count;
-        sends.retain_mut(|(known, flying, bytes)| {
-            if *known != token || left == 0 {
-                return true;
+        let (mut left, mut at) = (count, 0);
+        while left > 0 && at < sends.len() {
+            let (known, flying, bytes) = &mut sends[at];
+            if *known != token {
+                at += 1;
+                continue;
             }
             let over = left.min(*flying);
-            let share = share(*bytes, *flying, over);
+            let share = share(*bytes, over.into(), (*flying).max(1).into());
             (left, *flying, *bytes) = (left - over, *flying - over, *bytes - share);
             credit.give_back(over, share);
-            *flying > 0
-        });
+            if *flying == 0 {
+                sends.remove(at);
+            }
+        }
     }
-}
-
-/// The bytes of `part` of `count` messages, in even shares.
-pub fn share(bytes: u64, count: u32, part: u32) -> u64 {
-    let (count, part) = (u64::from(count.max(1)), u64::from(part));
-    bytes / count * part + bytes % count * part / count
 }

@@ -70,10 +70,15 @@ impl Host {
         if frame.number != self.heard + 1 || frame.heard > self.number || frame.heard < self.known {
             return Err(Bad::OutOfOrder);
         }
-        let orders = frame.rows.iter().map(Order::read).collect::<Result<Vec<_>, _>>()?;
-        let beside =
-            orders.iter().map(Order::beside).fold((0, 0), |sum, (texts, values)| (sum.0 + texts, sum.1 + values));
-        if beside != (texts, values) {
+        let mut orders = Vec::with_capacity(frame.rows.len());
+        let (mut its_texts, mut its_values) = (0, 0);
+        for row in &frame.rows {
+            let order = Order::read(row)?;
+            let (texts, values) = order.beside();
+            (its_texts, its_values) = (its_texts + texts, its_values + values);
+            orders.push(order);
+        }
+        if (its_texts, its_values) != (texts, values) {
             return Err(Bad::Malformed("what goes along"));
         }
         self.check(&orders, frame.lengths.len())?;
@@ -100,7 +105,9 @@ impl Host {
     fn check(&self, orders: &[Order], lengths: usize) -> Result<(), Bad> {
         let mut credit = self.flying.credit;
         let (mut left, mut batch, mut units, mut messages) = (lengths, 0, 0, 0);
+        let mut receives = self.receives.len();
         for order in orders {
+            receives += usize::from(matches!(order, Order::Receive { .. }));
             let Order::Send(sending) = order else { continue };
             left = left.checked_sub(sending.bodies.lengths(sending.count)).ok_or(Bad::Malformed("lengths"))?;
             batch = match sending.kind {
@@ -121,8 +128,7 @@ impl Host {
         if !credit.is_kept(single) {
             return Err(Bad::Malformed("credit"));
         }
-        let asked = orders.iter().filter(|order| matches!(order, Order::Receive { .. })).count();
-        if self.receives.len() + asked > RECEIVES_MAX { Err(Bad::Malformed("receives")) } else { Ok(()) }
+        if receives > RECEIVES_MAX { Err(Bad::Malformed("receives")) } else { Ok(()) }
     }
 
     /// The order as far as this client may give it.
@@ -146,8 +152,8 @@ impl Host {
             }
             Order::Settle { .. } => return self.settle(&order, admitted),
             Order::Started { first, count, grant } => {
-                let started = take(&mut self.ahead, first, count, grant);
-                self.held.extend(started);
+                let mut started = take(&mut self.ahead, first, count, grant);
+                self.held.append(&mut started);
                 false
             }
             Order::Ask { token, ask } => {
@@ -175,31 +181,29 @@ impl Host {
         let &Order::Settle { token, kind, first, count, grant, argument, text } = order else { return };
         let mut spans = take(&mut self.held, first, count, grant);
         spans.append(&mut take(&mut self.ahead, first, count, grant));
+        spans.sort_unstable_by_key(|span| span.first);
         let mut cursor = first;
-        let mut parts = Vec::new();
-        // They come in no order, and are few.
-        while let Some(at) = (0..spans.len()).min_by_key(|&at| spans[at].first) {
-            let span = spans.swap_remove(at);
+        for span in &spans {
             if span.first > cursor {
                 self.lost(token, cursor, span.first.since(cursor));
             }
             cursor = span.first.plus(span.count);
-            parts.push(span);
         }
         if cursor < first.plus(count) {
             self.lost(token, cursor, first.plus(count).since(cursor));
         }
         if kind == EXTEND {
-            self.held.extend_from_slice(&parts);
+            self.held.extend_from_slice(&spans);
         }
-        if parts.is_empty() {
+        if spans.is_empty() {
             self.push(&Answer::Done { token, value: 0.0 });
             admitted.push(Order::Skip { texts: usize::from(text), values: 0 });
         }
-        let last = parts.len().saturating_sub(1);
-        for (at, Span { first, count, grant }) in parts.into_iter().enumerate() {
+        let mut left = spans.len();
+        for Span { first, count, grant } in spans {
+            left -= 1;
             // The text goes along once, with the last.
-            let text = text && at == last;
+            let text = text && left == 0;
             admitted.push(Order::Settle { token, kind, first, count, grant, argument, text });
         }
     }
@@ -226,7 +230,9 @@ impl Host {
                 self.lengths.extend_from_slice(lengths);
             }
             Answer::Received { token } | Answer::Failed { token, .. } => {
-                self.receives.retain(|&(known, _)| known != token);
+                if let Some(at) = self.receives.iter().position(|(known, _)| *known == token) {
+                    self.receives.remove(at);
+                }
             }
             Answer::LeaseLost { first, count, grant } => return self.lease_lost(first, count, grant),
             Answer::Welcome(ref welcome) => {
@@ -249,7 +255,7 @@ impl Host {
     /// A lease ended; told as far as the client held it.
     fn lease_lost(&mut self, first: MessageId, count: u32, grant: u64) {
         let mut spans = take(&mut self.held, first, count, grant);
-        spans.extend(take(&mut self.ahead, first, count, grant));
+        spans.append(&mut take(&mut self.ahead, first, count, grant));
         for Span { first, count, grant } in spans {
             self.push(&Answer::LeaseLost { first, count, grant });
         }

@@ -21,34 +21,27 @@ pub struct Span {
     pub grant: u64,
 }
 
-impl Span {
-    /// The part of it that lies in `first..first + count`, and what lies before and behind that.
-    fn cut(self, first: MessageId, count: u32) -> (Option<Self>, [Option<Self>; 2]) {
-        let (start, stop) = (self.first, self.first.plus(self.count));
-        let (from, to) = (start.max(first), stop.min(first.plus(count)));
-        if from >= to {
-            return (None, [Some(self), None]);
-        }
-        let part = |from: MessageId, to: MessageId| {
-            (from < to).then(|| Self { first: from, count: to.since(from), grant: self.grant })
-        };
-        (part(from, to), [part(start, from), part(to, stop)])
-    }
-}
-
 /// Takes `first..first + count` of a lease out of spans, and answers what was there.
 fn take(spans: &mut Vec<Span>, first: MessageId, count: u32, grant: u64) -> Vec<Span> {
+    let end = first.plus(count);
     let mut taken = Vec::new();
     let mut at = 0;
-    while at < spans.len() {
-        let (inside, rest) = if spans[at].grant == grant { spans[at].cut(first, count) } else { (None, [None; 2]) };
-        let Some(inside) = inside else {
+    while let Some(span) = spans.get(at).copied() {
+        let (start, stop) = (span.first, span.first.plus(span.count));
+        let (from, to) = (start.max(first), stop.min(end));
+        if span.grant != grant || from >= to {
             at += 1;
             continue;
-        };
-        taken.push(inside);
+        }
+        let part = |from: MessageId, to: MessageId| Span { first: from, count: to.since(from), grant };
+        taken.push(part(from, to));
         spans.swap_remove(at);
-        spans.extend(rest.into_iter().flatten());
+        if start < from {
+            spans.push(part(start, from));
+        }
+        if to < stop {
+            spans.push(part(to, stop));
+        }
     }
     taken
 }

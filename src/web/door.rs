@@ -16,7 +16,7 @@ use crate::{
 pub struct Peer {
     peer: peer::Peer,
     /// What rows refer to by their place.
-    texts: Vec<String>,
+    texts: Array,
 }
 
 /// Milliseconds or counts from JavaScript: whatever is no number, or too large to be exact, is bounded.
@@ -35,13 +35,8 @@ fn optional(value: f64) -> Option<u64> {
 }
 
 fn thousandths(value: f64) -> u64 {
-    whole(value * 1000.0 + 0.5).min(u32::MAX.into())
+    whole(value * 1000.0 + 0.5)
 }
-
-/// Places of the policy's numbers that are not milliseconds or counts.
-const MAX_RETRIES: usize = 1;
-const FACTOR: usize = 3;
-const JITTER: usize = 5;
 
 fn message(number: f64, index: u32) -> MessageId {
     MessageId::new(whole(number), index).unwrap_or(MessageId(NEVER - u64::from(MessageId::INDEX_MAX)))
@@ -54,9 +49,23 @@ fn refused(error: FormatError) -> JsValue {
         }
         FormatError::Corrupt(part) => ("CorruptionError", part),
     };
+    named(name, text)
+}
+
+/// An error of this name.
+pub(super) fn named(name: &str, text: &str) -> JsValue {
     let error = Error::new(text);
     error.set_name(name);
     error.into()
+}
+
+/// Pairs as JavaScript gets them, one behind the other.
+pub(super) fn pairs(pairs: &[(u32, u32)]) -> Vec<f64> {
+    let mut flat = Vec::with_capacity(pairs.len() * 2);
+    for (token, count) in pairs {
+        flat.extend_from_slice(&[(*token).into(), (*count).into()]);
+    }
+    flat
 }
 
 #[wasm_bindgen]
@@ -64,7 +73,7 @@ impl Peer {
     /// `id`: a random whole number below 2^53 that names this peer. `memory`: no one else will ever read the journal.
     #[wasm_bindgen(constructor)]
     pub fn new(id: f64, seed: f64, memory: bool) -> Self {
-        Self { peer: peer::Peer::new(whole(id), whole(seed), memory), texts: Vec::new() }
+        Self { peer: peer::Peer::new(whole(id), whole(seed), memory), texts: Array::new() }
     }
 
     /// The number of the last record applied.
@@ -93,8 +102,12 @@ impl Peer {
         self.peer.engine().named(name).map_or(-1, |queue| queue as i32)
     }
 
-    pub fn names(&self) -> Vec<String> {
-        self.peer.engine().queues().map(|(_, queue)| String::from(&*queue.name)).collect()
+    pub fn names(&self) -> Array {
+        let names = Array::new();
+        for (_, queue) in self.peer.engine().queues() {
+            names.push(&JsValue::from_str(&queue.name));
+        }
+        names
     }
 
     /// The policy's numbers, in the order [`Peer::create`] takes them; empty when there is no such queue.
@@ -103,7 +116,7 @@ impl Peer {
             return Vec::new();
         };
         let mut numbers = Vec::from(queue.policy.numbers().map(real));
-        for place in [FACTOR, JITTER] {
+        for place in [Policy::FACTOR, Policy::JITTER] {
             numbers[place] /= 1000.0;
         }
         numbers.push(f64::from(queue.policy.overflow as u8));
@@ -120,14 +133,13 @@ impl Peer {
         let mut numbers = [0; 11];
         for (place, number) in numbers.iter_mut().enumerate() {
             *number = match place {
-                MAX_RETRIES => whole(at(place)).min(u32::MAX.into()),
-                FACTOR => thousandths(at(place)),
-                JITTER => thousandths(at(place)).min(1000),
+                Policy::FACTOR => thousandths(at(place)),
+                Policy::JITTER => thousandths(at(place)).min(1000),
                 _ => whole(at(place)),
             };
         }
         let overflow = Overflow::of(at(numbers.len()) as u8).unwrap_or(Overflow::DropNewest);
-        let policy = Policy::of(numbers, overflow, dead_letter_queue.map(Into::into)).unwrap_or_default();
+        let policy = Policy::of(numbers, overflow, dead_letter_queue.map(Into::into));
         self.peer.create(token, name, policy);
     }
 
@@ -241,12 +253,8 @@ impl Peer {
     }
 
     /// Pairs of token and count: whose bodies are the record's.
-    pub fn sends(&self) -> Vec<u32> {
-        let mut flat = Vec::new();
-        for (token, count) in self.peer.sends() {
-            flat.extend_from_slice(&[*token, *count]);
-        }
-        flat
+    pub fn sends(&self) -> Vec<f64> {
+        pairs(self.peer.sends())
     }
 
     pub fn committed(&mut self, number: f64) {
@@ -259,12 +267,12 @@ impl Peer {
 
     /// What took effect since the last call, in rows of ten numbers.
     pub fn effects(&mut self) -> Vec<f64> {
-        self.texts.clear();
-        rows::of(self.peer.effects(), &mut self.texts)
+        self.texts = Array::new();
+        rows::of(self.peer.effects(), &self.texts)
     }
 
     /// The texts that the last rows refer to.
-    pub fn texts(&mut self) -> Vec<String> {
+    pub fn texts(&mut self) -> Array {
         core::mem::take(&mut self.texts)
     }
 

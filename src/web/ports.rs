@@ -1,26 +1,31 @@
 //! The door to the two ends of a port: rows of numbers in both directions, as in [`crate::wire`].
 
-use js_sys::Error;
+use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
-use super::rows::{self, WIDTH};
+use super::{
+    door::{named, pairs, real},
+    rows::{self, WIDTH},
+};
 use crate::{
-    port::{Allow, Client, Host, Notice},
+    port::{Allow, Client, Host, Notice, Span},
     wire::{Answer, Bad, Bodies, Frame, Order, Row},
 };
 
 fn refused(bad: Bad) -> JsValue {
-    let error = Error::new(match bad {
+    let part = match bad {
         Bad::Malformed(part) => part,
         Bad::Version => "version",
         Bad::OutOfOrder => "order",
-    });
-    error.set_name("FrameError");
-    error.into()
+    };
+    named("FrameError", part)
 }
 
 fn row(numbers: &[f64]) -> Row {
-    core::array::from_fn(|at| numbers.get(at).copied().unwrap_or_default())
+    let mut row = [0.0; WIDTH];
+    let count = numbers.len().min(WIDTH);
+    row[..count].copy_from_slice(&numbers[..count]);
+    row
 }
 
 /// Kinds of a client's rows behind those of the engine's effects: bodies that came along, and what only the context can make
@@ -33,7 +38,7 @@ const ANSWER: f64 = 32.0;
 #[derive(Default)]
 pub struct PortClient {
     client: Client,
-    texts: Vec<String>,
+    texts: Array,
     lengths: Vec<u32>,
 }
 
@@ -56,8 +61,8 @@ impl PortClient {
     }
 
     /// Pairs of token and count: whose bodies go along.
-    pub fn sends(&self) -> Vec<u32> {
-        self.client.sends().flat_map(|(token, count)| [token, count]).collect()
+    pub fn sends(&self) -> Vec<f64> {
+        pairs(&self.client.sends())
     }
 
     /// The frame. `parts`: pairs of count and form (as the wire packs it) of the pieces the bodies lie in.
@@ -67,12 +72,14 @@ impl PortClient {
             pieces.push((pair[0] as u32, Bodies::unpack(pair[1]).map_err(refused)?));
         }
         let (frame, texts) = self.client.frame(&pieces, lengths);
-        self.texts = texts.into_iter().map(Into::into).collect();
+        for text in texts {
+            self.texts.push(&JsValue::from_str(&text));
+        }
         Ok(frame.encode())
     }
 
     /// The texts that go with the last frame, or that the last rows refer to.
-    pub fn texts(&mut self) -> Vec<String> {
+    pub fn texts(&mut self) -> Array {
         core::mem::take(&mut self.texts)
     }
 
@@ -100,16 +107,16 @@ impl PortClient {
         let mut rows = Vec::new();
         for notice in self.client.notices() {
             match notice {
-                Notice::Effect(effect) => rows::push(&mut rows, effect, &mut self.texts),
+                Notice::Effect(effect) => rows::push(&mut rows, effect, &self.texts),
                 Notice::Arrived(delivery) => {
                     let mut row = Answer::Delivered(delivery).write();
                     row[0] = ARRIVED;
-                    rows.extend(row);
+                    rows.extend_from_slice(&row);
                 }
                 Notice::Answer(answer) => {
                     let mut row = answer.write();
                     row[0] += ANSWER;
-                    rows.extend(row);
+                    rows.extend_from_slice(&row);
                 }
             }
             debug_assert!(rows.len() % WIDTH == 0);
@@ -118,7 +125,7 @@ impl PortClient {
     }
 
     pub fn deadline(&self) -> f64 {
-        super::door::real(self.client.deadline())
+        real(self.client.deadline())
     }
 
     pub fn waiting(&self) -> bool {
@@ -153,7 +160,11 @@ impl PortHost {
         let frame = Frame::decode(frame).map_err(refused)?;
         let orders = self.host.hear(&frame, texts as usize, values as usize).map_err(refused)?;
         self.lengths = frame.lengths;
-        Ok(orders.iter().flat_map(Order::write).collect())
+        let mut rows = Vec::with_capacity(orders.len() * WIDTH);
+        for order in orders {
+            rows.extend_from_slice(&order.write());
+        }
+        Ok(rows)
     }
 
     /// The lengths of the last frame heard.
@@ -191,12 +202,18 @@ impl PortHost {
 
     /// The client is gone: what it held, as rows of number, index, count, grant, and 1 where it was handed out.
     pub fn end(&mut self) -> Vec<f64> {
-        let [held, ahead] = self.host.end();
-        let all = held.into_iter().map(|span| (span, 1.0)).chain(ahead.into_iter().map(|span| (span, 0.0)));
-        let row = |(span, handed): (crate::port::Span, f64)| {
-            let (number, index) = (span.first.number() as f64, f64::from(span.first.index()));
-            [number, index, f64::from(span.count), span.grant as f64, handed]
-        };
-        all.flat_map(row).collect()
+        let mut rows = Vec::new();
+        for (spans, handed) in self.host.end().into_iter().zip([1.0, 0.0]) {
+            for Span { first, count, grant } in spans {
+                rows.extend_from_slice(&[
+                    real(first.number()),
+                    first.index().into(),
+                    count.into(),
+                    real(grant),
+                    handed,
+                ]);
+            }
+        }
+        rows
     }
 }

@@ -14,7 +14,7 @@ use crate::{
 pub const WIDTH: usize = 10;
 
 /// Rows start with the effect's kind; what a row does not use is 0.
-pub fn of(effects: Vec<Effect>, texts: &mut Vec<String>) -> Vec<f64> {
+pub fn of(effects: Vec<Effect>, texts: &Array) -> Vec<f64> {
     let mut rows = Vec::with_capacity(effects.len() * WIDTH);
     for effect in effects {
         push(&mut rows, effect, texts);
@@ -22,7 +22,7 @@ pub fn of(effects: Vec<Effect>, texts: &mut Vec<String>) -> Vec<f64> {
     rows
 }
 
-pub fn push(rows: &mut Vec<f64>, effect: Effect, texts: &mut Vec<String>) {
+pub fn push(rows: &mut Vec<f64>, effect: Effect, texts: &Array) {
     let row: [f64; WIDTH] = match effect {
         Effect::Sent { token, first, count } => run(0, token, first, count, 0.0),
         Effect::Refused { token, why, count } => some(1, [token.into(), f64::from(why as u8), count.into(), 0.0]),
@@ -37,8 +37,8 @@ pub fn push(rows: &mut Vec<f64>, effect: Effect, texts: &mut Vec<String>) {
         Effect::Lost { token, first, count } => run(5, token, first, count, 0.0),
         Effect::Done { token, value } => some(6, [token.into(), real(value), 0.0, 0.0]),
         Effect::Dead { queue, first, count, reason } => {
-            texts.push(reason.into());
-            run(7, queue, first, count, (texts.len() - 1) as f64)
+            let place = texts.push(&JsValue::from_str(&reason)) - 1;
+            run(7, queue, first, count, place.into())
         }
         Effect::Dropped { queue, first, count, cause } => run(8, queue, first, count, f64::from(cause as u8)),
         Effect::Depth { queue, backlog } => some(9, [queue.into(), real(backlog), 0.0, 0.0]),

@@ -2,8 +2,7 @@
 
 use super::{
     Bad, Bodies, Row,
-    frame::{row, span, whole},
-    order::message,
+    frame::{Fields, row},
 };
 use crate::id::MessageId;
 
@@ -173,59 +172,75 @@ impl Answer {
     }
 
     pub fn read(row: &Row) -> Result<Self, Bad> {
-        let small = |value| whole(value, u64::from(u32::MAX)).map(|value| value as u32);
-        let token = || small(row[1]);
-        let first = || message(row[2], row[3]);
-        let count = || match small(row[4])? {
-            0 => Err(Bad::Malformed("count")),
-            count => Ok(count),
-        };
-        Ok(match whole(row[0], 255)? as u8 {
-            SENT => Self::Sent { token: token()?, first: first()?, count: count()? },
-            REFUSED => Self::Refused { token: token()?, why: whole(row[3], 6)? as u8, count: count()? },
-            DUPLICATE => Self::Duplicate { token: token()?, id: first()? },
-            DELIVERED => Self::Delivered(Delivery {
-                token: token()?,
-                first: first()?,
-                count: count()?,
-                grant: whole(row[5], MessageId::NUMBER_MAX)?,
-                until: span(row[6])?,
-                attempt: small(row[7])?,
-                sent: span(row[8])?,
-                bodies: Bodies::unpack(row[9])?,
-            }),
-            RECEIVED => Self::Received { token: token()? },
-            LOST => Self::Lost { token: token()?, first: first()?, count: count()? },
-            DONE => Self::Done { token: token()?, value: span(row[2])? },
-            VALUE => Self::Value { token: token()? },
+        let mut from = Fields::of(row);
+        let kind = from.whole(255) as u8;
+        let answer = Self::of(kind, &mut from);
+        from.end(answer)
+    }
+
+    fn of(kind: u8, from: &mut Fields) -> Self {
+        match kind {
+            BACKLOG => {
+                return Self::Backlog {
+                    count: from.whole(EXACT_MAX),
+                    bytes: from.whole(EXACT_MAX),
+                    oldest: from.span(),
+                };
+            }
+            WELCOME => {
+                return Self::Welcome(Welcome {
+                    visibility_ms: from.span(),
+                    durability: from.whole(2) as u8,
+                    messages: from.small(),
+                    bytes: from.whole(EXACT_MAX),
+                });
+            }
+            STORAGE => return Self::Storage { state: from.whole(2) as u8 },
+            _ => {}
+        }
+        let token = from.small();
+        match kind {
+            RECEIVED => return Self::Received { token },
+            DONE => return Self::Done { token, value: from.span() },
+            VALUE => return Self::Value { token },
             FAILED => {
-                let failure = match whole(row[2], 2)? {
+                let failure = match from.whole(2) {
                     0 => Failure::Error,
                     1 => Failure::Unknown,
                     _ => Failure::Forbidden,
                 };
-                Self::Failed { token: token()?, failure }
+                return Self::Failed { token, failure };
             }
-            LEASE_LOST => {
-                Self::LeaseLost { first: first()?, count: count()?, grant: whole(row[5], MessageId::NUMBER_MAX)? }
+            GONE => return Self::Gone,
+            CLOSED => return Self::Closed,
+            _ => {}
+        }
+        let (first, count) = (from.message(), from.count(u32::MAX));
+        match kind {
+            SENT => Self::Sent { token, first, count },
+            REFUSED => {
+                from.check(first.0 <= 6, "number");
+                Self::Refused { token, why: first.0 as u8, count }
             }
-            BACKLOG => Self::Backlog {
-                count: whole(row[1], EXACT_MAX)?,
-                bytes: whole(row[2], EXACT_MAX)?,
-                oldest: span(row[3])?,
-            },
-            DEAD => Self::Dead { first: first()?, count: count()? },
-            DROPPED => Self::Dropped { first: first()?, count: count()?, cause: whole(row[5], 3)? as u8 },
-            STORAGE => Self::Storage { state: whole(row[1], 2)? as u8 },
-            GONE => Self::Gone,
-            CLOSED => Self::Closed,
-            WELCOME => Self::Welcome(Welcome {
-                visibility_ms: span(row[1])?,
-                durability: whole(row[2], 2)? as u8,
-                messages: small(row[3])?,
-                bytes: whole(row[4], EXACT_MAX)?,
+            DUPLICATE => Self::Duplicate { token, id: first },
+            DELIVERED => Self::Delivered(Delivery {
+                token,
+                first,
+                count,
+                grant: from.grant(),
+                until: from.span(),
+                attempt: from.small(),
+                sent: from.span(),
+                bodies: Bodies::read(from),
             }),
-            _ => return Err(Bad::Malformed("kind")),
-        })
+            LOST => Self::Lost { token, first, count },
+            LEASE_LOST => Self::LeaseLost { first, count, grant: from.grant() },
+            DEAD => Self::Dead { first, count },
+            DROPPED => Self::Dropped { first, count, cause: from.whole(3) as u8 },
+            _ => {
+                from.check(false, "kind");
+                Self::Gone
+            }
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! The frame itself: its head, its rows, and the checks every frame has to pass.
 
+use crate::id::MessageId;
+
 /// Numbers of a row.
 pub const WIDTH: usize = 10;
 pub type Row = [f64; WIDTH];
@@ -63,21 +65,27 @@ impl Frame {
         if rows > ROWS_MAX || lengths > LENGTHS_MAX || small(bytes, 28) != 0 {
             return malformed("counts");
         }
-        if !number(bytes, 32).is_finite() {
+        let time = f64::from_bits(large(bytes, 32));
+        if !time.is_finite() {
             return malformed("time");
         }
         let end = HEAD + rows * WIDTH * 8;
         if bytes.len() != end + lengths * 4 {
             return malformed("size");
         }
-        let row = |at: usize| core::array::from_fn(|field| number(bytes, HEAD + (at * WIDTH + field) * 8));
-        Ok(Self {
-            number: large(bytes, 8),
-            heard: large(bytes, 16),
-            time: number(bytes, 32),
-            rows: (0..rows).map(row).collect(),
-            lengths: (0..lengths).map(|at| small(bytes, end + at * 4)).collect(),
-        })
+        let mut frame = Self { number: large(bytes, 8), heard: large(bytes, 16), time, ..Self::default() };
+        let (head, lengths) = bytes.split_at(end);
+        for row in head[HEAD..].chunks_exact(WIDTH * 8) {
+            let mut numbers = [0.0; WIDTH];
+            for (at, number) in numbers.iter_mut().enumerate() {
+                *number = f64::from_bits(large(row, at * 8));
+            }
+            frame.rows.push(numbers);
+        }
+        for length in lengths.chunks_exact(4) {
+            frame.lengths.push(small(length, 0));
+        }
+        Ok(frame)
     }
 }
 
@@ -89,20 +97,76 @@ pub(super) fn row(kind: u8, fields: &[f64]) -> Row {
     row
 }
 
-/// A whole number, `max` at most.
-pub(super) fn whole(value: f64, max: u64) -> Result<u64, Bad> {
-    // What is no number, negative or a fraction is not its own whole.
-    let whole = value as u64;
-    if whole as f64 == value && whole <= max { Ok(whole) } else { Err(Bad::Malformed("number")) }
+/// Reads the fields of a row, one behind the other. What is wrong is told at the end, and is 0 until then.
+pub(super) struct Fields<'a> {
+    row: &'a Row,
+    at: usize,
+    bad: Option<Bad>,
 }
 
-pub(super) fn flag(value: f64) -> Result<bool, Bad> {
-    whole(value, 1).map(|flag| flag == 1)
-}
+impl<'a> Fields<'a> {
+    pub fn of(row: &'a Row) -> Self {
+        Self { row, at: 0, bad: None }
+    }
 
-/// A time or duration: negative ones stand for what was left out, infinity for never.
-pub(super) fn span(value: f64) -> Result<f64, Bad> {
-    if value.is_nan() { Err(Bad::Malformed("time")) } else { Ok(value) }
+    /// As `sound`, else the row is not what the format says.
+    pub fn check(&mut self, sound: bool, part: &'static str) {
+        if !sound {
+            self.bad = self.bad.or(Some(Bad::Malformed(part)));
+        }
+    }
+
+    /// Whatever it is.
+    pub fn any(&mut self) -> f64 {
+        self.at += 1;
+        self.row.get(self.at - 1).copied().unwrap_or_default()
+    }
+
+    /// A whole number, `max` at most.
+    pub fn whole(&mut self, max: u64) -> u64 {
+        let value = self.any();
+        // What is no number, negative or a fraction is not its own whole.
+        let whole = value as u64;
+        let sound = whole as f64 == value && whole <= max;
+        self.check(sound, "number");
+        if sound { whole } else { 0 }
+    }
+
+    pub fn small(&mut self) -> u32 {
+        self.whole(u32::MAX.into()) as u32
+    }
+
+    pub fn flag(&mut self) -> bool {
+        self.whole(1) == 1
+    }
+
+    /// A time or duration: negative ones stand for what was left out, infinity for never.
+    pub fn span(&mut self) -> f64 {
+        let value = self.any();
+        self.check(!value.is_nan(), "time");
+        value
+    }
+
+    /// At least one.
+    pub fn count(&mut self, max: u32) -> u32 {
+        let count = self.whole(max.into()) as u32;
+        self.check(count > 0, "count");
+        count.max(1)
+    }
+
+    pub fn message(&mut self) -> MessageId {
+        let (number, index) = (self.whole(MessageId::NUMBER_MAX), self.whole(MessageId::INDEX_MAX.into()));
+        MessageId::new(number, index as u32).unwrap_or(MessageId(0))
+    }
+
+    pub fn grant(&mut self) -> u64 {
+        self.whole(MessageId::NUMBER_MAX)
+    }
+
+    /// What was read, if nothing was wrong.
+    pub fn end<T>(self, read: T) -> Result<T, Bad> {
+        self.bad.map_or(Ok(read), Err)
+    }
 }
 
 fn small(bytes: &[u8], at: usize) -> u32 {
@@ -111,8 +175,4 @@ fn small(bytes: &[u8], at: usize) -> u32 {
 
 fn large(bytes: &[u8], at: usize) -> u64 {
     bytes[at..].first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
-}
-
-fn number(bytes: &[u8], at: usize) -> f64 {
-    bytes[at..].first_chunk().map_or(0.0, |bytes| f64::from_le_bytes(*bytes))
 }

@@ -26,6 +26,8 @@ pub use answer::{Answer, Delivery, Failure, Welcome};
 pub use frame::{Bad, Frame, LENGTHS_MAX, ROWS_MAX, Row, WIDTH};
 pub use order::{Ask, Hello, Order, Sending};
 
+use frame::Fields;
+
 /// How the bodies of one send or delivery lie beside the frame.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Form {
@@ -59,8 +61,18 @@ impl Bodies {
         (length * 8 + u64::from(self.headers) * 4 + self.form as u64) as f64
     }
 
+    /// Alone, as it is told from JavaScript.
+    #[cfg(target_arch = "wasm32")]
     pub(crate) fn unpack(value: f64) -> Result<Self, Bad> {
-        let packed = frame::whole(value, (u64::from(LENGTH_MAX) + 1) * 8 + 7)?;
+        let mut row = [0.0; WIDTH];
+        row[0] = value;
+        let mut from = Fields::of(&row);
+        let bodies = Self::read(&mut from);
+        from.end(bodies)
+    }
+
+    fn read(from: &mut Fields) -> Self {
+        let packed = from.whole((u64::from(LENGTH_MAX) + 1) * 8 + 7);
         let form = match packed % 4 {
             0 => Form::Values,
             1 => Form::Text,
@@ -68,7 +80,7 @@ impl Bodies {
             _ => Form::Buffers,
         };
         let length = (packed / 8).checked_sub(1).map(|length| length as u32);
-        Ok(Self { form, length, headers: packed & 4 != 0 })
+        Self { form, length, headers: packed & 4 != 0 }
     }
 
     /// How many of the frame's lengths belong to `count` bodies.

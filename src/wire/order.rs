@@ -2,7 +2,7 @@
 
 use super::{
     Bad, Bodies, Row,
-    frame::{flag, row, span, whole},
+    frame::{Fields, row},
 };
 use crate::{
     id::MessageId,
@@ -136,7 +136,7 @@ const REDRIVE: u8 = 21;
 const FLUSH: u8 = 22;
 
 const BYTES_MAX: u64 = (1 << 53) - 1;
-const PEEK_MAX: u64 = 10_000;
+const PEEK_MAX: u32 = 10_000;
 
 impl Order {
     /// How many texts, and how many values with bodies or headers, go along with it beside the frame.
@@ -188,49 +188,64 @@ impl Order {
     }
 
     pub fn read(row: &Row) -> Result<Self, Bad> {
-        let kind = whole(row[0], 255)? as u8;
-        let token = || whole(row[1], u64::from(u32::MAX)).map(|token| token as u32);
-        Ok(match kind {
-            SEND => Self::Send(Sending::read(row)?),
-            UNSEND => Self::Unsend { token: token()? },
-            RECEIVE => Self::Receive {
-                token: token()?,
-                max: count(row[2], u64::from(RECORD_MESSAGES_MAX))?,
-                lease_ms: span(row[3])?,
-                wait: whole(row[4], 3)? & 1 != 0,
-                ahead: row[4] >= 2.0,
-            },
-            UNRECEIVE => Self::Unreceive { token: token()? },
-            SETTLE => Self::Settle {
-                token: token()?,
-                kind: whole(row[2], 4)? as u8,
-                first: message(row[3], row[4])?,
-                count: count(row[5], u64::from(MessageId::INDEX_MAX) + 1)?,
-                grant: whole(row[6], MessageId::NUMBER_MAX)?,
-                argument: span(row[7])?,
-                text: flag(row[8])?,
-            },
-            LISTEN => Self::Listen(flag(row[1])?),
-            SHARED => Self::Shared(flag(row[1])?),
+        let mut from = Fields::of(row);
+        let kind = from.whole(255) as u8;
+        let order = match kind {
+            SEND => Self::Send(Sending::read(&mut from)),
+            LISTEN => Self::Listen(from.flag()),
+            SHARED => Self::Shared(from.flag()),
             BYE => Self::Bye,
-            STARTED => Self::Started {
-                first: message(row[1], row[2])?,
-                count: count(row[3], u64::from(MessageId::INDEX_MAX) + 1)?,
-                grant: whole(row[4], MessageId::NUMBER_MAX)?,
-            },
-            HELLO => Self::Hello(Hello {
-                shared: flag(row[1])?,
-                letters: whole(row[2], 2)? as u8,
-                policy: [row[3], row[4], row[5]],
-            }),
-            POLICY => Self::Policy(core::array::from_fn(|at| row[at + 1])),
-            _ => Self::Ask { token: token()?, ask: Ask::read(kind, row)? },
-        })
+            STARTED => {
+                let (first, count) = (from.message(), from.count(MessageId::INDEX_MAX + 1));
+                Self::Started { first, count, grant: from.grant() }
+            }
+            HELLO => {
+                let (shared, letters) = (from.flag(), from.whole(2) as u8);
+                Self::Hello(Hello { shared, letters, policy: [from.any(), from.any(), from.any()] })
+            }
+            POLICY => {
+                let mut numbers = [0.0; 9];
+                numbers.copy_from_slice(&row[1..]);
+                Self::Policy(numbers)
+            }
+            _ => Self::asked(kind, &mut from),
+        };
+        from.end(order)
+    }
+
+    /// What comes with a token.
+    fn asked(kind: u8, from: &mut Fields) -> Self {
+        let token = from.small();
+        let ask = match kind {
+            UNSEND => return Self::Unsend { token },
+            UNRECEIVE => return Self::Unreceive { token },
+            RECEIVE => {
+                let (max, lease_ms, flags) = (from.count(RECORD_MESSAGES_MAX), from.span(), from.whole(3));
+                return Self::Receive { token, max, lease_ms, wait: flags & 1 != 0, ahead: flags & 2 != 0 };
+            }
+            SETTLE => {
+                let (kind, first) = (from.whole(4) as u8, from.message());
+                let (count, grant) = (from.count(MessageId::INDEX_MAX + 1), from.grant());
+                let (argument, text) = (from.span(), from.flag());
+                return Self::Settle { token, kind, first, count, grant, argument, text };
+            }
+            METRICS => Ask::Metrics,
+            PEEK => Ask::Peek { max: from.count(PEEK_MAX), state: from.whole(4) as i8 - 1 },
+            CANCEL => Ask::Cancel(from.message()),
+            PURGE => Ask::Purge,
+            PAUSE => Ask::Pause(from.flag()),
+            REDRIVE => Ask::Redrive { max: from.whole(1 << 40), rate: from.span(), to: from.flag() },
+            _ => {
+                from.check(kind == FLUSH, "kind");
+                Ask::Flush
+            }
+        };
+        Self::Ask { token, ask }
     }
 }
 
 impl Sending {
-    fn write(&self) -> Row {
+    pub(crate) fn write(&self) -> Row {
         let kind = f64::from(self.kind) + if self.key { 4.0 } else { 0.0 };
         row(
             SEND,
@@ -248,24 +263,14 @@ impl Sending {
         )
     }
 
-    fn read(row: &Row) -> Result<Self, Bad> {
-        let kind = whole(row[6], 7)? as u8;
-        let sending = Self {
-            token: whole(row[1], u64::from(u32::MAX))? as u32,
-            count: count(row[2], u64::from(BATCH_MESSAGES_MAX))?,
-            bytes: whole(row[3], BYTES_MAX)?,
-            delay_ms: span(row[4])?,
-            expires_ms: span(row[5])?,
-            kind: kind & 3,
-            more: whole(row[7], u64::from(BATCH_MESSAGES_MAX))? as u32,
-            more_bytes: whole(row[8], BYTES_MAX)?,
-            bodies: Bodies::unpack(row[9])?,
-            key: kind & 4 != 0,
-        };
-        if sending.kind == 3 || (sending.key && sending.count != 1) {
-            return Err(Bad::Malformed("send"));
-        }
-        Ok(sending)
+    fn read(from: &mut Fields) -> Self {
+        let (token, count, bytes) = (from.small(), from.count(BATCH_MESSAGES_MAX), from.whole(BYTES_MAX));
+        let (delay_ms, expires_ms, kind) = (from.span(), from.span(), from.whole(7) as u8);
+        let (more, more_bytes) = (from.whole(BATCH_MESSAGES_MAX.into()) as u32, from.whole(BYTES_MAX));
+        let bodies = Bodies::read(from);
+        let (key, kind) = (kind & 4 != 0, kind & 3);
+        from.check(kind != 3 && (!key || count == 1), "send");
+        Self { token, count, bytes, delay_ms, expires_ms, kind, more, more_bytes, bodies, key }
     }
 }
 
@@ -282,33 +287,8 @@ impl Ask {
         }
     }
 
-    fn read(kind: u8, row: &Row) -> Result<Self, Bad> {
-        Ok(match kind {
-            METRICS => Self::Metrics,
-            PEEK => Self::Peek { max: count(row[2], PEEK_MAX)?, state: whole(row[3], 4)? as i8 - 1 },
-            CANCEL => Self::Cancel(message(row[2], row[3])?),
-            PURGE => Self::Purge,
-            PAUSE => Self::Pause(flag(row[2])?),
-            REDRIVE => Self::Redrive { max: whole(row[2], 1 << 40)?, rate: span(row[3])?, to: flag(row[4])? },
-            FLUSH => Self::Flush,
-            _ => return Err(Bad::Malformed("kind")),
-        })
-    }
-
     /// Whether it changes the queue, beyond what sending and receiving do.
     pub fn is_admin(self) -> bool {
         matches!(self, Self::Purge | Self::Pause(_) | Self::Redrive { .. } | Self::Cancel(_))
     }
-}
-
-/// At least one.
-fn count(value: f64, max: u64) -> Result<u32, Bad> {
-    let count = whole(value, max)?;
-    if count == 0 { Err(Bad::Malformed("count")) } else { Ok(count as u32) }
-}
-
-pub(super) fn message(number: f64, index: f64) -> Result<MessageId, Bad> {
-    let number = whole(number, MessageId::NUMBER_MAX)?;
-    let index = whole(index, u64::from(MessageId::INDEX_MAX))? as u32;
-    MessageId::new(number, index).ok_or(Bad::Malformed("message id"))
 }

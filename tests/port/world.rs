@@ -205,7 +205,7 @@ impl World {
         if !end.client.plan(self.now) {
             return Ok(false);
         }
-        let parts: Vec<(u32, Bodies)> = end.client.sends().map(|(_, count)| (count, BODIES)).collect();
+        let parts: Vec<(u32, Bodies)> = end.client.sends().into_iter().map(|(_, count)| (count, BODIES)).collect();
         let values = parts.len();
         let (frame, texts) = end.client.frame(&parts, Vec::new());
         let frame = Frame::decode(&frame.encode()).map_err(|bad| format!("{bad:?}"))?;
