@@ -60,10 +60,10 @@ pub(super) fn named(name: &str, text: &str) -> JsValue {
 }
 
 /// Pairs as JavaScript gets them, one behind the other.
-pub(super) fn pairs(pairs: &[(u32, u32)]) -> Vec<f64> {
+pub(super) fn pairs(pairs: &[(u32, u32)]) -> Vec<u32> {
     let mut flat = Vec::with_capacity(pairs.len() * 2);
     for (token, count) in pairs {
-        flat.extend_from_slice(&[(*token).into(), (*count).into()]);
+        flat.extend_from_slice(&[*token, *count]);
     }
     flat
 }
@@ -253,7 +253,7 @@ impl Peer {
     }
 
     /// Pairs of token and count: whose bodies are the record's.
-    pub fn sends(&self) -> Vec<f64> {
+    pub fn sends(&self) -> Vec<u32> {
         pairs(self.peer.sends())
     }
 

@@ -61,7 +61,7 @@ impl PortClient {
     }
 
     /// Pairs of token and count: whose bodies go along.
-    pub fn sends(&self) -> Vec<f64> {
+    pub fn sends(&self) -> Vec<u32> {
         pairs(&self.client.sends())
     }
 

@@ -153,7 +153,7 @@ fn declare(log: &Log) -> Result<Outcome> {
 fn bundle(log: &Log) -> Result<Outcome> {
     let package = root().join("pkg");
     let script = root().join("xtask/bundle.mjs");
-    let inputs = [package.join("src"), bound(), script.clone()];
+    let inputs = [package.join("src"), bound(), script.clone(), root().join("xtask/names.mjs")];
     let made = ["index.js", "slim.js", "posthaste.wasm"].map(|name| package.join("dist").join(name));
     fresh::unless(&inputs, &made, || log.run(setup::node().arg(script).arg(&package)))
 }
