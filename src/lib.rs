@@ -8,8 +8,8 @@
 //! - `web` (wasm only) is the door to JavaScript, and the browser's stores.
 //!
 //! Nothing outside `web` does I/O, reads a clock, or draws a random number: the native build does not have the crates
-//! that could. [`limits`] has every bound, [`id`] what names things, [`sorted`] a map for few things,
-//! [`share`] the arithmetic of parts.
+//! that could. [`limits`] has every bound, [`id`] what names things. [`pairs`] and [`sorted`] keep things in
+//! their order, [`share`] is the arithmetic of parts.
 
 #![forbid(unsafe_code)]
 
@@ -17,6 +17,7 @@ pub mod engine;
 pub mod format;
 pub mod id;
 pub mod limits;
+pub mod pairs;
 pub mod peer;
 pub mod port;
 pub mod share;

@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use xxhash_rust::xxh32::xxh32;
 
-use super::runs::Pairs;
 use crate::{
     id::{MessageId, Time},
     limits,
+    pairs::Pairs,
 };
 
 #[derive(Clone, PartialEq, Debug)]
@@ -32,9 +32,10 @@ impl Keys {
     /// The message that `text` names at `now`.
     pub fn get(&self, text: &str, now: Time) -> Option<MessageId> {
         let sums = sums(text);
-        let mut alike = self.places.range((sums, 0)..(sums, u64::MAX));
+        let mut place = u64::MAX;
         // The newest counts.
-        while let Some((_, place)) = alike.next_back() {
+        while let Some((_, before)) = self.places.before((sums, place)).filter(|pair| pair.0 == sums) {
+            place = before;
             let key = &self.keys[(place - self.forgotten) as usize];
             if *key.text == *text {
                 return (key.until > now).then_some(key.id);
@@ -59,7 +60,7 @@ impl Keys {
 
     fn forget_oldest(&mut self) {
         if let Some(key) = self.keys.pop_front() {
-            self.places.remove(&(sums(&key.text), self.forgotten));
+            self.places.remove((sums(&key.text), self.forgotten));
             self.forgotten += 1;
         }
     }

@@ -3,11 +3,12 @@
 use super::{
     keys::Keys,
     run::{Run, State},
-    runs::{Pairs, Runs},
+    runs::Runs,
 };
 use crate::{
     format::Policy,
     id::{MessageId, Time},
+    pairs::Pairs,
 };
 
 /// Why a message ended without an ack.
@@ -94,7 +95,7 @@ impl Queue {
             keys: Keys::default(),
             ready: Runs::default(),
             away: Runs::default(),
-            timers: Pairs::new(),
+            timers: Pairs::default(),
             counts: Counts::default(),
             bytes: 0,
         }
@@ -150,7 +151,7 @@ impl Queue {
         *self.counts.of(run.state) -= u64::from(run.count);
         self.bytes -= run.bytes;
         if let Some(at) = run.timer() {
-            self.timers.remove(&(at, id.0));
+            self.timers.remove((at, id.0));
         }
         Some(run)
     }

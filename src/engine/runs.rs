@@ -1,12 +1,7 @@
 //! Runs in the order of their messages.
 
-use std::collections::BTreeSet;
-
 use super::Run;
-use crate::id::MessageId;
-
-/// Pairs of numbers in their order. One kind of tree for runs, timers and keys alike: each is 5 KB of wasm.
-pub type Pairs = BTreeSet<(u64, u64)>;
+use crate::{id::MessageId, pairs::Pairs};
 
 /// Runs by the id they start with.
 #[derive(Clone, Debug, Default)]
@@ -32,15 +27,15 @@ impl Runs {
     }
 
     pub fn remove(&mut self, id: MessageId) -> Option<Run> {
-        let pair = *self.pairs(id, id.plus(1)).next()?;
-        self.order.remove(&pair);
+        let pair = self.order.from((id.0, 0)).next().filter(|pair| pair.0 == id.0)?;
+        self.order.remove(pair);
         self.free.push(pair.1);
         self.slots[pair.1 as usize].take()
     }
 
     /// Runs that start at `from` or after it, oldest first.
     pub fn from(&self, from: MessageId) -> impl Iterator<Item = (MessageId, &Run)> {
-        self.pairs(from, MessageId(u64::MAX)).filter_map(|pair| self.run(pair))
+        self.order.from((from.0, 0)).filter_map(|pair| self.run(pair))
     }
 
     /// The first of them.
@@ -50,14 +45,10 @@ impl Runs {
 
     /// The last run that starts at `id` or before it.
     pub fn up_to(&self, id: MessageId) -> Option<(MessageId, &Run)> {
-        self.run(self.pairs(MessageId(0), id.plus(1)).next_back()?)
+        self.run(self.order.before((id.plus(1).0, 0))?)
     }
 
-    fn pairs(&self, from: MessageId, to: MessageId) -> std::collections::btree_set::Range<'_, (u64, u64)> {
-        self.order.range((from.0, 0)..(to.0, 0))
-    }
-
-    fn run(&self, &(id, slot): &(u64, u64)) -> Option<(MessageId, &Run)> {
+    fn run(&self, (id, slot): (u64, u64)) -> Option<(MessageId, &Run)> {
         Some((MessageId(id), self.slots[slot as usize].as_ref()?))
     }
 }

@@ -41,7 +41,10 @@ impl Queue {
     /// the first few.
     pub(super) fn overdue(&self, now: Time) -> Vec<(MessageId, &Run, bool)> {
         let mut found = Vec::new();
-        for &(_, id) in self.timers.range((0, 0)..(now.saturating_add(1), 0)).take(limits::OVERDUE_SCAN_MAX) {
+        for (at, id) in self.timers.from((0, 0)).take(limits::OVERDUE_SCAN_MAX) {
+            if at > now {
+                break;
+            }
             let id = MessageId(id);
             if let Some((_, run)) = self.find(id) {
                 found.push((id, run, run.firing(now, self.policy.max_retries) == Firing::Ready));
@@ -58,13 +61,12 @@ impl Queue {
     }
 
     fn is_due(&self, time: Time) -> bool {
-        self.timers.first().is_some_and(|(at, _)| *at <= time)
+        self.timers.from((0, 0)).next().is_some_and(|(at, _)| at <= time)
     }
 
     /// When the first timer after `now` fires.
     pub fn next_timer(&self, now: Time) -> Time {
-        let after = (now.saturating_add(1), 0);
-        self.timers.range(after..(NEVER, 0)).next().map_or(NEVER, |&(at, _)| at)
+        self.timers.from((now.saturating_add(1), 0)).next().map_or(NEVER, |(at, _)| at)
     }
 
     /// The counts as they are at `now`.
@@ -116,7 +118,7 @@ impl Engine {
         let Some(queue) = self.queues.get_mut(queue_id).filter(|queue| queue.is_due(time)) else {
             return false;
         };
-        let Some(&(_, id)) = queue.timers.first() else {
+        let Some((_, id)) = queue.timers.from((0, 0)).next() else {
             return false;
         };
         let id = MessageId(id);
