@@ -1,8 +1,10 @@
 //! A link: frames over a port that also carries the application's own messages. Ours are arrays that begin with a mark; the
 //! others are left alone.
 
-use js_sys::{Array, Function, Reflect, Uint8Array};
+use js_sys::{Array, Function, Uint8Array};
 use wasm_bindgen::prelude::*;
+
+use super::indexeddb::platform::property;
 
 const MARK: &str = "posthaste";
 
@@ -27,8 +29,8 @@ extern "C" {
 pub struct Link {
     port: Port,
     mark: JsValue,
-    on_message: Closure<dyn Fn(Event)>,
-    on_close: Closure<dyn Fn(Event)>,
+    on_message: Closure<dyn Fn(JsValue)>,
+    on_close: Closure<dyn Fn(JsValue)>,
 }
 
 #[wasm_bindgen]
@@ -39,8 +41,8 @@ impl Link {
     pub fn new(port: Port, heard: Function, closed: Function) -> Self {
         let mark = JsValue::from_str(MARK);
         let known = mark.clone();
-        let on_message = Closure::<dyn Fn(Event)>::new(move |event: Event| {
-            let data = event.data();
+        let on_message = Closure::<dyn Fn(JsValue)>::new(move |event: JsValue| {
+            let data = event.unchecked_ref::<Event>().data();
             if !Array::is_array(&data) {
                 return;
             }
@@ -55,16 +57,14 @@ impl Link {
                 );
             }
         });
-        let on_close = Closure::<dyn Fn(Event)>::new(move |_| {
-            let _ = closed.call0(&JsValue::UNDEFINED);
+        let on_close = Closure::<dyn Fn(JsValue)>::new(move |event| {
+            let _ = closed.call1(&JsValue::UNDEFINED, &event);
         });
         port.add_event_listener("message", on_message.as_ref().unchecked_ref());
         port.add_event_listener("close", on_close.as_ref().unchecked_ref());
         // A message port waits to be started; a worker does not.
-        if let Ok(start) = Reflect::get(&port, &"start".into())
-            && let Some(start) = start.dyn_ref::<Function>()
-        {
-            let _ = start.call0(&port);
+        if let Some(start) = property(&port, "start").dyn_ref::<Function>() {
+            let _ = start.call1(&port, &JsValue::UNDEFINED);
         }
         Self { port, mark, on_message, on_close }
     }

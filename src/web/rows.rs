@@ -1,12 +1,12 @@
 //! What crosses to JavaScript: effects as rows of ten numbers, and statistics as objects.
 
 use js_sys::Array;
-use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde::Serialize;
 use wasm_bindgen::JsValue;
 
-use super::door::real;
+use super::{door::real, indexeddb::platform::set};
 use crate::{
-    engine::{MessageState, Queue, Run, State},
+    engine::{Cause, MessageState, Queue, Run, State},
     id::{MessageId, Time},
     peer::Effect,
 };
@@ -61,74 +61,67 @@ fn some(kind: u8, [a, b, c, d]: [f64; 4]) -> [f64; WIDTH] {
     [kind.into(), a, b, c, d, 0.0, 0.0, 0.0, 0.0, 0.0]
 }
 
-/// An object for JavaScript. One shape for all: a struct of its own for each made 3 KB more wasm.
-struct Object<'a>(&'a [(&'static str, Value<'a>)]);
+/// An object for JavaScript, made property by property: a type of its own for each kind made 3 KB more wasm.
+struct Object(JsValue);
 
-enum Value<'a> {
-    /// The object has no such property.
-    None,
-    Number(f64),
-    Text(&'a str),
-    Object(Object<'a>),
-}
+impl Object {
+    fn new() -> Self {
+        Self(js_sys::Object::new().into())
+    }
 
-impl Serialize for Object<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        for (name, value) in self.0 {
-            match value {
-                Value::None => {}
-                Value::Number(number) => map.serialize_entry(name, number)?,
-                Value::Text(text) => map.serialize_entry(name, text)?,
-                Value::Object(object) => map.serialize_entry(name, object)?,
-            }
+    fn add(&self, name: &str, value: &(impl Serialize + ?Sized)) {
+        if let Ok(value) = serde_wasm_bindgen::to_value(value) {
+            set(&self.0, name, &value);
         }
-        map.end()
     }
-}
 
-impl Object<'_> {
-    fn value(&self) -> Result<JsValue, JsValue> {
-        Ok(self.serialize(&serde_wasm_bindgen::Serializer::new().serialize_maps_as_objects(true))?)
+    fn number(&self, name: &str, value: u64) {
+        self.add(name, &real(value));
     }
-}
 
-fn number(value: u64) -> Value<'static> {
-    Value::Number(real(value))
+    /// There is no such property where there is no value.
+    fn text(&self, name: &str, value: Option<&str>) {
+        if let Some(value) = value {
+            self.add(name, value);
+        }
+    }
 }
 
 /// `undefined` when there is no such queue.
-pub fn metrics(queue: Option<&Queue>, now: Time) -> Result<JsValue, JsValue> {
+pub fn metrics(queue: Option<&Queue>, now: Time) -> JsValue {
     let Some(queue) = queue else {
-        return Ok(JsValue::UNDEFINED);
+        return JsValue::UNDEFINED;
     };
     let (counts, tally) = (queue.counts_at(now), &queue.tally);
-    let [expired, overflow, purged, no_dead_letter_queue] = tally.dropped.map(number);
-    let dropped =
-        [("expired", expired), ("overflow", overflow), ("purged", purged), ("noDeadLetterQueue", no_dead_letter_queue)];
-    Object(&[
-        ("backlogCount", number(queue.backlog())),
-        ("backlogBytes", number(queue.bytes())),
-        ("oldestMessageTimestamp", queue.oldest().map_or(Value::None, number)),
-        ("ready", number(counts.ready)),
-        ("delayed", number(counts.delayed)),
-        ("leased", number(counts.leased)),
-        ("deadLettered", number(tally.dead_lettered)),
-        ("sent", number(tally.sent)),
-        ("delivered", number(tally.delivered)),
-        ("acked", number(tally.acked)),
-        ("retried", number(tally.retried)),
-        ("duplicates", number(tally.duplicates)),
-        ("dropped", Value::Object(Object(&dropped))),
-    ])
-    .value()
+    let metrics = Object::new();
+    metrics.number("backlogCount", queue.backlog());
+    metrics.number("backlogBytes", queue.bytes());
+    if let Some(oldest) = queue.oldest() {
+        metrics.number("oldestMessageTimestamp", oldest);
+    }
+    metrics.number("ready", counts.ready);
+    metrics.number("delayed", counts.delayed);
+    metrics.number("leased", counts.leased);
+    metrics.number("deadLettered", tally.dead_lettered);
+    metrics.number("sent", tally.sent);
+    metrics.number("delivered", tally.delivered);
+    metrics.number("acked", tally.acked);
+    metrics.number("retried", tally.retried);
+    metrics.number("duplicates", tally.duplicates);
+    let dropped = Object::new();
+    dropped.number("expired", tally.dropped[Cause::Expired as usize]);
+    dropped.number("overflow", tally.dropped[Cause::Overflow as usize]);
+    dropped.number("purged", tally.dropped[Cause::Purged as usize]);
+    dropped.number("noDeadLetterQueue", tally.dropped[Cause::NoDeadLetterQueue as usize]);
+    set(&metrics.0, "dropped", &dropped.0);
+    metrics.0
 }
 
 /// An empty array when there is no such queue.
-pub fn peek(queue: Option<&Queue>, max: u32, state: i32, now: Time) -> Result<Array, JsValue> {
+pub fn peek(queue: Option<&Queue>, max: u32, state: i32, now: Time) -> Array {
     let found = Array::new();
     let Some(queue) = queue else {
-        return Ok(found);
+        return found;
     };
     let mut from = MessageId(0);
     while let Some((first, run)) = queue.next(from) {
@@ -139,36 +132,39 @@ pub fn peek(queue: Option<&Queue>, max: u32, state: i32, now: Time) -> Result<Ar
         }
         for place in 0..run.count {
             if found.length() >= max {
-                return Ok(found);
+                return found;
             }
-            found.push(&info(first.plus(place), run, its)?);
+            found.push(&info(first.plus(place), run, its));
         }
     }
-    Ok(found)
+    found
 }
 
-fn info(id: MessageId, run: &Run, state: MessageState) -> Result<JsValue, JsValue> {
-    let note = run.note.as_deref();
-    let (available, lease) = match run.state {
-        State::Ready => (run.sent, None),
-        State::Delayed { due } => (due, None),
-        State::Leased { until, holder, .. } => (until, Some((holder, until))),
-    };
-    let lease = lease.filter(|_| state == MessageState::Leased);
+fn info(id: MessageId, run: &Run, state: MessageState) -> JsValue {
     // The present delivery counts from when the message was handed out.
     let present = matches!(run.state, State::Leased { started: true, .. });
-    Object(&[
-        ("number", number(id.number())),
-        ("index", Value::Number(id.index().into())),
-        ("chunk", Value::Number(run.chunk.map_or(-1.0, f64::from))),
-        ("state", Value::Number(f64::from(state as u8))),
-        ("sent", number(run.sent)),
-        ("attempts", Value::Number(run.attempts.saturating_add(present.into()).into())),
-        ("availableAt", number(available)),
-        ("leasedBy", lease.map_or(Value::None, |(holder, _)| number(holder))),
-        ("leaseExpiresAt", lease.map_or(Value::None, |(_, until)| number(until))),
-        ("reason", note.and_then(|note| note.reason.as_deref()).map_or(Value::None, Value::Text)),
-        ("lastError", note.and_then(|note| note.last_error.as_deref()).map_or(Value::None, Value::Text)),
-    ])
-    .value()
+    let info = Object::new();
+    info.number("number", id.number());
+    info.add("index", &id.index());
+    info.add("chunk", &run.chunk.map_or(-1.0, f64::from));
+    info.add("state", &f64::from(state as u8));
+    info.number("sent", run.sent);
+    info.add("attempts", &run.attempts.saturating_add(present.into()));
+    let available = match run.state {
+        State::Ready => run.sent,
+        State::Delayed { due } => due,
+        State::Leased { until, holder, .. } => {
+            if state == MessageState::Leased {
+                info.number("leasedBy", holder);
+                info.number("leaseExpiresAt", until);
+            }
+            until
+        }
+    };
+    info.number("availableAt", available);
+    if let Some(note) = &run.note {
+        info.text("reason", note.reason.as_deref());
+        info.text("lastError", note.last_error.as_deref());
+    }
+    info.0
 }

@@ -1,12 +1,11 @@
 //! The append: one record and its bodies, in one transaction, under the next number.
 
-use js_sys::{Array, Function, Object, Reflect, Uint8Array};
+use js_sys::{Array, Function, Object, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::IdbRequest;
 
 use super::job::{Job, Next};
 use super::layout;
-use super::platform;
+use super::platform::{self, Request, array};
 use super::tail::Reading;
 use super::transaction::{Mode, Transaction};
 
@@ -18,7 +17,7 @@ pub struct Append {
     /// What was decided.
     step: Option<Step>,
     /// The record's put, while its number is awaited for the chunks.
-    record: Option<IdbRequest>,
+    record: Option<Request>,
 }
 
 /// What is to be written, checked.
@@ -70,7 +69,7 @@ impl Job for Append {
         }
         if let Some(record) = self.record.take() {
             if let Some(step) = &self.step {
-                step.put_chunks(transaction, &record.result()?)?;
+                step.put_chunks(transaction, &record.result())?;
             }
             return Ok(Next::Commit(Some(record)));
         }
@@ -101,19 +100,18 @@ impl Step {
             return None;
         }
         let answer: &platform::Append = answer.unchecked_ref();
-        let record = layout::own(answer.record().dyn_into().ok()?);
+        let record = layout::own(answer.record().dyn_ref()?);
         let bodies = answer.bodies().dyn_into().ok()?;
         let chunk = answer.chunk();
         let apart = (chunk >= 0.0).then(|| 1 << (chunk as u32).min(20));
         Some(Step { record, bodies, headers: answer.headers(), apart })
     }
 
-    fn put(&self, transaction: &Transaction, bodies: &JsValue) -> Result<IdbRequest, JsValue> {
-        let value = if self.apart.is_some() || self.headers.is_undefined() {
-            Array::of2(&self.record, bodies)
-        } else {
-            Array::of3(&self.record, bodies, &self.headers)
-        };
+    fn put(&self, transaction: &Transaction, bodies: &JsValue) -> Result<Request, JsValue> {
+        let value = array(&[&self.record, bodies]);
+        if self.apart.is_none() && !self.headers.is_undefined() {
+            value.push(&self.headers);
+        }
         transaction.store.put(&value)
     }
 
@@ -121,10 +119,12 @@ impl Step {
         let size = self.apart.unwrap_or(1);
         let (mut first, mut chunk) = (0, 0.0);
         while first < self.bodies.length() {
-            let bodies = self.bodies.slice(first, first + size);
-            let headers = self.headers_between(first, size)?;
-            let value = if headers.is_undefined() { Array::of1(&bodies) } else { Array::of2(&bodies, &headers) };
-            transaction.store.put_with_key(&value, &layout::chunk_key(number, chunk))?;
+            let value = array(&[&self.bodies.slice(first, first + size)]);
+            let headers = self.headers_between(first, size);
+            if headers.is_object() {
+                value.push(&headers);
+            }
+            transaction.store.put_at(&value, &layout::chunk_key(number, chunk))?;
             first += size;
             chunk += 1.0;
         }
@@ -132,22 +132,22 @@ impl Step {
     }
 
     /// The headers of `size` messages from `first` on, by their place among these; undefined: none has any.
-    fn headers_between(&self, first: u32, size: u32) -> Result<JsValue, JsValue> {
+    fn headers_between(&self, first: u32, size: u32) -> JsValue {
         let mut found = JsValue::UNDEFINED;
         if !self.headers.is_object() {
-            return Ok(found);
+            return found;
         }
-        let keys = Object::keys(self.headers.unchecked_ref::<Object>());
-        for place in 0..keys.length() {
-            let key = keys.get(place);
-            let index = platform::number(&key) as u32;
-            if (first..first + size).contains(&index) {
-                if found.is_undefined() {
-                    found = Object::new().into();
-                }
-                Reflect::set_u32(&found, index - first, &Reflect::get(&self.headers, &key)?)?;
+        for place in 0..size.min(self.bodies.length() - first) {
+            // They are no array, but an array's elements are read as theirs are.
+            let own = self.headers.unchecked_ref::<Array>().get(first + place);
+            if own.is_undefined() {
+                continue;
             }
+            if found.is_undefined() {
+                found = Object::new().into();
+            }
+            found.unchecked_ref::<Array>().set(place, own);
         }
-        Ok(found)
+        found
     }
 }

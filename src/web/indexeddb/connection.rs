@@ -14,7 +14,7 @@ use web_sys::{DomException, IdbDatabase};
 use super::errors;
 use super::opening;
 use super::operation::{self, Operation, Part};
-use super::platform::{Database, VersionChange};
+use super::platform::{Database, property, set};
 use super::transaction::{Mode, Options, Transaction};
 
 enum State {
@@ -65,7 +65,7 @@ impl Connection {
                 options: Options::new(),
                 on_version_change: Closure::new(move |event: JsValue| {
                     if let Some(connection) = changed.upgrade() {
-                        connection.give_way(event.unchecked_ref());
+                        connection.give_way(&event);
                     }
                 }),
                 on_close: Closure::new(move |_event: JsValue| {
@@ -182,8 +182,8 @@ impl Connection {
         let database = opening::connect(operation, &self.name, known.is_none()).await?;
         self.still_opening(&database)?;
         // Before anything else is awaited: whoever deletes the database must never wait for this connection.
-        database.set_onversionchange(Some(self.on_version_change.as_ref().unchecked_ref()));
-        database.set_onclose(Some(self.on_close.as_ref().unchecked_ref()));
+        set(&database, "onversionchange", self.on_version_change.as_ref());
+        set(&database, "onclose", self.on_close.as_ref());
         *self.state.borrow_mut() = State::Opening(Some(database.clone()));
         let proof = opening::prove(operation, &database, &self.options).await?;
         self.still_opening(&database)?;
@@ -215,9 +215,9 @@ impl Connection {
     }
 
     /// The database is to be deleted or upgraded by someone: this connection must not stand in the way.
-    fn give_way(&self, event: &VersionChange) {
+    fn give_way(&self, event: &JsValue) {
         let name = errors::quoted(&self.name);
-        self.lose(&if event.new_version().is_null() {
+        self.lose(&if property(event, "newVersion").is_null() {
             errors::storage_lost(&[&name, " was deleted"].concat())
         } else {
             errors::version(&[&name, " is being upgraded by a newer posthaste"].concat())
@@ -269,8 +269,8 @@ impl Drop for Connection {
 
 /// Closes; what is in flight still ends as it would.
 fn release(database: &Database) {
-    database.set_onversionchange(None);
-    database.set_onclose(None);
+    set(database, "onversionchange", &JsValue::NULL);
+    set(database, "onclose", &JsValue::NULL);
     database.close();
 }
 

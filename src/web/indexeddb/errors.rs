@@ -48,25 +48,28 @@ pub fn quoted(database: &str) -> String {
 
 /// Whether the error says that the connection is gone, not that the request was wrong: a fresh one may do.
 pub fn lost_connection(error: &JsValue) -> bool {
-    error
-        .dyn_ref::<DomException>()
-        .is_some_and(|error| matches!(error.name().as_str(), "UnknownError" | "InvalidStateError" | "AbortError"))
+    is_platforms(error, &["UnknownError", "InvalidStateError", "AbortError"])
 }
 
 /// The reason of an abort that came after `commit()`: marked where it does not rule out that the commit happened.
 pub fn after_commit(error: JsValue) -> JsValue {
-    let certain = error.dyn_ref::<DomException>().is_some_and(|error| {
-        matches!(error.name().as_str(), "QuotaExceededError" | "ConstraintError" | "DataError" | "NotReadableError")
-    });
-    if !certain {
-        error.unchecked_ref::<platform::Marked>().set_outcome_unknown(true);
+    if !is_platforms(&error, &["QuotaExceededError", "ConstraintError", "DataError", "NotReadableError"]) {
+        platform::set(&error, OUTCOME_UNKNOWN, &JsValue::TRUE);
     }
     error
 }
 
 /// Whether it may have been committed all the same.
 pub fn is_unknown(error: &JsValue) -> bool {
-    error.is_object() && error.unchecked_ref::<platform::Marked>().outcome_unknown().is_truthy()
+    platform::property(error, OUTCOME_UNKNOWN).is_truthy()
+}
+
+const OUTCOME_UNKNOWN: &str = "outcomeUnknown";
+
+/// Whether it is an error of the platform's, with one of these names.
+fn is_platforms(error: &JsValue, names: &[&str]) -> bool {
+    let name = platform::property(error, "name");
+    error.is_instance_of::<DomException>() && names.iter().any(|known| name == **known)
 }
 
 fn named(name: &str, message: &str) -> JsValue {

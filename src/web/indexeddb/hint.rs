@@ -45,7 +45,7 @@ impl Hints {
             }
         });
         if let Some(channel) = &hints.channel {
-            channel.set_onmessage(Some(hints.on_message.as_ref().unchecked_ref()));
+            platform::set(channel, "onmessage", hints.on_message.as_ref());
         }
         hints
     }
@@ -69,7 +69,7 @@ impl Hints {
             platform::clear_timeout(&timer);
         }
         if let Some(channel) = &self.channel {
-            channel.set_onmessage(None);
+            platform::set(channel, "onmessage", &JsValue::NULL);
             channel.close();
         }
     }

@@ -6,18 +6,18 @@
 use std::rc::Rc;
 
 use wasm_bindgen::JsValue;
-use web_sys::IdbRequest;
 
 use super::connection::Connection;
 use super::errors;
 use super::operation::{Answer, Operation};
+use super::platform::Request;
 use super::transaction::{Mode, Transaction};
 
 pub enum Next {
     /// Step again once this request has succeeded, and so all before it.
-    Wait(IdbRequest),
+    Wait(Request),
     /// Commit. The answer is the result of this request, or true.
-    Commit(Option<IdbRequest>),
+    Commit(Option<Request>),
     /// The answer is there already; nothing was written that is to stay.
     Done(JsValue),
 }
@@ -75,7 +75,7 @@ async fn steps(transaction: &Transaction, operation: &Operation, job: &mut dyn J
     loop {
         let commit = match job.step(transaction)? {
             Next::Wait(request) => {
-                request.set_onsuccess(Some(operation.good()));
+                request.set_onsuccess(operation.good());
                 None
             }
             Next::Commit(request) => {
@@ -92,7 +92,7 @@ async fn steps(transaction: &Transaction, operation: &Operation, job: &mut dyn J
         match (good, commit) {
             (true, None) => {}
             (true, Some(None)) => return Ok(JsValue::TRUE),
-            (true, Some(Some(request))) => return request.result(),
+            (true, Some(Some(request))) => return Ok(request.result()),
             (false, None) => return Err(transaction.reason()),
             (false, Some(_)) => return Err(errors::after_commit(transaction.reason())),
         }

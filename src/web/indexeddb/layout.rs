@@ -15,10 +15,9 @@
 
 use js_sys::{Array, Object, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::IdbKeyRange;
 
 use super::errors;
-use super::platform::{self, Bodies};
+use super::platform::{Bodies, array, between, property, set};
 use super::transaction::Transaction;
 
 pub const VERSION: f64 = 1.0;
@@ -49,27 +48,21 @@ impl Header {
     }
 
     pub fn write(self) -> JsValue {
-        let object = JsValue::from(Object::new());
-        let header: &platform::Header = object.unchecked_ref();
-        header.set_format(FORMAT);
-        header.set_birth(self.birth);
-        header.set_number(self.number);
-        header.set_floor(self.floor);
-        object
+        let header = JsValue::from(Object::new());
+        let parts = [("format", FORMAT), ("birth", self.birth), ("number", self.number), ("floor", self.floor)];
+        for (name, value) in parts {
+            set(&header, name, &value.into());
+        }
+        header
     }
 
     pub fn read(value: &JsValue, transaction: &Transaction) -> Result<Self, JsValue> {
-        if !value.is_object() {
-            return Err(transaction.corrupt(&HEADER_KEY.into()));
-        }
-        let header: &platform::Header = value.unchecked_ref();
-        let number = |value: JsValue| value.as_f64().unwrap_or(f64::NAN);
-        let format = number(header.format());
+        let number = |name: &str| property(value, name).as_f64().unwrap_or(f64::NAN);
+        let format = number("format");
         if format > FORMAT {
             return Err(errors::newer(&transaction.database().name()));
         }
-        let (birth, last, floor) = (number(header.birth()), number(header.number()), number(header.floor()));
-        let read = Header { birth, number: last, floor };
+        let read = Header { birth: number("birth"), number: number("number"), floor: number("floor") };
         // What is no number is NaN by now, and fails here.
         let good = format == FORMAT
             && is_integer(read.birth, BIRTH_END)
@@ -81,24 +74,22 @@ impl Header {
 }
 
 pub fn chunk_key(number: &JsValue, chunk: f64) -> JsValue {
-    Array::of2(number, &JsValue::from_f64(chunk)).into()
+    array(&[number, &chunk.into()]).into()
 }
 
 /// Every record from `number` on.
-pub fn records_from(number: f64) -> Result<IdbKeyRange, JsValue> {
-    platform::bound_numbers(number, f64::INFINITY)
+pub fn records_from(number: f64) -> Result<JsValue, JsValue> {
+    records_between(number, f64::INFINITY)
 }
 
 /// Records `low` to `high`.
-pub fn records_between(low: f64, high: f64) -> Result<IdbKeyRange, JsValue> {
-    platform::bound_numbers(low, high)
+pub fn records_between(low: f64, high: f64) -> Result<JsValue, JsValue> {
+    between(&low.into(), &high.into())
 }
 
 /// All chunks of records `low` to `high`: `[low]` sorts before `[low, 0]`, and an array after every number.
-pub fn chunks_between(low: f64, high: f64) -> Result<IdbKeyRange, JsValue> {
-    let low = Array::of1(&JsValue::from_f64(low));
-    let high = Array::of2(&JsValue::from_f64(high), &Array::new());
-    IdbKeyRange::bound(&low, &high)
+pub fn chunks_between(low: f64, high: f64) -> Result<JsValue, JsValue> {
+    between(&array(&[&low.into()]), &array(&[&high.into(), &Array::new()]))
 }
 
 /// The number in a key found among the records, if the generator could have made it.
@@ -107,9 +98,8 @@ pub fn number_of(key: &JsValue) -> Option<f64> {
 }
 
 /// The same bytes in a buffer of their own: a clone of a view is a clone of all it looks into.
-pub fn own(bytes: Uint8Array) -> Uint8Array {
-    let length = bytes.length();
-    if length == bytes.buffer().byte_length() { bytes } else { bytes.slice(0, length) }
+pub fn own(bytes: &Uint8Array) -> Uint8Array {
+    bytes.slice(0, u32::MAX)
 }
 
 /// The record in the value at a record's key.

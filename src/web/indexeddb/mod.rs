@@ -34,7 +34,7 @@ use append::Append;
 use connection::Connection;
 use hint::Hints;
 use job::Job;
-use reserve::{Keep, Release};
+use reserve::Reserve;
 use snapshot::Replacement;
 use tail::Read;
 use trial::Trial;
@@ -114,12 +114,12 @@ impl IndexedDb {
         #[wasm_bindgen(unchecked_param_type = "ArrayLike<number>")] ranges: Vec<f64>,
     ) -> Promise {
         let connection = self.connection.clone();
-        let replacement = Box::new(Replacement::new(number, floor, bytes, ranges, connection.strict_used()));
+        let replacement = Box::new(Replacement::new(number, floor, &bytes, ranges, connection.strict_used()));
         operation::run(async move |operation| {
             let written = job::perform(connection.clone(), operation.clone(), replacement).await?;
             if written.is_truthy() {
                 // Where there is no room for it yet there may be after the next snapshot.
-                let _ = job::perform(connection, operation, Box::new(Keep::default())).await;
+                let _ = job::perform(connection, operation, Box::new(Reserve::new(true))).await;
             }
             Ok(written)
         })
@@ -128,7 +128,7 @@ impl IndexedDb {
     /// Gives up the room that is kept for steps in a full storage. Resolves with false when there is none left.
     #[wasm_bindgen(unchecked_return_type = "Promise<boolean>")]
     pub fn release(&self) -> Promise {
-        self.perform(Release::default())
+        self.perform(Reserve::new(false))
     }
 
     /// `moved` is called when the journal may have new records, `lost` once when the store is lost for good.

@@ -2,14 +2,14 @@
 
 use std::rc::Rc;
 
-use js_sys::{Array, Promise, Reflect};
+use js_sys::{Array, Object, Promise};
 use wasm_bindgen::prelude::*;
-use web_sys::{IdbObjectStoreParameters, IdbOpenDbRequest, IdbRequestReadyState};
+use web_sys::{IdbFactory, IdbTransaction};
 
 use super::errors;
 use super::layout::{self, Header, VERSION};
 use super::operation::{Answer, Operation};
-use super::platform::{self, Database, Factory, Listed, Store};
+use super::platform::{self, Database, Request, promised, property, set, try_property};
 use super::reserve;
 use super::transaction::{Mode, Options, READ, Transaction};
 
@@ -35,9 +35,9 @@ pub struct Proof {
 /// Proves that the database is a journal of this version. Writes nothing.
 pub async fn prove(operation: &Rc<Operation>, database: &Database, options: &Options) -> Result<Proof, JsValue> {
     let name = &database.name();
-    let stores = database.object_store_names();
-    let ours = stores.contains("journal");
-    if ours && database.version() > VERSION {
+    let stores = Array::from(&property(database, "objectStoreNames"));
+    let ours = (0..stores.length()).any(|at| stores.get(at) == "journal");
+    if ours && property(database, "version").as_f64() > Some(VERSION) {
         return Err(errors::newer(name));
     }
     let foreign = || errors::corruption(&[&errors::quoted(name), " holds other things than a journal"].concat());
@@ -45,21 +45,22 @@ pub async fn prove(operation: &Rc<Operation>, database: &Database, options: &Opt
         return Err(foreign());
     }
     let transaction = Transaction::begin(operation, database, Mode { strict: true, ..READ }, options)?;
-    if !transaction.store.auto_increment() || !transaction.store.key_path()?.is_null() {
+    let store = &transaction.store;
+    if !property(store, "autoIncrement").is_truthy() || !property(store, "keyPath").is_null() {
         return Err(foreign());
     }
-    let strict = transaction.durability().as_deref() == Some("strict");
-    let header = transaction.store.get_number(layout::HEADER_KEY)?;
-    header.set_onsuccess(Some(operation.good()));
+    let strict = transaction.is_strict();
+    let header = store.get(&layout::HEADER_KEY.into())?;
+    header.set_onsuccess(operation.good());
     if !operation.event().await {
         return Err(transaction.reason());
     }
-    let header = Header::read(&header.result()?, &transaction)?;
+    let header = Header::read(&header.result(), &transaction)?;
     Ok(Proof { birth: header.birth, strict })
 }
 
 pub async fn delete(operation: Rc<Operation>, name: String) -> Answer {
-    let request = factory()?.delete_database(&name)?;
+    let request = factory()?.delete_database(&name)?.unchecked_into();
     let waiting = Waiting::new(&operation, request, &name);
     waiting.event().await?;
     Ok(JsValue::UNDEFINED)
@@ -68,14 +69,11 @@ pub async fn delete(operation: Rc<Operation>, name: String) -> Answer {
 /// Whether the database is there; true where the platform cannot tell.
 pub async fn exists(operation: Rc<Operation>, name: String) -> Answer {
     let factory = factory()?;
-    if !Reflect::has(&factory, &"databases".into())? {
+    if property(&factory, "databases").is_undefined() {
         return Ok(JsValue::TRUE);
     }
-    let listed = settled(&operation, &factory.databases()?).await?;
-    let found = Array::from(&listed).iter().any(|entry| {
-        let entry: &Listed = entry.unchecked_ref();
-        entry.name().as_string().as_deref() == Some(&name)
-    });
+    let listed = Array::from(&settled(&operation, &promised(&factory, "databases")?).await?);
+    let found = (0..listed.length()).any(|at| property(&listed.get(at), "name") == name.as_str());
     Ok(found.into())
 }
 
@@ -88,27 +86,34 @@ pub async fn settled(operation: &Operation, promise: &Promise) -> Answer {
     if good { Ok(value) } else { Err(value) }
 }
 
-fn factory() -> Result<Factory, JsValue> {
-    platform::GLOBAL
-        .with(platform::Global::indexed_db)?
-        .ok_or_else(|| errors::platform_named("NotSupportedError", "there is no IndexedDB in this context"))
+fn factory() -> Result<IdbFactory, JsValue> {
+    let factory = platform::GLOBAL.with(|global| try_property(global, "indexedDB"))?;
+    if factory.is_object() {
+        return Ok(factory.unchecked_into());
+    }
+    Err(errors::platform_named("NotSupportedError", "there is no IndexedDB in this context"))
 }
 
 /// An opening or deletion under way; detached when dropped.
 struct Waiting<'a> {
-    request: IdbOpenDbRequest,
+    request: Request,
     operation: &'a Operation,
     timer: JsValue,
     name: &'a str,
 }
 
 impl<'a> Waiting<'a> {
-    fn new(operation: &'a Operation, request: IdbOpenDbRequest, name: &'a str) -> Self {
-        request.set_onsuccess(Some(operation.good()));
-        request.set_onupgradeneeded(Some(operation.good()));
-        request.set_onerror(Some(operation.bad()));
+    fn new(operation: &'a Operation, request: Request, name: &'a str) -> Self {
         let timer = platform::set_timeout(operation.bad(), PATIENCE_MS);
-        Waiting { request, operation, timer, name }
+        let waiting = Waiting { request, operation, timer, name };
+        waiting.attach(operation.good(), operation.bad());
+        waiting
+    }
+
+    fn attach(&self, good: &JsValue, bad: &JsValue) {
+        self.request.set_onsuccess(good);
+        set(&self.request, "onupgradeneeded", good);
+        set(&self.request, "onerror", bad);
     }
 
     /// Waits for success or for an upgrade to be made.
@@ -117,8 +122,8 @@ impl<'a> Waiting<'a> {
             return Ok(());
         }
         // A timer brings no event.
-        if self.operation.value().is_object() && self.request.ready_state() == IdbRequestReadyState::Done {
-            return Err(self.request.error().ok().flatten().map_or(JsValue::NULL, JsValue::from));
+        if self.operation.value().is_object() && !is_pending(&self.request) {
+            return Err(property(&self.request, "error"));
         }
         let message = [&errors::quoted(self.name), " did not answer for 10 s: another tab holds or blocks it"].concat();
         Err(errors::platform_named("TimeoutError", &message))
@@ -128,25 +133,33 @@ impl<'a> Waiting<'a> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         platform::clear_timeout(&self.timer);
-        self.request.set_onsuccess(None);
-        self.request.set_onupgradeneeded(None);
-        self.request.set_onerror(None);
+        self.attach(&JsValue::NULL, &JsValue::NULL);
     }
+}
+
+fn is_pending(request: &Request) -> bool {
+    property(request, "readyState") == "pending"
+}
+
+/// The transaction of an upgrade to be made.
+fn upgrade_of(request: &Request) -> Option<IdbTransaction> {
+    let upgrade = property(request, "transaction");
+    upgrade.is_object().then(|| upgrade.unchecked_into())
 }
 
 async fn try_connect(operation: &Operation, name: &str, create: bool) -> Result<Database, JsValue> {
     // No version: a database of another kind is opened as it is, and never upgraded.
-    let request = factory()?.open(name)?;
+    let request: Request = factory()?.open(name)?.unchecked_into();
     let waiting = Waiting::new(operation, request.clone(), name);
     loop {
         if let Err(error) = waiting.event().await {
             drop(waiting);
-            if request.ready_state() == IdbRequestReadyState::Pending || request.transaction().is_some() {
+            if is_pending(&request) || upgrade_of(&request).is_some() {
                 undo_late(request);
             }
             return Err(error);
         }
-        let Some(upgrade) = request.transaction() else {
+        let Some(upgrade) = upgrade_of(&request) else {
             break;
         };
         if !create {
@@ -160,29 +173,31 @@ async fn try_connect(operation: &Operation, name: &str, create: bool) -> Result<
             return Err(error);
         }
     }
-    Ok(request.result()?.unchecked_into())
+    Ok(request.result().unchecked_into())
 }
 
-fn make(request: &IdbOpenDbRequest) -> Result<(), JsValue> {
-    let database: Database = request.result()?.unchecked_into();
-    let parameters = IdbObjectStoreParameters::new();
-    parameters.set_auto_increment(true);
-    let store = database.create_object_store_with_optional_parameters("journal", &parameters)?;
-    let store: Store = store.unchecked_into();
-    store.put_number(&Header::born().write(), layout::HEADER_KEY)?;
-    reserve::put(&store)
+fn make(request: &Request) -> Result<(), JsValue> {
+    let database: Database = request.result().unchecked_into();
+    let parameters = JsValue::from(Object::new());
+    set(&parameters, "autoIncrement", &JsValue::TRUE);
+    let store =
+        database.create_object_store_with_optional_parameters("journal", parameters.unchecked_ref())?.unchecked_into();
+    reserve::put(&store)?;
+    store.put_at(&Header::born().write(), &layout::HEADER_KEY.into()).map(|_| ())
 }
 
 /// An opening that was given up may still come true: it must neither leave an empty database nor hold one open.
-fn undo_late(request: IdbOpenDbRequest) {
+fn undo_late(request: Request) {
     let late = request.clone();
-    let undo: JsValue = Closure::once_into_js(move |_event: JsValue| {
-        if let Some(upgrade) = late.transaction() {
+    let undo = Closure::<dyn Fn(JsValue)>::new(move |_| {
+        if let Some(upgrade) = upgrade_of(&late) {
             let _ = upgrade.abort();
-        } else if let Ok(database) = late.result() {
-            database.unchecked_into::<Database>().close();
+        } else {
+            let database: Database = late.result().unchecked_into();
+            database.close();
         }
     });
-    request.set_onupgradeneeded(Some(undo.unchecked_ref()));
-    request.set_onsuccess(Some(undo.unchecked_ref()));
+    let undo = undo.into_js_value();
+    set(&request, "onupgradeneeded", &undo);
+    request.set_onsuccess(&undo);
 }

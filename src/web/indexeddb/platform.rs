@@ -1,8 +1,46 @@
-//! Bindings for what web-sys lacks or keeps behind its unstable flag, and for the shapes of our own plain objects.
+//! Bindings for what web-sys lacks or makes too large, and for the shapes of our own plain objects.
+//!
+//! A binding of its own for each property is a function in the glue: what is read or written seldom goes by [`property`]
+//! and [`set`] instead.
 
 use js_sys::{Array, Function, JsString, Promise};
 use wasm_bindgen::prelude::*;
-use web_sys::{IdbFactory, IdbKeyRange, IdbRequest, IdbTransaction};
+use web_sys::{IdbKeyRange, IdbTransaction};
+
+/// A property, or what its getter throws.
+pub fn try_property(of: &JsValue, name: &str) -> Result<JsValue, JsValue> {
+    of.unchecked_ref::<Any>().get(name)
+}
+
+/// A property; `undefined` where there is none, or nothing that could have one.
+pub fn property(of: &JsValue, name: &str) -> JsValue {
+    try_property(of, name).unwrap_or_default()
+}
+
+/// Sets a property of an object.
+pub fn set(of: &JsValue, name: &str, value: &JsValue) {
+    of.unchecked_ref::<Any>().set(name, value);
+}
+
+/// Calls a method without arguments that answers a promise.
+pub fn promised(of: &JsValue, name: &str) -> Result<Promise, JsValue> {
+    let method: Function = property(of, name).unchecked_into();
+    Ok(method.call1(of, &JsValue::UNDEFINED)?.unchecked_into())
+}
+
+/// The range of keys from `low` to `high`, both included.
+pub fn between(low: &JsValue, high: &JsValue) -> Result<JsValue, JsValue> {
+    Ok(IdbKeyRange::bound(low, high)?.into())
+}
+
+/// An array of these.
+pub fn array(values: &[&JsValue]) -> Array {
+    let array = Array::new();
+    for value in values {
+        array.push(value);
+    }
+    array
+}
 
 // Strings that cross often, as JavaScript has them: no decoding. (rustfmt takes the values away.)
 #[rustfmt::skip]
@@ -18,44 +56,26 @@ extern "C" {
 
 #[wasm_bindgen]
 extern "C" {
-    /// What `String(value)` gives.
-    #[wasm_bindgen(js_name = String)]
-    pub fn text(value: &JsValue) -> String;
-
-    /// What `Number(value)` gives.
-    #[wasm_bindgen(js_name = Number)]
-    pub fn number(value: &JsValue) -> f64;
-
     #[wasm_bindgen(js_name = setTimeout)]
     pub fn set_timeout(handler: &Function, ms: f64) -> JsValue;
     #[wasm_bindgen(js_name = clearTimeout)]
     pub fn clear_timeout(handle: &JsValue);
 
+    /// What every context has of the platform.
+    #[wasm_bindgen(thread_local_v2, js_name = globalThis)]
+    pub static GLOBAL: JsValue;
+
+    /// Any object.
+    type Any;
+    #[wasm_bindgen(method, catch, indexing_getter)]
+    fn get(this: &Any, name: &str) -> Result<JsValue, JsValue>;
+    #[wasm_bindgen(method, indexing_setter)]
+    fn set(this: &Any, name: &str, value: &JsValue);
+
     /// A promise, with both handlers.
     pub type Thenable;
     #[wasm_bindgen(method)]
     pub fn then(this: &Thenable, good: &Function, bad: &Function);
-
-    /// What every context has of the platform, if it has it.
-    pub type Global;
-    #[wasm_bindgen(thread_local_v2, js_name = globalThis)]
-    pub static GLOBAL: Global;
-    #[wasm_bindgen(method, getter, catch, js_name = indexedDB)]
-    pub fn indexed_db(this: &Global) -> Result<Option<Factory>, JsValue>;
-    #[wasm_bindgen(method, getter)]
-    pub fn navigator(this: &Global) -> Option<Navigator>;
-    pub type Navigator;
-    #[wasm_bindgen(method, getter)]
-    pub fn storage(this: &Navigator) -> Option<Storage>;
-    pub type Storage;
-    #[wasm_bindgen(method, catch)]
-    pub fn estimate(this: &Storage) -> Result<Promise, JsValue>;
-
-    /// `IDBFactory` with `databases()`.
-    #[wasm_bindgen(extends = IdbFactory)]
-    pub type Factory;
-    #[wasm_bindgen(method, catch)]
-    pub fn databases(this: &Factory) -> Result<Promise, JsValue>;
 
     /// `IDBDatabase` with transaction options.
     #[wasm_bindgen(extends = web_sys::IdbDatabase)]
@@ -66,79 +86,43 @@ extern "C" {
         this: &Database,
         stores: &JsString,
         mode: &JsString,
-        options: &TransactionOptions,
+        options: &JsValue,
     ) -> Result<Transacting, JsValue>;
 
-    #[derive(Clone)]
-    pub type TransactionOptions;
-    #[wasm_bindgen(method, setter)]
-    pub fn set_durability(this: &TransactionOptions, value: &str);
-
-    /// `IDBObjectStore`, with numbers for keys.
-    #[wasm_bindgen(extends = web_sys::IdbObjectStore)]
+    /// `IDBObjectStore`, with one way to do each thing.
     pub type Store;
-    #[wasm_bindgen(method, catch, js_name = get)]
-    pub fn get_number(this: &Store, key: f64) -> Result<IdbRequest, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn get(this: &Store, key: &JsValue) -> Result<Request, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn put(this: &Store, value: &JsValue) -> Result<Request, JsValue>;
     #[wasm_bindgen(method, catch, js_name = put)]
-    pub fn put_number(this: &Store, value: &JsValue, key: f64) -> Result<IdbRequest, JsValue>;
-    #[wasm_bindgen(js_namespace = IDBKeyRange, catch, js_name = bound)]
-    pub fn bound_numbers(low: f64, high: f64) -> Result<IdbKeyRange, JsValue>;
+    pub fn put_at(this: &Store, value: &JsValue, key: &JsValue) -> Result<Request, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    pub fn delete(this: &Store, keys: &JsValue) -> Result<Request, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = getAll)]
+    pub fn get_all(this: &Store, keys: &JsValue, limit: u32) -> Result<Request, JsValue>;
+    #[wasm_bindgen(method, catch, js_name = getAllKeys)]
+    pub fn get_all_keys(this: &Store, keys: &JsValue, limit: u32) -> Result<Request, JsValue>;
 
-    /// `IDBTransaction` with `commit()` and `durability`.
+    /// `IDBRequest`. Its result is read once it is there.
+    #[derive(Clone)]
+    pub type Request;
+    #[wasm_bindgen(method, getter)]
+    pub fn result(this: &Request) -> JsValue;
+    #[wasm_bindgen(method, setter)]
+    pub fn set_onsuccess(this: &Request, handler: &JsValue);
+
+    /// `IDBTransaction` with `commit()`.
     #[wasm_bindgen(extends = IdbTransaction)]
     pub type Transacting;
     #[wasm_bindgen(method, catch)]
     pub fn commit(this: &Transacting) -> Result<(), JsValue>;
     #[wasm_bindgen(method, catch, js_name = objectStore)]
     pub fn store(this: &Transacting, name: &JsString) -> Result<Store, JsValue>;
-    #[wasm_bindgen(method, getter)]
-    pub fn durability(this: &Transacting) -> Option<String>;
-
-    /// An error that may carry `outcomeUnknown`.
-    pub type Marked;
-    #[wasm_bindgen(method, getter, js_name = outcomeUnknown)]
-    pub fn outcome_unknown(this: &Marked) -> JsValue;
-    #[wasm_bindgen(method, setter, js_name = outcomeUnknown)]
-    pub fn set_outcome_unknown(this: &Marked, value: bool);
-
-    /// An event of `IDBDatabase`: `newVersion` is null for a deletion.
-    pub type VersionChange;
-    #[wasm_bindgen(method, getter, js_name = newVersion)]
-    pub fn new_version(this: &VersionChange) -> JsValue;
-
-    /// An entry of `databases()`.
-    pub type Listed;
-    #[wasm_bindgen(method, getter)]
-    pub fn name(this: &Listed) -> JsValue;
-
-    /// What `navigator.storage.estimate()` gives.
-    pub type Estimate;
-    #[wasm_bindgen(method, getter)]
-    pub fn usage(this: &Estimate) -> JsValue;
-    #[wasm_bindgen(method, getter, js_name = usageDetails)]
-    pub fn usage_details(this: &Estimate) -> JsValue;
-    pub type UsageDetails;
-    #[wasm_bindgen(method, getter, js_name = indexedDB)]
-    pub fn indexed_db(this: &UsageDetails) -> JsValue;
-
-    /// The value at key 0.
-    pub type Header;
-    #[wasm_bindgen(method, getter)]
-    pub fn format(this: &Header) -> JsValue;
     #[wasm_bindgen(method, setter)]
-    pub fn set_format(this: &Header, value: f64);
-    #[wasm_bindgen(method, getter)]
-    pub fn birth(this: &Header) -> JsValue;
+    pub fn set_onabort(this: &Transacting, handler: &JsValue);
     #[wasm_bindgen(method, setter)]
-    pub fn set_birth(this: &Header, value: f64);
-    #[wasm_bindgen(method, getter)]
-    pub fn number(this: &Header) -> JsValue;
-    #[wasm_bindgen(method, setter)]
-    pub fn set_number(this: &Header, value: f64);
-    #[wasm_bindgen(method, getter)]
-    pub fn floor(this: &Header) -> JsValue;
-    #[wasm_bindgen(method, setter)]
-    pub fn set_floor(this: &Header, value: f64);
+    pub fn set_oncomplete(this: &Transacting, handler: &JsValue);
 
     /// What `decide` answers.
     pub type Append;
@@ -150,23 +134,6 @@ extern "C" {
     pub fn headers(this: &Append) -> JsValue;
     #[wasm_bindgen(method, getter)]
     pub fn chunk(this: &Append) -> f64;
-
-    /// What a reader gets of the journal.
-    pub type Tail;
-    #[wasm_bindgen(method, setter)]
-    pub fn set_snapshot(this: &Tail, value: &Snapshot);
-    #[wasm_bindgen(method, setter)]
-    pub fn set_numbers(this: &Tail, value: &Array);
-    #[wasm_bindgen(method, setter)]
-    pub fn set_records(this: &Tail, value: &Array);
-    #[wasm_bindgen(method, setter)]
-    pub fn set_birth(this: &Tail, value: f64);
-
-    pub type Snapshot;
-    #[wasm_bindgen(method, setter)]
-    pub fn set_number(this: &Snapshot, value: f64);
-    #[wasm_bindgen(method, setter)]
-    pub fn set_bytes(this: &Snapshot, value: &JsValue);
 
     /// Bodies of one value, with the headers some of them have.
     pub type Bodies;

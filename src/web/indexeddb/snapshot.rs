@@ -2,10 +2,10 @@
 
 use js_sys::Uint8Array;
 use wasm_bindgen::JsValue;
-use web_sys::IdbRequest;
 
 use super::job::{Job, Next};
 use super::layout::{self, Header};
+use super::platform::Request;
 use super::transaction::{Mode, Transaction};
 
 /// A snapshot after record `number`, and what may go with it. Answers whether it was written; not when there is one as new.
@@ -17,11 +17,11 @@ pub struct Replacement {
     ranges: Vec<f64>,
     /// As safe as what it replaces.
     strict: bool,
-    header: Option<IdbRequest>,
+    header: Option<Request>,
 }
 
 impl Replacement {
-    pub fn new(number: f64, floor: f64, bytes: Uint8Array, ranges: Vec<f64>, strict: bool) -> Self {
+    pub fn new(number: f64, floor: f64, bytes: &Uint8Array, ranges: Vec<f64>, strict: bool) -> Self {
         Replacement { number, floor, bytes: layout::own(bytes), ranges, strict, header: None }
     }
 }
@@ -34,20 +34,20 @@ impl Job for Replacement {
     fn step(&mut self, transaction: &Transaction) -> Result<Next, JsValue> {
         let store = &transaction.store;
         let Some(header) = &self.header else {
-            let request = store.get_number(layout::HEADER_KEY)?;
+            let request = store.get(&layout::HEADER_KEY.into())?;
             self.header = Some(request.clone());
             return Ok(Next::Wait(request));
         };
-        let header = Header::read(&header.result()?, transaction)?;
+        let header = Header::read(&header.result(), transaction)?;
         if header.number >= self.number {
             return Ok(Next::Done(JsValue::FALSE));
         }
         let next = Header { number: self.number, floor: header.floor.max(self.floor), ..header };
-        store.put_number(&self.bytes, layout::SNAPSHOT_KEY)?;
-        store.put_number(&next.write(), layout::HEADER_KEY)?;
+        store.put_at(&self.bytes, &layout::SNAPSHOT_KEY.into())?;
+        store.put_at(&next.write(), &layout::HEADER_KEY.into())?;
         for range in self.ranges.chunks_exact(2) {
-            store.delete(&layout::records_between(range[0], range[1])?.into())?;
-            store.delete(&layout::chunks_between(range[0], range[1])?.into())?;
+            store.delete(&layout::records_between(range[0], range[1])?)?;
+            store.delete(&layout::chunks_between(range[0], range[1])?)?;
         }
         Ok(Next::Commit(None))
     }

@@ -2,11 +2,10 @@
 
 use js_sys::{Array, Object, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::IdbRequest;
 
 use super::job::{Job, Next};
 use super::layout::{self, Header};
-use super::platform::{Snapshot, Tail};
+use super::platform::{Request, set};
 use super::transaction::{Mode, READ, Transaction};
 
 /// Records read at once. They may bring their bodies: this bounds what an opening holds in memory.
@@ -18,9 +17,9 @@ pub struct Read(Reading);
 /// The tail from a number on, as far as it was read.
 pub struct Reading {
     from: f64,
-    asked: Option<IdbRequest>,
+    asked: Option<Request>,
     header: Option<Header>,
-    snapshot: Option<IdbRequest>,
+    snapshot: Option<Request>,
     page: Option<Page>,
     numbers: Array,
     records: Array,
@@ -28,8 +27,8 @@ pub struct Reading {
 
 /// Up to `PAGE` records, asked for.
 struct Page {
-    values: IdbRequest,
-    numbers: IdbRequest,
+    values: Request,
+    numbers: Request,
 }
 
 impl Read {
@@ -67,18 +66,18 @@ impl Reading {
     }
 
     /// Makes the next requests; answers the last of them, none when everything is read.
-    pub fn step(&mut self, transaction: &Transaction) -> Result<Option<IdbRequest>, JsValue> {
+    pub fn step(&mut self, transaction: &Transaction) -> Result<Option<Request>, JsValue> {
         let Some(asked) = &self.asked else {
-            let header = transaction.store.get_number(layout::HEADER_KEY)?;
+            let header = transaction.store.get(&layout::HEADER_KEY.into())?;
             self.asked = Some(header.clone());
             // From the start there may be a snapshot, and then most records need not be read.
             return if self.from > 1.0 { self.ask(transaction, self.from) } else { Ok(Some(header)) };
         };
         if self.header.is_none() {
-            let header = Header::read(&asked.result()?, transaction)?;
+            let header = Header::read(&asked.result(), transaction)?;
             self.header = Some(header);
             if header.number > 0.0 && (self.from <= 1.0 || self.from <= header.floor) {
-                self.snapshot = Some(transaction.store.get_number(layout::SNAPSHOT_KEY)?);
+                self.snapshot = Some(transaction.store.get(&layout::SNAPSHOT_KEY.into())?);
                 return self.ask(transaction, header.number + 1.0);
             }
         }
@@ -93,31 +92,29 @@ impl Reading {
 
     /// What was read.
     pub fn tail(&self, transaction: &Transaction) -> Result<JsValue, JsValue> {
-        let object = JsValue::from(Object::new());
-        let tail: &Tail = object.unchecked_ref();
+        let tail = JsValue::from(Object::new());
         if let Some(header) = &self.header {
-            tail.set_birth(header.birth);
+            set(&tail, "birth", &header.birth.into());
             if let Some(request) = &self.snapshot {
-                let bytes = request.result()?;
+                let bytes = request.result();
                 if !bytes.is_instance_of::<Uint8Array>() {
                     return Err(transaction.corrupt(&layout::SNAPSHOT_KEY.into()));
                 }
                 let snapshot = JsValue::from(Object::new());
-                let found: &Snapshot = snapshot.unchecked_ref();
-                found.set_number(header.number);
-                found.set_bytes(&bytes);
-                tail.set_snapshot(found);
+                set(&snapshot, "number", &header.number.into());
+                set(&snapshot, "bytes", &bytes);
+                set(&tail, "snapshot", &snapshot);
             }
         }
-        tail.set_numbers(&self.numbers);
-        tail.set_records(&self.records);
-        Ok(object)
+        set(&tail, "numbers", &self.numbers);
+        set(&tail, "records", &self.records);
+        Ok(tail)
     }
 
-    fn ask(&mut self, transaction: &Transaction, from: f64) -> Result<Option<IdbRequest>, JsValue> {
+    fn ask(&mut self, transaction: &Transaction, from: f64) -> Result<Option<Request>, JsValue> {
         let range = layout::records_from(from)?;
-        let values = transaction.store.get_all_with_key_and_limit(&range, PAGE)?;
-        let numbers = transaction.store.get_all_keys_with_key_and_limit(&range, PAGE)?;
+        let values = transaction.store.get_all(&range, PAGE)?;
+        let numbers = transaction.store.get_all_keys(&range, PAGE)?;
         let last = numbers.clone();
         self.page = Some(Page { values, numbers });
         Ok(Some(last))
@@ -127,8 +124,8 @@ impl Reading {
 impl Page {
     /// Adds what was found. Answers the last number where there may be more.
     fn take(&self, transaction: &Transaction, numbers: &Array, records: &Array) -> Result<Option<f64>, JsValue> {
-        let keys: Array = self.numbers.result()?.unchecked_into();
-        let values: Array = self.values.result()?.unchecked_into();
+        let keys: Array = self.numbers.result().unchecked_into();
+        let values: Array = self.values.result().unchecked_into();
         let count = keys.length();
         let mut last = 0.0;
         for place in 0..count {

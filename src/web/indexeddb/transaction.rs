@@ -2,13 +2,13 @@
 
 use std::rc::Rc;
 
-use js_sys::Object;
-use wasm_bindgen::{JsCast, JsValue};
+use js_sys::{JsString, Object};
+use wasm_bindgen::JsValue;
 use web_sys::IdbDatabase;
 
 use super::errors;
 use super::operation::Operation;
-use super::platform::{self, Database, Store, Transacting, TransactionOptions};
+use super::platform::{self, Database, Store, Transacting, property, set};
 
 #[derive(Clone, Copy)]
 pub struct Mode {
@@ -21,8 +21,8 @@ pub const READ: Mode = Mode { write: false, strict: false };
 
 /// `{ durability }`, made once.
 pub struct Options {
-    relaxed: TransactionOptions,
-    strict: TransactionOptions,
+    relaxed: JsValue,
+    strict: JsValue,
 }
 
 pub struct Transaction {
@@ -44,7 +44,7 @@ impl Transaction {
         let transaction =
             platform::JOURNAL.with(|journal| mode.with(|mode| database.transaction(journal, mode, options)))?;
         let store = platform::JOURNAL.with(|journal| transaction.store(journal))?;
-        transaction.set_onabort(Some(operation.bad()));
+        transaction.set_onabort(operation.bad());
         Ok(Transaction { transaction, store, operation: operation.clone() })
     }
 
@@ -56,7 +56,7 @@ impl Transaction {
 
     /// The operation hears a good event when everything is committed.
     pub fn tell_complete(&self) {
-        self.transaction.set_oncomplete(Some(self.operation.good()));
+        self.transaction.set_oncomplete(self.operation.good());
     }
 
     /// Undoes everything. Fails only when the transaction is aborted already.
@@ -64,17 +64,18 @@ impl Transaction {
         let _ = self.transaction.abort();
     }
 
-    /// The durability the platform says it will give; none where it does not know the option.
-    pub fn durability(&self) -> Option<String> {
-        self.transaction.durability()
+    /// Whether the platform says it will be flushed to the disk; not where it does not know the option.
+    pub fn is_strict(&self) -> bool {
+        property(&self.transaction, "durability") == "strict"
     }
 
     /// Why the transaction aborted.
     pub fn reason(&self) -> JsValue {
-        match self.transaction.error() {
-            Some(error) => error.into(),
-            None => errors::platform_named("AbortError", "the transaction was aborted: its connection was closed"),
+        let error = property(&self.transaction, "error");
+        if error.is_object() {
+            return error;
         }
+        errors::platform_named("AbortError", "the transaction was aborted: its connection was closed")
     }
 
     pub fn database(&self) -> IdbDatabase {
@@ -84,22 +85,23 @@ impl Transaction {
     /// The error for a value at `key` that is not what the layout says.
     pub fn corrupt(&self, key: &JsValue) -> JsValue {
         let database = errors::quoted(&self.database().name());
-        errors::corruption(&[&database, " holds a damaged or foreign value at key ", &platform::text(key)].concat())
+        let key = JsString::from("").concat(key);
+        errors::corruption(&[&database, " holds a damaged or foreign value at key ", &String::from(key)].concat())
     }
 }
 
 impl Drop for Transaction {
     /// The operation may be another's before this transaction has ended.
     fn drop(&mut self) {
-        self.transaction.set_onabort(None);
+        self.transaction.set_onabort(&JsValue::NULL);
     }
 }
 
 impl Options {
     pub fn new() -> Self {
         let of = |durability: &str| {
-            let options: TransactionOptions = JsValue::from(Object::new()).unchecked_into();
-            options.set_durability(durability);
+            let options = JsValue::from(Object::new());
+            set(&options, "durability", &durability.into());
             options
         };
         Options { relaxed: of("relaxed"), strict: of("strict") }

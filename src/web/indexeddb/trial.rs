@@ -17,9 +17,9 @@ impl Job for Trial {
     }
 
     fn step(&mut self, transaction: &Transaction) -> Result<Next, JsValue> {
-        let errors = Array::new();
+        let (errors, key) = (Array::new(), JsValue::from_f64(layout::TRIAL_KEY));
         for index in 0..self.0.length() {
-            let put = transaction.store.put_number(&self.0.get(index), layout::TRIAL_KEY);
+            let put = transaction.store.put_at(&self.0.get(index), &key);
             errors.push(&put.err().unwrap_or(JsValue::UNDEFINED));
         }
         transaction.abort();

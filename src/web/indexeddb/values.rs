@@ -2,10 +2,10 @@
 
 use js_sys::Array;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{IdbKeyRange, IdbRequest};
 
 use super::job::{Job, Next};
 use super::layout;
+use super::platform::{Request, between};
 use super::transaction::{Mode, READ, Transaction};
 
 /// Part of a key that names the record's own value.
@@ -70,8 +70,8 @@ impl Job for Values {
         };
         let found = Array::new();
         for (place, run) in self.runs.iter().enumerate() {
-            let request: IdbRequest = requests.get(place as u32).unchecked_into();
-            if !run.collect(transaction, &request.result()?, &found)? {
+            let request: Request = requests.get(place as u32).unchecked_into();
+            if !run.collect(transaction, &request.result(), &found)? {
                 self.divide(false);
                 return self.ask(transaction);
             }
@@ -103,12 +103,12 @@ impl Run {
         }
     }
 
-    fn ask(&self, transaction: &Transaction) -> Result<IdbRequest, JsValue> {
+    fn ask(&self, transaction: &Transaction) -> Result<Request, JsValue> {
         let first = self.key(0);
         if self.count == 1 {
             return transaction.store.get(&first);
         }
-        transaction.store.get_all_with_key(&IdbKeyRange::bound(&first, &self.key(self.count - 1))?.into())
+        transaction.store.get_all(&between(&first, &self.key(self.count - 1))?, self.count)
     }
 
     /// Adds the bodies to those found; false when some of the run are gone: which, only each by itself can tell.
