@@ -20,8 +20,8 @@ const DECLARED = /([\w$]+)["']?\??\s*[:(<]/g;
 const PUBLIC = ["types.ts", "errors.ts", "platform.ts", "source.ts"];
 /** Properties that the glue reads and writes for Rust. What begins with an underscore is its own. */
 const BY_GLUE = /\.([a-zA-Z$][\w$]*)/g;
-/** What the module reads and writes by name, where it does: in quotes. */
-const BY_MODULE = /"([a-zA-Z]\w*)"/g;
+/** What is read and written by name: by the module, or in the sources themselves. */
+const QUOTED = /"([a-zA-Z]\w*)"/g;
 /** Exports of the ring's module, which has no glue. */
 const BY_RING = /\bextern "C" fn (\w+)/g;
 /** What a source says of an object that others made: `as { name: type }`. */
@@ -49,7 +49,7 @@ export function ownNames(folder) {
     ...PLATFORMS.flatMap(([name, wanted]) => names(DECLARED, ...files(path.dirname(resolve(`${name}/package.json`)), wanted))),
     ...names(DECLARED, ...PUBLIC.map((name) => path.join(sources, name))),
     ...names(BY_GLUE, glue),
-    ...names(BY_MODULE, ...files(path.join(folder, "..", "src", "web"), /\.rs$/)),
+    ...names(QUOTED, ...files(path.join(folder, "..", "src", "web"), /\.rs$/), ...all),
     ...names(BY_RING, path.join(folder, "..", "src", "ring", "src", "wasm.rs")),
     ...names(BY_OTHERS, ...all).flatMap((said) => [...said.matchAll(DECLARED)].map(([, name]) => name)),
     ...names(EXPORTED, ...all),

@@ -2,7 +2,7 @@
 
 import { show } from "./errors";
 import type { ModuleSource } from "./source";
-import glue, { initSync, IndexedDb, Link, Peer, PortClient, PortHost, Presence } from "../wasm/posthaste.js";
+import { initSync, IndexedDb, Link, Peer, PortClient, PortHost, Presence } from "../wasm/posthaste.js";
 
 export { IndexedDb, Link, Peer, PortClient, PortHost, Presence };
 
@@ -26,12 +26,21 @@ export async function provideModule(given: ModuleSource): Promise<void> {
 }
 
 async function instantiate(given: ModuleSource): Promise<void> {
-  const source = await given;
-  const address = typeof source === "string" || source instanceof URL || source instanceof Response;
-  if (!address && !(source instanceof WebAssembly.Module || source instanceof ArrayBuffer || ArrayBuffer.isView(source))) {
+  let source: unknown = await given;
+  if (typeof source === "string" || source instanceof URL) source = await fetch(source);
+  if (source instanceof Response) source = await received(source);
+  if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) source = await WebAssembly.compile(source as BufferSource);
+  if (!(source instanceof WebAssembly.Module)) {
     throw new TypeError(`init needs a wasm module, its bytes, a response or an address, not ${show(source)}`);
   }
-  await glue({ module_or_path: source });
+  initSync({ module: source });
+}
+
+/** The module in a response: compiled while it comes, where the server says what it is. */
+async function received(response: Response): Promise<WebAssembly.Module | ArrayBuffer> {
+  if (!response.ok) throw new TypeError(`init got no wasm module from ${response.url}: ${response.status}`);
+  const streams = typeof WebAssembly.compileStreaming === "function" && response.headers.get("Content-Type") === "application/wasm";
+  return streams ? WebAssembly.compileStreaming(response) : response.arrayBuffer();
 }
 
 export function loadEngine(): Promise<void> {
