@@ -181,26 +181,29 @@ impl Host {
         let &Order::Settle { token, kind, first, count, grant, argument, text } = order else { return };
         let mut spans = take(&mut self.held, first, count, grant);
         spans.append(&mut take(&mut self.ahead, first, count, grant));
-        spans.sort_unstable_by_key(|span| span.first);
         let mut cursor = first;
-        for span in &spans {
+        let mut parts = Vec::new();
+        // They come in no order, and are few.
+        while let Some(at) = (0..spans.len()).min_by_key(|&at| spans[at].first) {
+            let span = spans.swap_remove(at);
             if span.first > cursor {
                 self.lost(token, cursor, span.first.since(cursor));
             }
             cursor = span.first.plus(span.count);
+            parts.push(span);
         }
         if cursor < first.plus(count) {
             self.lost(token, cursor, first.plus(count).since(cursor));
         }
         if kind == EXTEND {
-            self.held.extend_from_slice(&spans);
+            self.held.extend_from_slice(&parts);
         }
-        if spans.is_empty() {
+        if parts.is_empty() {
             self.push(&Answer::Done { token, value: 0.0 });
             admitted.push(Order::Skip { texts: usize::from(text), values: 0 });
         }
-        let mut left = spans.len();
-        for Span { first, count, grant } in spans {
+        let mut left = parts.len();
+        for Span { first, count, grant } in parts {
             left -= 1;
             // The text goes along once, with the last.
             let text = text && left == 0;
@@ -230,7 +233,7 @@ impl Host {
                 self.lengths.extend_from_slice(lengths);
             }
             Answer::Received { token } | Answer::Failed { token, .. } => {
-                if let Some(at) = self.receives.iter().position(|(known, _)| *known == token) {
+                while let Some(at) = self.receives.iter().position(|(known, _)| *known == token) {
                     self.receives.remove(at);
                 }
             }
