@@ -50,7 +50,7 @@ fn sample_record() -> Record {
         key,
     };
     let items = vec![
-        Item::Create { name: "work".into(), policy },
+        Item::Create { name: "work".into(), policy: policy.into() },
         Item::Remove { queue: 9 },
         Item::Send(send),
         Item::Send(Send { queue: 0, count: 40, bytes: 4000, due: 0, expires: 0, whole: Whole::No, key: None }),
@@ -88,7 +88,7 @@ fn sample_engine() -> Engine {
     let settle = |index, how| Item::Settle { queue: 0, first: message(1, index), count: 1, grant: 2, how };
     let steps = [
         vec![
-            Item::Create { name: "work".into(), policy },
+            Item::Create { name: "work".into(), policy: policy.into() },
             Item::Send(send(6, 0, None)),
             Item::Send(send(1, time + 500, Some("order-17".into()))),
         ],
@@ -178,7 +178,8 @@ fn send(time: u64) -> impl Strategy<Value = Send> {
 
 fn item(time: u64) -> impl Strategy<Value = Item> {
     prop_oneof![
-        (text(limits::NAME_BYTES_MAX), policy()).prop_map(|(name, policy)| Item::Create { name, policy }),
+        (text(limits::NAME_BYTES_MAX), policy())
+            .prop_map(|(name, policy)| Item::Create { name, policy: policy.into() }),
         queue().prop_map(|queue| Item::Remove { queue }),
         send(time).prop_map(Item::Send),
         (queue(), run(), moment(time), any::<bool>()).prop_map(|(queue, (first, count), until, started)| {

@@ -11,7 +11,7 @@ use crate::{
 #[derive(Clone, PartialEq, Debug)]
 pub enum Item {
     /// Makes a queue, and its dead-letter queue where that is new. Void when the name is taken.
-    Create { name: Box<str>, policy: Policy },
+    Create { name: Box<str>, policy: Box<Policy> },
     /// Deletes a queue and everything in it.
     Remove { queue: QueueId },
     /// A run of messages; their bodies are the record's next `count`.
@@ -155,7 +155,7 @@ impl Item {
     pub(super) fn read(time: Time, from: &mut Reader) -> Self {
         let kind = from.byte();
         if kind == CREATE {
-            return Self::Create { name: from.text(limits::NAME_BYTES_MAX), policy: from.policy() };
+            return Self::Create { name: from.text(limits::NAME_BYTES_MAX), policy: Box::new(from.policy()) };
         }
         if !(REMOVE..=REDRIVE).contains(&kind) && !(ACK..=START).contains(&kind) {
             from.fail(FormatError::Newer);

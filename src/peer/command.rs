@@ -16,7 +16,7 @@ pub struct Command {
 
 #[derive(Clone, PartialEq, Debug)]
 pub enum Order {
-    Create { name: Box<str>, policy: Policy },
+    Create { name: Box<str>, policy: Box<Policy> },
     Remove { queue: QueueId },
     Send(SendOrder),
     Settle { queue: QueueId, first: MessageId, count: u32, grant: u64, how: Settle },
@@ -75,7 +75,7 @@ impl Peer {
     }
 
     pub fn create(&mut self, token: u32, name: &str, policy: Policy) {
-        self.order(token, Order::Create { name: name.into(), policy });
+        self.order(token, Order::Create { name: name.into(), policy: Box::new(policy) });
     }
 
     pub fn remove(&mut self, token: u32, queue: QueueId) {
