@@ -1,8 +1,10 @@
-// Bundles each entry of the package into one file: `node bundle.mjs <folder of the package>`.
+// Bundles each entry of the package, those its exports name, into one file: `node bundle.mjs <folder of the package>`.
+// An entry beside the main ones imports "posthaste" where it needs the engine, so that there is one copy of that.
 // Runs in tests/, where esbuild is installed.
 import { createRequire } from "node:module";
-import { copyFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { entriesOf } from "./entries.mjs";
 import { ownNames } from "./names.mjs";
 
 const require = createRequire(path.resolve("package.json"));
@@ -12,8 +14,10 @@ const folder = process.argv[2];
 
 const { outputFiles } = await build({
   // All at once: the names that are shortened get the same short names everywhere.
-  entryPoints: ["index", "slim"].map((entry) => path.join(folder, "src", `${entry}.ts`)),
+  entryPoints: entriesOf(folder).map((entry) => path.join(folder, "src", `${entry}.ts`)),
+  outbase: path.join(folder, "src"),
   outdir: path.join(folder, "dist"),
+  external: ["posthaste", "*.wasm"],
   bundle: true,
   minify: true,
   mangleProps: ownNames(folder),
@@ -29,6 +33,7 @@ const { outputFiles } = await build({
 for (const { path: file, text } of outputFiles) {
   // It finds another thirtieth, gzipped.
   const { code } = await minify(text, { module: true, ecma: 2022 });
+  mkdirSync(path.dirname(file), { recursive: true });
   writeFileSync(file, code);
 }
 copyFileSync(path.join(folder, "wasm", "posthaste_bg.wasm"), path.join(folder, "dist", "posthaste.wasm"));

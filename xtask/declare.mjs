@@ -2,9 +2,10 @@
 // Imports get the ending that Node's way of resolving asks for; bundlers do not mind it.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { entriesOf } from "./entries.mjs";
 
 const [from, to] = process.argv.slice(2);
-const wanted = ["index.d.ts", "slim.d.ts"];
+const wanted = entriesOf(path.dirname(to)).map((entry) => `${entry}.d.ts`);
 const texts = new Map();
 
 for (const file of wanted) {

@@ -102,8 +102,8 @@ export async function openQueue<Body = unknown>(name: string, options: QueueOpti
 
 /** The queue that the context at the other end of the port serves. */
 async function openClient<Body>(name: string, options: QueueOptions<Body>, policy: PolicyOptions, signal: AbortSignal | undefined): Promise<Queue<Body>> {
-  if (options.storage !== undefined) throw new TypeError(`storage ${show(options.storage)} is the host's business: leave it out beside a port`);
   const port = portOption(options.port, "port");
+  if (options.storage !== undefined) throw new TypeError(`storage ${show(options.storage)} is the host's business: leave it out beside a port`);
   await loadEngine();
   const backing = new ClientBacking(name, port, options.clock ?? systemClock, policy);
   await backing.open(policy, signal);

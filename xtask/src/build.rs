@@ -139,7 +139,12 @@ fn inline(wasm: &[u8]) -> Result<()> {
 /// Types of the sources, and the declarations that users get.
 fn declare(log: &Log) -> Result<Outcome> {
     let package = root().join("pkg");
-    let inputs = [package.join("src"), package.join("tsconfig.json"), bound().join("posthaste.d.ts")];
+    let inputs = [
+        package.join("src"),
+        package.join("tsconfig.json"),
+        package.join("package.json"),
+        bound().join("posthaste.d.ts"),
+    ];
     fresh::unless(&inputs, &[package.join("dist/index.d.ts"), package.join("dist/slim.d.ts")], || {
         let made = target().join("xtask/types");
         if made.exists() {
@@ -156,7 +161,8 @@ fn declare(log: &Log) -> Result<Outcome> {
 fn bundle(log: &Log) -> Result<Outcome> {
     let package = root().join("pkg");
     let script = root().join("xtask/bundle.mjs");
-    let inputs = [package.join("src"), bound(), script.clone(), root().join("xtask/names.mjs")];
+    let scripts = ["entries.mjs", "names.mjs"].map(|name| root().join("xtask").join(name));
+    let inputs = [&[package.join("src"), package.join("package.json"), bound(), script.clone()], &scripts[..]].concat();
     let made = ["index.js", "slim.js", "posthaste.wasm"].map(|name| package.join("dist").join(name));
     fresh::unless(&inputs, &made, || log.run(setup::node().arg(script).arg(&package)))
 }

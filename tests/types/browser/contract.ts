@@ -4,6 +4,13 @@ import type * as contract from "../contract.js";
 import * as posthaste from "posthaste";
 import * as slim from "posthaste/slim";
 
+/** The contract names drivers and leaves to the package what they do. */
+declare module "../contract.js" {
+  interface StorageDriver {
+    open(): Promise<posthaste.Store>;
+  }
+}
+
 /** True when each is assignable to the other and they have the same keys. */
 type Same<A, B> = [A] extends [B] ? ([B] extends [A] ? ([keyof A, keyof B] extends [keyof B, keyof A] ? true : false) : false) : false;
 declare function same<A, B>(proof: Same<A, B>): void;
