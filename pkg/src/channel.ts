@@ -1,33 +1,39 @@
 /** The way between client and host: a port for everything, and rings in shared memory beside it where there can be. Frames have numbers; whichever way they come, they are heard in order. */
 
 import { Link } from "./engine";
+import { Bell } from "./bell";
 import { Lent, type LentBytes } from "./lent";
-import { Bytes, type Segment } from "./parcel";
+import { listener, type Ear } from "./listener";
+import { Bytes, type Parcel, type Segment } from "./parcel";
 import type { Transferable } from "./platform";
-import { Rings, RingBytes, canShare, mayBlock } from "./ring";
-import { turn } from "./turn";
+import { PIECES_MAX, Rings, RingBytes, canShare } from "./ring";
 import { asValue } from "./wire";
+
+type BytesSegment = Segment & { parcel: Bytes };
 
 /** What goes along with a frame. */
 export class Beside {
   private readonly items: (Segment | { value: unknown })[] = [];
+  private onlyBytes = true;
 
   addBodies(segment: Segment): void {
     this.items.push(segment);
+    this.onlyBytes &&= segment.parcel instanceof Bytes;
   }
 
   addValue(value: unknown): void {
     this.items.push({ value });
+    this.onlyBytes = false;
   }
 
-  get empty(): boolean {
-    return this.items.length === 0;
+  /** Whether there would be bytes and something else. */
+  mixes(parcel: Parcel): boolean {
+    return this.items.length > 0 && this.onlyBytes !== parcel instanceof Bytes;
   }
 
   /** The bodies, where they are bytes and all there is. */
-  bytes(): (Segment & { parcel: Bytes }) | undefined {
-    const [item] = this.items;
-    return this.items.length === 1 && "parcel" in item && item.parcel instanceof Bytes ? (item as Segment & { parcel: Bytes }) : undefined;
+  bytes(): BytesSegment[] | undefined {
+    return this.onlyBytes && this.items.length <= PIECES_MAX ? (this.items as BytesSegment[]) : undefined;
   }
 
   /** As values for a port. */
@@ -44,25 +50,19 @@ export interface End {
   readonly over: boolean;
   /** An answer is awaited. */
   readonly talking: boolean;
-  /** `lent`: bodies in shared memory, for whoever takes them. */
   /** What is in shared memory makes no sense. */
   broken(error: unknown): void;
-  hear(frame: Uint8Array | undefined, texts: readonly unknown[], values: readonly unknown[], lent?: Lent): void;
+  hear(frame: Uint8Array | undefined, texts: readonly unknown[], values: readonly unknown[]): void;
 }
 
-/** How long a worker that is in a conversation blocks at a time, and how long after the last word it still does. */
-const BLOCK_MS = 0.5;
-const TALK_MS = 3;
 /** So much of the ring may be held by what nobody reads; then it is kept elsewhere. */
 const HELD_MAX = 2 << 20;
 
-export class Channel {
+export class Channel implements Ear {
   private rings: Rings | undefined;
   /** Both sides look at the rings. */
   shared = false;
   private readonly lent: LentBytes[] = [];
-  /** Who waits for something to come through the port. */
-  private heardPort: (() => void) | undefined;
 
   constructor(private readonly link: Link, private readonly session: number, private readonly end: End) {}
 
@@ -70,49 +70,44 @@ export class Channel {
   offer(): void {
     if (!canShare()) return;
     this.rings = new Rings(true);
-    this.link.post(this.session, undefined, [], [this.rings.memory], []);
+    this.hand(this.rings.memory, listener().bell.memory);
   }
 
-  /** The client's answer to what may be an offer. True: the memory is here. */
-  accept(values: readonly unknown[]): boolean {
-    const [memory] = values;
-    if (this.rings || !(memory instanceof WebAssembly.Memory) || !canShare()) return false;
+  /** The client takes what may be an offer; false: it is none. */
+  accept([memory, bell]: readonly unknown[]): boolean {
+    if (this.rings || !canShare() || !(memory instanceof WebAssembly.Memory) || !(bell instanceof WebAssembly.Memory)) return false;
     this.rings = new Rings(false, memory);
+    this.rings.writer.bell = new Bell(bell);
+    this.hand(listener().bell.memory);
     return true;
+  }
+
+  /** The host takes what may be the client's bell; false: it is none. */
+  acceptBell([memory]: readonly unknown[]): boolean {
+    if (!this.rings || this.rings.writer.bell || !(memory instanceof WebAssembly.Memory)) return false;
+    this.rings.writer.bell = new Bell(memory);
+    return true;
+  }
+
+  private hand(...memories: WebAssembly.Memory[]): void {
+    this.link.post(this.session, undefined, [], memories, []);
   }
 
   /** From now on frames may come and go by the rings. `doorbell`: the other side is to be called. */
   share(doorbell: boolean): void {
     const { rings } = this;
-    if (!rings || this.shared) return;
+    if (!rings?.writer.bell || this.shared) return;
     this.shared = true;
     if (doorbell) rings.writer.doorbell = () => this.link.post(this.session, undefined, [], [], []);
-    void this.listen(rings);
+    listener().add(this);
   }
 
-  /** Listens to the ring. A worker that may block does, between turns of its event loop, while it is in a conversation. */
-  private async listen({ reader }: Rings): Promise<void> {
-    let last = 0;
-    try {
-      while (!this.end.over) {
-        if (this.drain()) last = performance.now();
-        if (reader.isEarly(this.end.heard + 1)) {
-          // It comes after something that is still on its way through the port.
-          await new Promise<void>((resolve) => (this.heardPort = resolve));
-        } else if (this.end.talking && mayBlock() && performance.now() - last < TALK_MS) {
-          await turn();
-          if (!this.end.over && !this.drain()) reader.block(BLOCK_MS);
-        } else {
-          const woken = reader.sleep();
-          // Where one can't sleep on memory, calls come through the port.
-          if (!woken) return;
-          await woken;
-          reader.awake();
-        }
-      }
-    } catch (error) {
-      this.end.broken(error);
-    }
+  get some(): boolean {
+    return this.rings!.reader.has(this.end.heard + 1);
+  }
+
+  get talking(): boolean {
+    return this.end.talking;
   }
 
   /** A parcel that is filled where the other side will read it; undefined: there is none. */
@@ -128,12 +123,15 @@ export class Channel {
 
   private postShared(frame: Uint8Array, beside: Beside): boolean {
     const { writer } = this.rings!;
-    if (beside.empty) return writer.put(undefined, frame);
     const bodies = beside.bytes();
     if (!bodies) return false;
-    const { parcel, from, count } = bodies;
-    if (parcel instanceof RingBytes && from === 0 && count === parcel.count && writer.commit(parcel, frame)) return true;
-    return writer.put(parcel.memory.subarray(parcel.place(from), parcel.place(from + count)), frame);
+    if (bodies.length === 1) {
+      const [{ parcel, from, count }] = bodies;
+      if (parcel instanceof RingBytes && from === 0 && count === parcel.count && writer.commit(parcel, frame)) return true;
+    }
+    // What was filled in place moves out of the way first.
+    writer.close();
+    return writer.put(bodies.map(({ parcel, from, count }) => parcel.memory.subarray(parcel.place(from), parcel.place(from + count))), frame);
   }
 
   /** What was filled in place and did not go is kept elsewhere. */
@@ -143,27 +141,29 @@ export class Channel {
 
   /** Something came through the port. */
   arrived(frame: unknown, texts: readonly unknown[], values: readonly unknown[]): void {
+    this.drain();
     try {
-      this.drain();
       if (frame !== undefined || values.length) this.end.hear(frame instanceof Uint8Array ? frame : undefined, texts, values);
-      this.drain();
     } catch (error) {
       this.end.broken(error);
     }
-    this.heardPort?.();
-    this.heardPort = undefined;
+    this.drain();
   }
 
-  /** Hears what is in the ring; answers whether there was anything. */
-  private drain(): boolean {
+  /** Hears what is in the ring, up to what is still on its way through the port. */
+  drain(): boolean {
     if (!this.shared || this.end.over) return false;
     const { reader } = this.rings!;
     let some = false;
-    for (let next = reader.next(this.end.heard + 1); next && !this.end.over; next = reader.next(this.end.heard + 1)) {
-      some = true;
-      const lent = new Lent(next);
-      this.end.hear(next.frame, [], next.bodies ? [lent] : [], lent);
-      lent.end();
+    try {
+      for (let next = reader.next(this.end.heard + 1); next && !this.end.over; next = reader.next(this.end.heard + 1)) {
+        some = true;
+        const lent = new Lent(next);
+        this.end.hear(next.frame, [], new Array<Lent>(next.pieces).fill(lent));
+        lent.end();
+      }
+    } catch (error) {
+      this.end.broken(error);
     }
     while (this.lent.length && reader.held > HELD_MAX) this.lent.shift()!.detach();
     return some;
@@ -171,15 +171,15 @@ export class Channel {
 
   /** Notes whose bodies lie in the ring: those who hold it too long are kept elsewhere. */
   readonly lentTo = (parcel: LentBytes): void => {
-    this.lent.push(parcel);
-    if (this.lent.length > LENT_MAX) this.lent.splice(0, this.lent.length - LENT_MAX);
+    if (this.lent.push(parcel) < LENT_MAX) return;
+    const held = this.lent.filter(({ holds }) => holds);
+    this.lent.splice(0, this.lent.length, ...held.slice(-LENT_MAX / 2));
   };
 
   close(): void {
-    this.heardPort?.();
-    this.rings?.reader.close();
+    if (this.shared) listener().delete(this);
   }
 }
 
-/** Parcels that are remembered for being kept elsewhere: a ring holds no more frames that matter. */
+/** Parcels that are remembered for being kept elsewhere: a ring holds no more that matter. */
 const LENT_MAX = 8192;

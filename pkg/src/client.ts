@@ -282,7 +282,7 @@ export class ClientBacking implements Backing, Commands, End {
   }
 
   private tellOnlookers(rows: Float64Array, at: number): void {
-    const [kind, a, b, c, d, e] = rows.subarray(at, at + 6);
+    const [kind, a, b, c, d, e] = [rows[at], rows[at + 1], rows[at + 2], rows[at + 3], rows[at + 4], rows[at + 5]];
     if (kind === effect.GONE) this.shelf.drop(a, b, c);
     else if (kind === effect.LEASE_LOST) this.leases.lost(a, b, c, d);
     else if (kind === effect.DROPPED) this.everyOnlooker((onlooker) => onlooker.dropped(b, c, d, e));
@@ -290,7 +290,7 @@ export class ClientBacking implements Backing, Commands, End {
   }
 
   private tellAnswer(rows: Float64Array, at: number, along: Along): void {
-    const [kind, a, b, c, d] = rows.subarray(at, at + 5);
+    const [kind, a, b, c, d] = [rows[at], rows[at + 1], rows[at + 2], rows[at + 3], rows[at + 4]];
     switch (kind) {
       case wire.ARRIVED: {
         const { parcel, headers } = along.bodies(d, rows[at + 9]);

@@ -14,7 +14,17 @@ class Batch<Body> implements MessageBatch<Body> {
   /** What the batch as a whole is to become; a word on a message itself beats it. */
   all: { kind: typeof effect.ACK | typeof effect.RETRY; delayMs: number } | undefined;
 
-  constructor(readonly queue: string, readonly messages: readonly ReceivedMessage<Body>[], readonly metadata: { metrics: BacklogMetrics }) {}
+  private told: { metrics: BacklogMetrics } | undefined;
+
+  readonly queue: string;
+
+  constructor(private readonly from: OpenedQueue<Body>, readonly messages: readonly ReceivedMessage<Body>[]) {
+    this.queue = from.name;
+  }
+
+  get metadata(): { metrics: BacklogMetrics } {
+    return (this.told ??= this.from.backlog());
+  }
 
   ackAll(): void {
     this.all ??= { kind: effect.ACK, delayMs: -1 };
@@ -78,19 +88,23 @@ export class LocalConsumer<Body> implements Consumer {
   declare [Symbol.asyncDispose]: () => Promise<void>;
 
   private async lane(): Promise<void> {
+    // What was said of the batch before. The next is asked for in the same step; no more than one is waited for.
+    let said: Promise<unknown> | undefined;
     while (!this.stopping.come) {
       let messages: ReceivedMessage<Body>[] = [];
       try {
         messages = await this.gather();
       } catch (error) {
-        if (this.stopping.come) return;
+        if (this.stopping.come) break;
         if (this.queue.isOver) throw error;
         // The storage failed, and may be there again soon.
         this.queue.report(error);
         await this.pause();
       }
-      if (messages.length) await this.handle(messages);
+      await said;
+      said = messages.length ? (await this.handle(messages)).said : undefined;
     }
+    await said;
   }
 
   private pause(): Promise<void> {
@@ -126,13 +140,18 @@ export class LocalConsumer<Body> implements Consumer {
     return messages;
   }
 
-  private async handle(messages: ReceivedMessage<Body>[]): Promise<void> {
+  /** Answers with a promise, in an object as it is not to be waited for here: what was said of the batch is known. */
+  private async handle(messages: ReceivedMessage<Body>[]): Promise<{ said: Promise<unknown> | undefined }> {
     const { queue } = this;
-    const batch = new Batch(queue.name, messages, queue.backlog());
-    const extending = this.settings.extend ? this.extend(messages) : undefined;
+    const batch = new Batch(queue, messages);
     let failed: { error: unknown } | undefined;
+    let extending: (() => void) | undefined;
     try {
-      await this.handler(batch);
+      const working: unknown = this.handler(batch);
+      if (working !== undefined) {
+        extending = this.settings.extend ? this.extend(messages) : undefined;
+        await working;
+      }
     } catch (error) {
       failed = { error };
     }
@@ -147,8 +166,7 @@ export class LocalConsumer<Body> implements Consumer {
       lease = message.lease;
       last = lease.sayRest(kind, kind === effect.RETRY ? delayMs : 0, note) ?? last;
     }
-    // The next batch may be asked for at once: what is said goes with the same step.
-    await last?.catch(() => undefined);
+    return { said: last?.catch(() => undefined) };
   }
 
   /** Extends the leases of what is not settled, well before they end, until it is called off. */

@@ -143,8 +143,11 @@ export class Desk {
   }
 }
 
+const NONE: [token: number, count: number][] = [];
+
 /** Whose bodies the record under way has, and how many of each. */
 function sendsOf(commands: Commands): [token: number, count: number][] {
   const flat = commands.sends();
+  if (!flat.length) return NONE;
   return Array.from({ length: flat.length / 2 }, (_, at) => [flat[2 * at], flat[2 * at + 1]]);
 }

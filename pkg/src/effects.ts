@@ -118,7 +118,7 @@ export function isLast(kind: number): boolean {
 
 /** Tells an asker its row. */
 export function tellAsker(asker: Asker, rows: Float64Array, at: number): void {
-  const [a, b, c] = rows.subarray(at + 2, at + 5);
+  const [a, b, c] = [rows[at + 2], rows[at + 3], rows[at + 4]];
   switch (rows[at]) {
     case SENT:
       return asker.sent?.(a, b, c);

@@ -5,7 +5,7 @@ import { Link, PortHost, Presence } from "./engine";
 import { PosthasteError, closedError, platformError, show } from "./errors";
 import type { LocalBacking } from "./local";
 import * as effect from "./effects";
-import { Bytes, type Parcel } from "./parcel";
+import type { Parcel } from "./parcel";
 import type { EventPort } from "./platform";
 import { Outgoing, type Terms } from "./send";
 import { Stop } from "./stop";
@@ -197,6 +197,7 @@ class ServedClient implements Onlooker, End {
   }
 
   hear(frame: Uint8Array | undefined, texts: readonly unknown[], values: readonly unknown[]): void {
+    if (!frame && this.channel.acceptBell(values)) return;
     let rows: Float64Array;
     const bytes = frame ?? NOTHING;
     try {
@@ -213,7 +214,7 @@ class ServedClient implements Onlooker, End {
     } catch (error) {
       this.dismiss(error);
     }
-    this.flushSoon();
+    void this.flushSoon();
   }
 
   private carryOut(row: Float64Array, along: Along): void {
@@ -310,8 +311,8 @@ class ServedClient implements Onlooker, End {
       }
       const lengths: number[] = [];
       const own = headers && shifted(headers, offset, count);
-      // Bytes that have a frame to themselves can go by shared memory.
-      if (this.channel.shared && parcel instanceof Bytes && !this.beside.empty) this.flush();
+      // What is not bytes does not go by shared memory, nor what is beside it.
+      if (this.channel.shared && this.beside.mixes(parcel)) this.flush();
       const segment = { parcel, from: offset, count };
       this.beside.addBodies(segment);
       if (own) this.beside.addValue(own);
@@ -357,7 +358,7 @@ class ServedClient implements Onlooker, End {
     this.row.set(numbers);
     this.host.answer(this.row, lengths?.length ? Uint32Array.from(lengths) : undefined);
     if (this.host.isFull()) this.flush();
-    else this.flushSoon();
+    else void this.flushSoon();
   }
 
   failed(token: number, error: unknown): void {
@@ -366,13 +367,13 @@ class ServedClient implements Onlooker, End {
     this.answer(wire.FAILED, token, (error as { outcomeUnknown?: boolean })?.outcomeUnknown ? wire.UNKNOWN_OUTCOME : 0);
   }
 
-  private flushSoon(): void {
+  /** Once whoever consumes here has had what came: what that sends elsewhere goes first, and an answer may go along. */
+  private async flushSoon(): Promise<void> {
     if (this.flushing || this.over) return;
     this.flushing = true;
-    queueMicrotask(() => {
-      this.flushing = false;
-      if (!this.over) this.flush();
-    });
+    for (let step = 0; step < PATIENCE; step += 1) await undefined;
+    this.flushing = false;
+    if (!this.over) this.flush();
   }
 
   private flush(): void {
@@ -388,7 +389,7 @@ class ServedClient implements Onlooker, End {
   /* ------------------------------------------------------------ events */
 
   depth(): void {
-    if (this.host.tellsEvents()) this.flushSoon();
+    if (this.host.tellsEvents()) void this.flushSoon();
   }
 
   dead(number: number, index: number, count: number, reason: string): void {
@@ -449,6 +450,8 @@ class ServedClient implements Onlooker, End {
 }
 
 const NOTHING = new Uint8Array();
+/** Steps of promises from a message that is there to what a handler that does not wait has said of it. */
+const PATIENCE = 16;
 const HELLOS_MAX = 64;
 
 /** Whether a frame is number 1 of its direction. */

@@ -139,7 +139,7 @@ export abstract class Journal {
   }
 
   private tellOnlookers(rows: Float64Array, at: number, texts: string[]): void {
-    const [kind, a, b, c, d, e] = rows.subarray(at, at + 6);
+    const [kind, a, b, c, d, e] = [rows[at], rows[at + 1], rows[at + 2], rows[at + 3], rows[at + 4], rows[at + 5]];
     if (kind === effect.GONE) return this.forget(a, b, c);
     if (kind === effect.LEASE_LOST) {
       this.leases.lost(a, b, c, d);

@@ -31,6 +31,11 @@ export class LentBytes extends Bytes {
     return new Bytes(this.form, memory, count, this.length, lengths);
   }
 
+  /** The memory that was lent is still needed. */
+  get holds(): boolean {
+    return !this.over;
+  }
+
   /** So many messages need their bodies no more. */
   gone(count: number): void {
     this.needed -= count;
@@ -61,25 +66,31 @@ export class LentBytes extends Bytes {
   }
 }
 
-/** Bodies in shared memory that came with a frame. */
+/** Bodies in shared memory that came with a frame, piece after piece. */
 export class Lent {
-  private taken = false;
+  private taken = 0;
+  /** Pieces that are still needed, and one until all were taken that will be. */
+  private needed = 1;
 
   constructor(private readonly frame: RingFrame) {}
 
-  take(form: Bytes["form"], count: number, length: number, lengths: ArrayLike<number> | undefined, lentTo: (parcel: LentBytes) => void): LentBytes {
-    this.taken = true;
-    const parcel = new LentBytes(form, this.frame.bodies!, count, length, lengths, this.frame.done);
+  /** The next piece, of so many bytes. */
+  take(bytes: number, form: Bytes["form"], count: number, length: number, lengths: ArrayLike<number> | undefined, lentTo: (parcel: LentBytes) => void): LentBytes {
+    const memory = this.frame.bodies.subarray(this.taken, (this.taken += bytes));
+    this.needed += 1;
+    const parcel = new LentBytes(form, memory, count, length, lengths, () => this.end());
     lentTo(parcel);
     return parcel;
   }
 
+  /** Bytes that were not taken. */
   get bytes(): number {
-    return this.frame.bodies?.length ?? 0;
+    return this.frame.bodies.length - this.taken;
   }
 
-  /** Nobody took them. */
+  /** Another piece is done with; or nobody takes more. */
   end(): void {
-    if (!this.taken) this.frame.done();
+    this.needed -= 1;
+    if (this.needed === 0) this.frame.done();
   }
 }

@@ -11,6 +11,8 @@ import type { Clock } from "./types";
 
 /** The event loop turns after so long: timers and input must have their time. */
 const SLICE_MS = 8;
+/** A turn is over when nothing was done for so long. */
+const SLICE_GAP_MS = 1;
 
 /** The bodies of one record, and how many of them are still needed. */
 interface Kept extends Load {
@@ -23,8 +25,10 @@ export class MemoryJournal extends Journal {
   readonly kind = "memory";
   readonly durability = "none";
   private readonly kept = new Map<number, Kept>();
-  /** When the event loop must turn; 0: it has since the last step. Whoever is told may ask again in the same turn, for ever. */
+  /** When the event loop must turn: whoever is told may ask again in the same turn, for ever. */
   private sliceEnd = 0;
+  /** When the last step was. */
+  private sliceLast = -Infinity;
 
   constructor(clock: Clock) {
     super(clock, true);
@@ -38,18 +42,21 @@ export class MemoryJournal extends Journal {
   }
 
   private run(): void {
-    if (!this.sliceEnd) {
-      this.sliceEnd = performance.now() + SLICE_MS;
-      // Comes with the next turn.
-      setTimeout(() => (this.sliceEnd = 0));
-    }
+    let now = performance.now();
+    // What comes so soon after may be the same turn.
+    if (now > this.sliceLast + SLICE_GAP_MS) this.sliceEnd = now + SLICE_MS;
     try {
       do {
         this.wanted = false;
         if (!this.step()) continue;
         this.wanted = true;
-        if (performance.now() > this.sliceEnd) return void turn().then(() => this.run());
+        now = performance.now();
+        if (now > this.sliceEnd) {
+          this.sliceLast = -Infinity;
+          return void turn().then(() => this.run());
+        }
       } while (this.wanted && !this.closed);
+      this.sliceLast = now;
     } catch (error) {
       // A trap: what was in memory is gone with the engine.
       this.end(publicError(error));

@@ -16,7 +16,7 @@ export type Form = typeof VALUES | typeof TEXT | typeof BYTES | typeof BUFFERS;
 /** A parcel takes no more when it has so many messages or bytes: one message that stays keeps its whole parcel. */
 const MESSAGES_MAX = 1024;
 const BYTES_MAX = 64 << 10;
-const BYTES_FIRST = 1 << 10;
+const EMPTY = new Uint8Array();
 
 export interface Parcel {
   readonly form: Form;
@@ -87,7 +87,7 @@ export class Bytes implements Filling {
 
   constructor(
     readonly form: typeof BYTES | typeof BUFFERS,
-    public memory: Uint8Array = new Uint8Array(BYTES_FIRST),
+    public memory: Uint8Array = EMPTY,
     public count = 0,
     public length = 0,
     public lengths?: ArrayLike<number> & { push?(length: number): unknown },

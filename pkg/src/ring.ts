@@ -1,42 +1,58 @@
 /**
  * Rings in shared memory: one each way beside a port, for frames whose bodies are bytes, or that have none. The positions
- * and the wake-ups are the business of the ring's own module (`src/ring`); this copies bytes in, lends them out, and sleeps.
+ * are the business of the ring's own module (`src/ring`); this copies bytes in, and lends them out.
  *
- * What lies in a ring: `u32` bytes of bodies (a multiple of 8, and 1 more where there are bodies at all), `u32` bytes of the
- * frame, the bodies, the frame, each at a multiple of 8.
+ * What lies in a ring: `u32` bytes of bodies, `u32` bytes of the frame, `u32` pieces the bodies come in, 4 bytes for later,
+ * the bodies, the frame, each at a multiple of 8.
  */
 
 import module from "../wasm/ring.js";
+import type { Bell } from "./bell";
 import { platformError } from "./errors";
 import { Bytes, aligned, ownCopy, type BYTES } from "./parcel";
 
 /** Bytes of each ring. */
 const SIZE = 4 << 20;
 /** What both sides look at, before the bytes of each ring. */
-const CONTROL = 384;
+const CONTROL = 128;
 const PAGE = 64 << 10;
 const HEAD = 8;
-const PREFIX = 8;
-/** Words of the control, by bytes: the event counts that are slept on. */
-const FILLED = 128;
+const PREFIX = 16;
 /** Bodies of one frame, at most, and what is kept free behind them for its rows. */
-const BODIES_MAX = 512 << 10;
+const BODIES_MAX = 1 << 20;
 const BODIES_MIN = 64 << 10;
 const ROWS_MAX = 8 << 10;
+/** Pieces that the bodies of one frame come in, at most. */
+export const PIECES_MAX = 4096;
 /** A frame's own head. */
 const FRAME_MIN = 40;
 /** As answers of the module: no frame, and no sound ring. */
 const NONE = 1;
 const DAMAGED = 2;
 
-interface Module {
+/** The exports of `src/ring`. */
+export interface Module {
   reserve(at: number, size: number, length: number): number;
-  commit(at: number, size: number, position: number, length: number): number;
+  commit(at: number, size: number, position: number, length: number): void;
   next(at: number, size: number, cursor: number): number;
   length(at: number, size: number, position: number): number;
-  free(at: number, size: number, position: number): number;
-  arm(at: number, freed: number): number;
-  disarm(at: number, freed: number): void;
+  free(at: number, size: number, position: number): void;
+  raise(at: number): number;
+  arm(at: number): number;
+  disarm(at: number): void;
+}
+
+let compiled: WebAssembly.Module | undefined;
+
+/** The ring's module over this memory. */
+export function moduleOver(memory: WebAssembly.Memory): Module {
+  compiled ??= new WebAssembly.Module(Uint8Array.from(atob(module), (character) => character.charCodeAt(0)));
+  return new WebAssembly.Instance(compiled, { env: { memory } }).exports as unknown as Module;
+}
+
+export function sharedMemory(bytes: number): WebAssembly.Memory {
+  const pages = Math.ceil(bytes / PAGE);
+  return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
 }
 
 /** Both rings of a link, as one side has them. */
@@ -45,21 +61,12 @@ export class Rings {
   readonly reader: Reader;
 
   /** `memory` undefined: new ones. `host`: the first ring is read, the second written; a client does it the other way round. */
-  constructor(host: boolean, readonly memory = newMemory()) {
-    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytesOf(module)), { env: { memory } });
+  constructor(host: boolean, readonly memory = sharedMemory(2 * (CONTROL + SIZE))) {
+    const module = moduleOver(memory);
     const [first, second] = [0, CONTROL + SIZE];
-    this.reader = new Reader(memory, exports as unknown as Module, host ? first : second);
-    this.writer = new Writer(memory, exports as unknown as Module, host ? second : first);
+    this.reader = new Reader(memory, module, host ? first : second);
+    this.writer = new Writer(memory, module, host ? second : first);
   }
-}
-
-function newMemory(): WebAssembly.Memory {
-  const pages = Math.ceil((2 * (CONTROL + SIZE)) / PAGE);
-  return new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
-}
-
-function bytesOf(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0));
 }
 
 /** Whether memory can be shared here at all. */
@@ -70,7 +77,9 @@ export function canShare(): boolean {
 export class Writer {
   private readonly bytes: Uint8Array;
   private readonly words: Int32Array;
-  /** Calls the reader who can't sleep on memory. */
+  /** What the reader sleeps on. */
+  bell: Bell | undefined;
+  /** Calls a reader who can't sleep on memory. */
   doorbell: (() => void) | undefined;
   /** Bodies that are being written in place. */
   private filling: RingBytes | undefined;
@@ -113,26 +122,28 @@ export class Writer {
     this.filling = undefined;
   }
 
-  /** Puts a frame with these bodies, or none. False: there is no room now. */
-  put(bodies: Uint8Array | undefined, frame: Uint8Array): boolean {
-    this.close();
-    const used = aligned(bodies?.length ?? 0);
+  /** Puts a frame with bodies in these pieces, while nothing is filled in place. False: there is no room now. */
+  put(pieces: Uint8Array[], frame: Uint8Array): boolean {
+    const used = pieces.reduce((sum, { length }) => sum + aligned(length), 0);
     const position = this.module.reserve(this.at, SIZE, PREFIX + used + aligned(frame.length)) >>> 0;
     if (position === NONE) return false;
-    if (bodies) this.bytes.set(bodies, this.address(position) + PREFIX);
-    this.publish(position, used, bodies ? 1 : 0, frame);
+    let place = this.address(position) + PREFIX;
+    for (const piece of pieces) {
+      this.bytes.set(piece, place);
+      place += aligned(piece.length);
+    }
+    this.publish(position, used, pieces.length, frame);
     return true;
   }
 
-  private publish(position: number, used: number, some: 0 | 1, frame: Uint8Array): void {
+  private publish(position: number, used: number, pieces: number, frame: Uint8Array): void {
     const at = this.address(position);
-    this.words[at >> 2] = used + some;
+    this.words[at >> 2] = used;
     this.words[(at >> 2) + 1] = frame.length;
+    this.words[(at >> 2) + 2] = pieces;
     this.bytes.set(frame, at + PREFIX + used);
-    if (this.module.commit(this.at, SIZE, position, PREFIX + used + frame.length)) {
-      Atomics.notify(this.words, (this.at + FILLED) >> 2);
-      this.doorbell?.();
-    }
+    this.module.commit(this.at, SIZE, position, PREFIX + used + frame.length);
+    if (this.bell?.ring()) this.doorbell?.();
   }
 }
 
@@ -164,9 +175,22 @@ interface Unfreed {
 
 export interface RingFrame {
   frame: Uint8Array;
-  /** Bodies in shared memory, if it has any; whoever is done with them calls `done`, once. */
-  bodies: Uint8Array | undefined;
+  /** Bodies in shared memory; whoever is done with them calls `done`, once. */
+  bodies: Uint8Array;
+  /** How many pieces they come in. */
+  pieces: number;
   done: () => void;
+}
+
+/** Where a frame lies, and what it says of itself. */
+interface Found {
+  position: number;
+  length: number;
+  from: number;
+  used: number;
+  pieces: number;
+  size: number;
+  number: number;
 }
 
 export class Reader {
@@ -185,7 +209,7 @@ export class Reader {
   next(number: number): RingFrame | undefined {
     const found = this.find();
     if (!found || found.number > number) return undefined;
-    const { position, length, from, used, some, size } = found;
+    const { position, length, from, used, pieces, size } = found;
     const frame = ownCopy(this.bytes, from + used, from + used + size);
     const end = (position + HEAD + aligned(length)) >>> 0;
     const unfreed: Unfreed = { end, done: false };
@@ -195,27 +219,32 @@ export class Reader {
       unfreed.done = true;
       this.free();
     };
-    return { frame, bodies: some ? this.bytes.subarray(from, from + used) : undefined, done };
+    return { frame, bodies: this.bytes.subarray(from, from + used), pieces, done };
   }
 
-  /** Whether the next frame is a later one than this. */
-  isEarly(number: number): boolean {
-    return (this.find()?.number ?? 0) > number;
+  /** Whether the frame with this number is here, or one that throws. */
+  has(number: number): boolean {
+    try {
+      const found = this.find();
+      return found !== undefined && found.number <= number;
+    } catch {
+      return true;
+    }
   }
 
-  private find(): { position: number; length: number; from: number; used: number; some: boolean; size: number; number: number } | undefined {
+  private find(): Found | undefined {
     const position = this.module.next(this.at, SIZE, this.cursor) >>> 0;
     if (position === NONE) return undefined;
     if (position === DAMAGED) throw platformError("DataError", "the ring in shared memory is damaged");
     const length = this.module.length(this.at, SIZE, position);
     const at = this.at + CONTROL + (position & (SIZE - 1)) + HEAD;
     // Read once: the other side could write them again.
-    const [word, size] = [this.words[at >> 2], this.words[(at >> 2) + 1]];
-    const used = word & ~1;
-    if (word < 0 || size < FRAME_MIN || (used & 7) !== 0 || PREFIX + used + size > length) throw platformError("DataError", "a frame in shared memory is damaged");
+    const [used, size, pieces] = this.words.subarray(at >> 2, (at >> 2) + 3);
+    const sound = used >= 0 && (used & 7) === 0 && size >= FRAME_MIN && PREFIX + used + size <= length && pieces >= 0 && pieces <= PIECES_MAX;
+    if (!sound) throw platformError("DataError", "a frame in shared memory is damaged");
     const from = at + PREFIX;
     const words = (from + used) >> 2;
-    return { position, length, from, used, some: used !== word, size, number: (this.words[words + 2] >>> 0) + (this.words[words + 3] >>> 0) * 2 ** 32 };
+    return { position, length, from, used, pieces, size, number: (this.words[words + 2] >>> 0) + (this.words[words + 3] >>> 0) * 2 ** 32 };
   }
 
   /** Bytes that were read and are not free yet. */
@@ -230,41 +259,4 @@ export class Reader {
     this.freed = end;
     this.module.free(this.at, SIZE, end);
   }
-
-  /** Resolves when there may be a frame; undefined where this context can't wait for memory. */
-  sleep(): Promise<unknown> | undefined {
-    const { waitAsync } = Atomics as { waitAsync?: (words: Int32Array, index: number, value: number) => { async: boolean; value: unknown } };
-    const count = this.module.arm(this.at, 0);
-    if (!waitAsync) return undefined;
-    if (this.hasMore()) return Promise.resolve();
-    const waiting = waitAsync(this.words, (this.at + FILLED) >> 2, count);
-    return waiting.async ? (waiting.value as Promise<unknown>) : Promise.resolve();
-  }
-
-  /** Blocks this worker until there is a frame, no longer than `ms`; false: there is none. */
-  block(ms: number): boolean {
-    const count = this.module.arm(this.at, 0);
-    if (!this.hasMore()) Atomics.wait(this.words, (this.at + FILLED) >> 2, count, ms);
-    this.module.disarm(this.at, 0);
-    return this.hasMore();
-  }
-
-  hasMore(): boolean {
-    return this.module.next(this.at, SIZE, this.cursor) >>> 0 !== NONE;
-  }
-
-  awake(): void {
-    this.module.disarm(this.at, 0);
-  }
-
-  /** Ends a sleep. */
-  close(): void {
-    Atomics.notify(this.words, (this.at + FILLED) >> 2);
-  }
-}
-
-/** Whether this context may block: a worker of its own, where nobody looks at a page meanwhile. */
-export function mayBlock(): boolean {
-  const scope = globalThis as { DedicatedWorkerGlobalScope?: new () => unknown };
-  return typeof scope.DedicatedWorkerGlobalScope === "function" && globalThis instanceof scope.DedicatedWorkerGlobalScope;
 }

@@ -1,11 +1,26 @@
+/** Turns of the event loop. */
+
+/** What waits for the next one. */
+const waiting: (() => void)[] = [];
+let ports: { port1: Refable; port2: MessagePort } | undefined;
+
+/** In Node a port keeps a program from ending until it is told not to. */
+type Refable = MessagePort & { ref?: () => void; unref?: () => void };
+
 /** One turn of the event loop: timers and input get their time. */
 export function turn(): Promise<void> {
-  return new Promise((resolve) => {
+  if (!ports) {
     const { port1, port2 } = new MessageChannel();
+    ports = { port1, port2 };
     port1.onmessage = () => {
-      port1.close();
-      resolve();
+      for (const next of waiting.splice(0)) next();
+      if (!waiting.length) ports!.port1.unref?.();
     };
+  }
+  const { port1, port2 } = ports;
+  return new Promise((resolve) => {
+    if (waiting.push(resolve) > 1) return;
+    port1.ref?.();
     port2.postMessage(0);
   });
 }

@@ -128,7 +128,7 @@ export class Along {
     if (form === BYTES || form === BUFFERS) {
       const lengths = length < 0 ? this.nextLengths(count) : undefined;
       const needed = lengths ? lengths.reduce((sum, length) => sum + aligned(length), 0) : aligned(length) * count;
-      if (value instanceof Lent && needed <= value.bytes) return value.take(form, count, Math.max(0, length), lengths, this.lentTo);
+      if (value instanceof Lent && needed <= value.bytes) return value.take(needed, form, count, Math.max(0, length), lengths, this.lentTo);
       if (value instanceof ArrayBuffer && needed <= value.byteLength) return new Bytes(form, new Uint8Array(value), count, Math.max(0, length), lengths);
     }
     throw new TypeError("bodies beside a frame are not what it says");

@@ -97,6 +97,40 @@ test("bodies come back as structured clones", async () => {
   assert.equal({}.polluted, undefined);
 });
 
+test("what is copied by hand is as structuredClone makes it", async () => {
+  const { queue } = await freshQueue();
+  class Moment extends Date {}
+  const [bytes, again] = [new Uint8Array([1, 2, 3]), { once: 1 }];
+  const odd = Object.assign(new Date(3), { extra: 1 });
+  const given = [
+    { at: new Date(1), bytes, big: -5n }, odd, new Moment(4), Object.create(Date.prototype), new Map([["a", new Map([[1n, new Date(2)]])]]),
+    new Set([new Set([bytes])]), new Map([[again, again]]), [bytes, bytes], new Uint8Array([9, 8, 7]).subarray(1), Object.assign(new Map(), { extra: 1 }),
+    Object.create(Map.prototype), Object.create(Uint8Array.prototype), new Uint8Array(new ArrayBuffer(8, { maxByteLength: 16 })),
+  ];
+  for (const [at, body] of given.entries()) {
+    const cloned = (() => {
+      try {
+        return structuredClone(body);
+      } catch (error) {
+        return error;
+      }
+    })();
+    const sent = queue.send({ body });
+    if (cloned instanceof Error) {
+      await fails(sent, cloned.name, "");
+      continue;
+    }
+    await sent;
+    const [message] = await queue.receive();
+    const got = message.body.body;
+    assert.deepEqual(got, cloned, `body ${at}`);
+    assert.notEqual(got, body, `body ${at}`);
+    assert.equal(got.buffer?.byteLength, cloned.buffer?.byteLength, `buffer of body ${at}`);
+    assert.equal(got.buffer?.resizable, cloned.buffer?.resizable, `buffer of body ${at}`);
+    if (at === 6) assert.equal([...got][0][0], [...got][0][1], "what was one object is one object");
+  }
+});
+
 test("very deep and very wide bodies are carried", async () => {
   const { queue } = await freshQueue();
   let deep = {};

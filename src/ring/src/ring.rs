@@ -31,7 +31,7 @@ pub const DAMAGED: u32 = 2;
 #[derive(Default)]
 pub struct Line(pub AtomicU32);
 
-/// What one side sleeps on.
+/// What a consumer sleeps on: one for all the rings it listens to.
 #[repr(C)]
 #[derive(Default)]
 pub struct Event {
@@ -48,10 +48,6 @@ pub struct Control {
     pub tail: Line,
     /// Everything before it may be written over. The consumer's.
     pub head: Line,
-    /// There are frames.
-    pub filled: Event,
-    /// There is room.
-    pub freed: Event,
 }
 
 /// The bytes of the ring, as words. Only heads are read and written here; what is in a frame is its users' business.
@@ -102,11 +98,11 @@ impl<'a, W: Words> Ring<'a, W> {
         tail.wrapping_add(gap)
     }
 
-    /// The producer: the frame at a reserved position is written, with so many bytes. Answers whether to wake the consumer.
-    pub fn commit(&self, position: u32, length: u32) -> bool {
+    /// The producer: the frame at a reserved position is written, with so many bytes. [`Event::raise`] what the consumer
+    /// sleeps on then.
+    pub fn commit(&self, position: u32, length: u32) {
         self.write_head(position, length, FRAME);
         self.control.tail.0.store(position.wrapping_add(taken(length)), Ordering::Release);
-        self.control.filled.raise()
     }
 
     /// The consumer: the position of the first frame at `cursor` or behind it. [`NONE`]: there is none yet; [`DAMAGED`]: the
@@ -137,10 +133,9 @@ impl<'a, W: Words> Ring<'a, W> {
         self.read_head(position).0
     }
 
-    /// The consumer: everything before `position` has been read. Answers whether to wake the producer.
-    pub fn free(&self, position: u32) -> bool {
+    /// The consumer: everything before `position` has been read.
+    pub fn free(&self, position: u32) {
         self.control.head.0.store(position, Ordering::Release);
-        self.control.freed.raise()
     }
 
     fn write_head(&self, position: u32, length: u32, mark: u32) {
@@ -156,8 +151,8 @@ impl<'a, W: Words> Ring<'a, W> {
 }
 
 impl Event {
-    /// Answers whether someone is to be woken.
-    fn raise(&self) -> bool {
+    /// There is something to see. Answers whether someone is to be woken.
+    pub fn raise(&self) -> bool {
         self.count.0.fetch_add(1, Ordering::SeqCst);
         // Either this sees the sleeper, or the sleeper sees the count: the fences put one before the other.
         fence(Ordering::SeqCst);

@@ -1,9 +1,10 @@
-//! The exports: rings in a shared memory, by the address of their control words. The bytes follow them.
+//! The exports: rings in a shared memory, by the address of their control words, which the bytes follow; and an event, which
+//! has a memory to itself and lies at its beginning.
 //!
-//! The two words of an event lie at fixed distances, for the platform's own `Atomics.wait` and `Atomics.notify`: they work on
+//! The count of an event is its first word, for the platform's own `Atomics.wait` and `Atomics.notify`: they work on
 //! the same memory, and Rust's are not stable yet.
 
-use crate::ring::{Control, Ring, Words};
+use crate::ring::{Control, Event, Ring, Words};
 
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo) -> ! {
@@ -42,8 +43,8 @@ pub extern "C" fn reserve(at: u32, size: u32, length: u32) -> u32 {
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn commit(at: u32, size: u32, position: u32, length: u32) -> u32 {
-    u32::from(ring(at, size).commit(position, length))
+pub extern "C" fn commit(at: u32, size: u32, position: u32, length: u32) {
+    ring(at, size).commit(position, length);
 }
 
 #[unsafe(no_mangle)]
@@ -57,21 +58,28 @@ pub extern "C" fn length(at: u32, size: u32, position: u32) -> u32 {
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn free(at: u32, size: u32, position: u32) -> u32 {
-    u32::from(ring(at, size).free(position))
+pub extern "C" fn free(at: u32, size: u32, position: u32) {
+    ring(at, size).free(position);
 }
 
-/// `freed` 0: sleep for frames; 1: for room. Answers the count to sleep on.
+fn event(at: u32) -> &'static Event {
+    // SAFETY: as for the control words.
+    unsafe { &*(at as *const Event) }
+}
+
+/// 1: someone sleeps, and is to be notified.
 #[unsafe(no_mangle)]
-pub extern "C" fn arm(at: u32, freed: u32) -> u32 {
-    event(at, freed).arm()
+pub extern "C" fn raise(at: u32) -> u32 {
+    u32::from(event(at).raise())
+}
+
+/// Answers the count to sleep on.
+#[unsafe(no_mangle)]
+pub extern "C" fn arm(at: u32) -> u32 {
+    event(at).arm()
 }
 
 #[unsafe(no_mangle)]
-pub extern "C" fn disarm(at: u32, freed: u32) {
-    event(at, freed).disarm();
-}
-
-fn event(at: u32, freed: u32) -> &'static crate::ring::Event {
-    if freed == 0 { &control(at).filled } else { &control(at).freed }
+pub extern "C" fn disarm(at: u32) {
+    event(at).disarm();
 }

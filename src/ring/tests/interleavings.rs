@@ -3,7 +3,7 @@
 #![cfg(loom)]
 
 use loom::{cell::UnsafeCell, sync::Arc, sync::atomic::Ordering, thread};
-use posthaste_ring::ring::{Control, HEAD, NONE, Ring, Words, taken};
+use posthaste_ring::ring::{Control, Event, HEAD, NONE, Ring, Words, taken};
 
 /// The ring's words, each of which loom watches: a read that races a write is an error.
 struct Memory(Vec<UnsafeCell<u32>>);
@@ -20,13 +20,14 @@ impl Words for &Memory {
 
 struct Shared {
     control: Control,
+    event: Event,
     memory: Memory,
 }
 
 impl Shared {
     fn new(size: usize) -> Arc<Self> {
         let memory = Memory((0..size / 4).map(|_| UnsafeCell::new(0)).collect());
-        Arc::new(Self { control: Control::default(), memory })
+        Arc::new(Self { control: Control::default(), event: Event::default(), memory })
     }
 
     fn ring(&self) -> Ring<'_, &Memory> {
@@ -87,12 +88,13 @@ fn a_sleeper_is_woken_or_never_falls_asleep() {
             thread::spawn(move || {
                 let position = shared.ring().reserve(4);
                 (&shared.memory).write(shared.body(position), 7);
-                shared.ring().commit(position, 4)
+                shared.ring().commit(position, 4);
+                shared.event.raise()
             })
         };
-        let count = shared.control.filled.arm();
+        let count = shared.event.arm();
         // Asleep: nothing to see, and the count is what it was. Then the producer must know.
-        let asleep = shared.ring().next(0) == NONE && shared.control.filled.count.0.load(Ordering::SeqCst) == count;
+        let asleep = shared.ring().next(0) == NONE && shared.event.count.0.load(Ordering::SeqCst) == count;
         let woken = producer.join().unwrap();
         assert!(!asleep || woken, "nobody would ever wake the consumer");
     });
