@@ -141,6 +141,8 @@ class ServedClient implements Onlooker, End {
   over = false;
   private hellos = 0;
   private receivesNow = 0;
+  /** Ends when everything is delivered whose bodies are being loaded. */
+  private loaded: Promise<void> | undefined;
   listening = false;
 
   constructor(readonly backing: LocalBacking, link: Link, session: number, allow: number, private readonly leave: () => void) {
@@ -269,9 +271,7 @@ class ServedClient implements Onlooker, End {
     const asker: Asker = {
       delivered: (delivery) => {
         if (this.over) return backing.leases.giveBack(delivery);
-        const parts = backing.load([delivery]);
-        if (Array.isArray(parts) && !loaded) return this.deliver(token, delivery, parts[0]);
-        loaded = Promise.all([loaded, parts]).then(([, [own]]) => this.deliver(token, delivery, own));
+        loaded = this.inOrder(backing.load([delivery]), ([parts]) => this.deliver(token, delivery, parts)) ?? loaded;
       },
       received: () => {
         const end = (): void => {
@@ -287,13 +287,26 @@ class ServedClient implements Onlooker, End {
         this.failed(token, error);
       },
     };
+    // The lease is always named: the client leases ahead itself, and what is leased ahead here would come out of order.
     const ask = (): void => {
       if (this.over) return;
-      this.receives.set(token, backing.ask(asker, (commands, own) => commands.receive(own, backing.handle.id, max, leaseMs, wait, backing.clock.now())));
+      this.receives.set(token, backing.ask(asker, (commands, own) => commands.receive(own, backing.handle.id, max, leaseMs || backing.visibilityMs, wait, backing.clock.now())));
     };
     // What waits hears of everything new; what does not is to see what is there.
     if (wait || backing.mode.storage === "memory") ask();
     else void backing.fresh().then(ask, asker.fail);
+  }
+
+  /** Delivers what is loaded once what was asked for before it is; the promise of that, where it is not at once. */
+  private inOrder<T>(loading: T | Promise<T>, deliver: (loaded: T) => void): Promise<void> | undefined {
+    const { loaded: before } = this;
+    if (!before && !(loading instanceof Promise)) return void deliver(loading);
+    const mine = Promise.all([loading, before]).then(([loaded]) => deliver(loaded));
+    const after = mine.catch(() => undefined).then(() => {
+      if (this.loaded === after) this.loaded = undefined;
+    });
+    this.loaded = after;
+    return mine;
   }
 
   private receiving(change: 1 | -1): void {

@@ -2,7 +2,7 @@
 //! one costs one step a message. What was leased ahead and not asked for goes back soon; only what was handed out counts
 //! as an attempt.
 
-use super::{Effect, Peer};
+use super::{Demand, Effect, Peer};
 use crate::{
     id::{MessageId, NEVER, Time},
     limits,
@@ -44,8 +44,11 @@ impl Ahead {
         self.held.push(held);
     }
 
-    /// Notes that a receiver came.
-    pub fn ask(&mut self, max: u32, now: Time) {
+    /// Notes that a receiver came. What is leased ahead has the queue's own lease: nothing is for who asks for another.
+    pub fn ask(&mut self, &Demand { max, lease_ms, .. }: &Demand, now: Time) {
+        if lease_ms.is_some() {
+            return;
+        }
         self.busy = now < self.asked_at.saturating_add(limits::PREFETCH_ACTIVE_MS);
         (self.asked_at, self.asked) = (now, max);
     }
@@ -208,7 +211,7 @@ impl Peer {
         }
         let some = demand.max < asked;
         if some && last {
-            ahead.ask(asked, now);
+            ahead.ask(&Demand { max: asked, ..demand.clone() }, now);
         }
         some
     }

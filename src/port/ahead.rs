@@ -62,13 +62,12 @@ impl Ahead {
 
     /// Everything, when nobody asked for a while (or `all`).
     pub fn give_back(&mut self, now: u64, all: bool) -> Vec<Delivery> {
-        if !all && now < self.asked_at.saturating_add(limits::PREFETCH_IDLE_MS) {
-            return Vec::new();
-        }
-        core::mem::take(&mut self.held)
+        if all || now >= self.deadline() { core::mem::take(&mut self.held) } else { Vec::new() }
     }
 
+    /// When it goes back. Not while more is on its way, which would be handed out before what went back.
     pub fn deadline(&self) -> u64 {
-        if self.held.is_empty() { u64::MAX } else { self.asked_at.saturating_add(limits::PREFETCH_IDLE_MS) }
+        let some = !self.held.is_empty() && !self.asked;
+        if some { self.asked_at.saturating_add(limits::PREFETCH_IDLE_MS) } else { u64::MAX }
     }
 }

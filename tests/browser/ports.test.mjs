@@ -218,12 +218,12 @@ promise("what a hostile page posts does no harm: the port is closed, the other c
     host.serve(bad.port1);
     host.serve(good.port1);
     const client = await openQueue("jobs", { port: good.port2 });
-    const victim = await openQueue("jobs", { port: bad.port2 });
-    await victim.send("before");
     // The session is in every message of ours: whoever listens at the port can read it.
     let session;
-    bad.port2.addEventListener("message", ({ data }) => { session = data[1]; });
-    await victim.metrics();
+    bad.port2.addEventListener("message", ({ data }) => { session = data[1] || session; });
+    const victim = await openQueue("jobs", { port: bad.port2 });
+    await victim.send("before");
+    same(typeof session, "number");
     const frames = [undefined, 5, {}, new Uint8Array(), new Uint8Array(1000).fill(255), new Float64Array(40)];
     for (const frame of frames) bad.port2.postMessage(["posthaste", session, frame, [{}], "no list"]);
     for (const odd of [["posthaste"], ["posthaste", -1, new Uint8Array(50)], ["posthaste", "x"], ["posthaste", 7, new Uint8Array(50), ["jobs", ""], []]]) bad.port2.postMessage(odd);
