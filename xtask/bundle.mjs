@@ -17,7 +17,7 @@ const { outputFiles } = await build({
   entryPoints: entriesOf(folder).map((entry) => path.join(folder, "src", `${entry}.ts`)),
   outbase: path.join(folder, "src"),
   outdir: path.join(folder, "dist"),
-  external: ["posthaste", "*.wasm"],
+  external: ["posthaste", "node:*", "*.wasm"],
   bundle: true,
   minify: true,
   mangleProps: ownNames(folder),
