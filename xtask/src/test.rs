@@ -17,6 +17,7 @@ const PARTS: &[Part] = &[
     ("web", web),
     ("types", types),
     ("node", node),
+    ("deno", deno),
     ("package", package),
     ("browser", browser),
 ];
@@ -207,6 +208,12 @@ fn types(plan: &mut Plan) {
 fn node(plan: &mut Plan) {
     installed(plan);
     plan.step("package in Node", INSTALLED, |log| node_tests(log, "node", 120));
+}
+
+/// Deno itself comes with the packages of tests/package.json.
+fn deno(plan: &mut Plan) {
+    installed(plan);
+    plan.step("package in Deno", INSTALLED, |log| node_tests(log, "deno", 120));
 }
 
 fn package(plan: &mut Plan) {

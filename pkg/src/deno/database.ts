@@ -19,8 +19,8 @@ interface Piece {
 
 export class Database {
   closed = false;
-  /** Set when a commit failed in a way that leaves open whether it will still happen. */
-  unsettled = false;
+  /** Commits under way, and those that failed in a way that leaves open whether they will still happen. */
+  unsettled = 0;
   private birth = 0;
   /** As it was last seen. A step is tried on it without reading it again. */
   private seen: Head | undefined;
@@ -88,21 +88,17 @@ export class Database {
       if (this.closed) throw new DOMException("the store was closed", "InvalidStateError");
       const commit = make();
       if (!commit) return undefined;
+      this.unsettled += 1;
       try {
         const { ok, versionstamp } = await commit.commit();
+        this.unsettled -= 1;
         return ok ? versionstamp : undefined;
       } catch (error) {
-        if (!isLocked(error)) throw this.doubtful(error);
+        if (!isLocked(error)) throw doubtful(error);
       }
+      this.unsettled -= 1;
       await patience.pause();
     }
-  }
-
-  /** A commit that failed on the way: whether it happened is not known, nor whether it still will. */
-  private doubtful(error: unknown): unknown {
-    this.unsettled = true;
-    if (typeof error === "object" && error !== null) (error as { outcomeUnknown: boolean }).outcomeUnknown = true;
-    return error;
   }
 
   get(key: KvKey): Promise<KvEntry> {
@@ -220,6 +216,12 @@ export class Database {
       part += 1;
     }
   }
+}
+
+/** A commit that failed on the way: whether it happened is not known, nor whether it still will. */
+function doubtful(error: unknown): unknown {
+  if (typeof error === "object" && error !== null) (error as { outcomeUnknown: boolean }).outcomeUnknown = true;
+  return error;
 }
 
 export const lengthsOf = (parts: Uint8Array[]): Uint32Array => Uint32Array.from(parts, ({ length }) => length);

@@ -40,7 +40,7 @@ export class KvDriver implements StorageDriver {
    * any more, and the tail tells whether it did.
    */
   private async settle(database: Database): Promise<void> {
-    if (this.databases.some(({ unsettled }) => unsettled)) await database.move("opening the journal again", (head) => head);
+    if (this.databases.some(({ unsettled }) => unsettled > 0)) await database.move("opening the journal again", (head) => head);
     this.databases = this.databases.filter(({ closed }) => !closed);
   }
 }

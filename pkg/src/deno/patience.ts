@@ -6,7 +6,7 @@
 /** The longest pause between two tries. */
 const PAUSE_MAX_MS = 64;
 /** Below the time after which a silent store is opened again. */
-const PATIENCE_MS = 15_000;
+const PATIENCE_MS = 10_000;
 /** How SQLite says it. Nothing was done then. */
 const LOCKED = /database (?:table )?is locked|SQLITE_BUSY/;
 
