@@ -34,8 +34,8 @@ export const database = (context) => path.join(folder(context), "queues.db");
  * Starts a program of this folder, or at a path. `lines` are what it has said; `heard(count)` waits for so many; `ended` is its exit code, or
  * the signal that ended it.
  */
-export function start(script, words = [], flags = ["--unstable-kv"], environment = {}) {
-  const child = spawn(deno, ["run", "--quiet", "--no-prompt", "--allow-all", ...flags, path.resolve(here, script), ...words.map(String)], { cwd: here, env: { ...process.env, NO_COLOR: "1", ...environment }, stdio: ["ignore", "pipe", "pipe"] });
+export function start(script, words = [], { command = ["run", "--no-prompt", "--allow-all", "--unstable-kv"], environment = {} } = {}) {
+  const child = spawn(deno, [...command, "--quiet", path.resolve(here, script), ...words.map(String)], { cwd: here, env: { ...process.env, NO_COLOR: "1", ...environment }, stdio: ["ignore", "pipe", "pipe"] });
   const said = { child, lines: [], errors: "", heard, kill: () => child.kill("SIGKILL") };
   let tell = [];
   const limit = setTimeout(() => {
@@ -60,8 +60,8 @@ export function start(script, words = [], flags = ["--unstable-kv"], environment
 }
 
 /** Runs a program to its good end, and answers its lines. */
-export async function run(script, words, flags) {
-  const said = start(script, words, flags);
+export async function run(script, words, options) {
+  const said = start(script, words, options);
   assert.equal(await said.ended, 0, said.errors || said.lines.join("\n"));
   return said.lines;
 }

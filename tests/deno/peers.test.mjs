@@ -56,7 +56,7 @@ test("an open queue does not keep a program from ending", async (context) => {
 });
 
 test("without Deno KV it says what to do", async (context) => {
-  const said = start("ending.mjs", [database(context)], []);
+  const said = start("ending.mjs", [database(context)], { command: ["run", "--no-prompt", "--allow-all"] });
   assert.equal(await said.ended, 1);
   assert.match(said.errors, /NotSupportedError: .*--unstable-kv/);
 });
