@@ -17,7 +17,7 @@ const PLATFORMS = [
 /** What is declared, parameters too: rather one too many. */
 const DECLARED = /([\w$]+)["']?\??\s*[:(<]/g;
 /** Sources whose declarations are the users' too. */
-const PUBLIC = ["types.ts", "errors.ts", "platform.ts", "source.ts", "store.ts", "deno/kv.ts"];
+const PUBLIC = ["types.ts", "errors.ts", "platform.ts", "source.ts", "store.ts", "deno/platform.ts"];
 /** Properties that the glue reads and writes for Rust. What begins with an underscore is its own. */
 const BY_GLUE = /\.([a-zA-Z$][\w$]*)/g;
 /** What is read and written by name: by the module, or in the sources themselves. */

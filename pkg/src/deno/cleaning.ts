@@ -1,7 +1,7 @@
 /** Replacing old records by a snapshot, and deleting what nobody needs any more. */
 
 import { newName, type Database } from "./database";
-import type { KvKey } from "./kv";
+import type { KvKey } from "./platform";
 import { rows } from "./reading";
 
 /** Parts that became nobody's in this time belong to someone who died. */

@@ -2,7 +2,7 @@
 
 import { named } from "./errors";
 import { COMMIT_BYTES, COMMIT_KEYS, COMMIT_KEY_BYTES, PIECE_BYTES, bornHead, headValue, pieces, shown, type Head, type Layout } from "./layout";
-import type { Kv, KvAtomic, KvCheck, KvEntry, KvKey } from "./kv";
+import type { Kv, KvAtomic, KvCheck, KvEntry, KvKey } from "./platform";
 import { Patience, isLocked, patiently } from "./patience";
 
 /** Parts that were written ahead of the commit that makes them someone's. */

@@ -2,7 +2,7 @@
 
 import type { StorageDriver, Store } from "../store";
 import { Database } from "./database";
-import type { DenoScope, Kv } from "./kv";
+import type { DenoScope, Kv } from "./platform";
 import { Layout } from "./layout";
 import { patiently } from "./patience";
 import { KvStore } from "./store";

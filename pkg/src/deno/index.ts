@@ -2,10 +2,10 @@
 
 import type { StorageDriver } from "../store";
 import { KvDriver } from "./driver";
-import type { Kv, KvKey } from "./kv";
+import type { Kv, KvKey } from "./platform";
 import { Layout, PREFIX_BYTES_MAX, prefixBytes } from "./layout";
 
-export type { Kv, KvAtomic, KvCheck, KvEntry, KvKey, KvKeyPart } from "./kv";
+export type { Kv, KvAtomic, KvCheck, KvEntry, KvKey, KvKeyPart } from "./platform";
 
 export interface KvStorageOptions {
   /** The journal's keys are those that begin with these parts; up to 512 bytes. Default `["posthaste"]`. */

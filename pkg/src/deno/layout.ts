@@ -14,7 +14,7 @@
  */
 
 import { named } from "./errors";
-import type { KvEntry, KvKey } from "./kv";
+import type { KvEntry, KvKey } from "./platform";
 
 const FORMAT = 1;
 /** Numbers stay below 2^44: the engine packs them with an index. */

@@ -4,7 +4,7 @@
  */
 
 import type { Database } from "./database";
-import type { DenoScope } from "./kv";
+import type { DenoScope } from "./platform";
 
 export class Looking {
   private timer: unknown;
