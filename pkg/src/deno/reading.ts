@@ -70,18 +70,14 @@ function runs(numbers: number[]): [number, number][] {
 
 async function readBodies(database: Database, number: number, row: Row | undefined, part: number): Promise<Bodies | undefined> {
   const at = part < 0 ? OWN_BODIES : FIRST_CHUNK + part;
-  const length = row?.lengths[at];
   const inside = part < 0 ? row?.bodies : undefined;
-  if (!row || (!inside && !length)) return gone(database, number, row);
-  const bytes = inside ?? (await database.part(row.name, at, length!));
-  if (!bytes) return gone(database, number, row);
-  const bodies = decode(bytes);
-  if (!bodies) throw database.layout.corrupt(database.layout.record(number));
-  return bodies;
+  const length = row?.lengths[at];
+  if (!row || (!inside && !length)) return undefined;
+  const bodies = decode(inside ?? (await database.part(row.name, at, length!)) ?? NOTHING);
+  if (bodies) return bodies;
+  // Parts are deleted before their record.
+  if (number <= (await database.head()).floor) return undefined;
+  throw database.layout.corrupt(database.layout.record(number));
 }
 
-/** Bodies that are not there: deleted with their record, unless the record could not be deleted yet. */
-async function gone(database: Database, number: number, row: Row | undefined): Promise<undefined> {
-  if (row && number > (await database.head()).floor) throw database.layout.corrupt(database.layout.record(number));
-  return undefined;
-}
+const NOTHING = new Uint8Array();
