@@ -1,4 +1,4 @@
-//! `cargo xtask bench [name...] [--option...]`: natively by criterion, in browsers by the pages of www/bench.
+//! `cargo xtask bench [name...] [--option...]`: natively by criterion, in browsers by the pages of www/bench, in Deno.
 
 use crate::step::Plan;
 use crate::{build, root, setup};
@@ -6,20 +6,29 @@ use anyhow::{Result, bail, ensure};
 use std::env;
 use std::process::Command;
 
-const NAMES: &[&str] = &["memory", "durable", "workers"];
+const NAMES: &[&str] = &["memory", "durable", "workers", "deno"];
 
-/// The options, which come last, are those of www/bench/run.mjs.
+/// The options, which come last, are those of www/bench/run.mjs, or of www/bench/deno.mjs.
 pub fn run(words: &[String]) -> Result<()> {
     let (words, options) = words.split_at(words.iter().position(|word| word.starts_with("--")).unwrap_or(words.len()));
     if let Some(odd) = words.iter().find(|word| !NAMES.contains(&word.as_str())) {
         bail!("no benchmark {odd:?}; there are: {}", NAMES.join(", "));
     }
     let mut plan = Plan::default();
-    setup::browsers(&mut plan);
+    if words.is_empty() || words.iter().any(|word| word != "deno") {
+        setup::browsers(&mut plan);
+    }
     build::steps(&mut plan);
     plan.run()?;
     for name in NAMES {
         if !words.is_empty() && !words.iter().any(|word| word == name) {
+            continue;
+        }
+        if *name == "deno" {
+            let deno = root().join("tests/node_modules/deno/bin.cjs");
+            let flags = ["run", "--quiet", "--no-config", "--allow-all", "--unstable-kv"];
+            let script = root().join("www/bench/deno.mjs");
+            shown(setup::node().arg(deno).args(flags).arg(script).args(options))?;
             continue;
         }
         if *name == "memory" && root().join("benches").is_dir() {
