@@ -124,6 +124,20 @@ export const storing = {
     await using(file, async (queue) => assert.deepEqual(await drain(queue, 1), ["last"]));
   },
 
+  async "what the dead left half done is swept, and what the living do is not"(file) {
+    await using(file, async (queue, kv) => {
+      const piece = new Uint8Array(10);
+      for (const name of ["dead", "living", "old"]) await kv.set(["posthaste", "part", name, 0, 0], piece);
+      await kv.set(["posthaste", "draft", "dead"], [Date.now() - 4_000_000, Uint32Array.of(10)]);
+      await kv.set(["posthaste", "draft", "living"], [Date.now(), Uint32Array.of(10)]);
+      await kv.set(["posthaste", "doomed", 0], ["old", 10, new Float64Array()]);
+      for (let n = 0; n < 600; n += 1) await queue.send(n);
+      assert.deepEqual((await keys(kv, "draft")).map((key) => key[2]), ["living"]);
+      assert.deepEqual(await keys(kv, "doomed"), []);
+      for (const [name, count] of [["dead", 0], ["living", 1], ["old", 0]]) assert.equal((await keys(kv, "part", name)).length, count, name);
+    });
+  },
+
   async "a snapshot larger than a commit is read back, and its predecessor goes"(file) {
     const count = 30_000;
     await using(file, async (queue, kv) => {

@@ -1,6 +1,7 @@
 /** Replacing old records by a snapshot, and deleting what nobody needs any more. */
 
 import { newName, type Database } from "./database";
+import { PARTS_BYTES_MAX, areLengths } from "./layout";
 import type { KvKey } from "./platform";
 import { rows } from "./reading";
 
@@ -12,6 +13,7 @@ const RANGES_MAX = 4096;
 /** Writes a snapshot after record `number`; false: there is one as new. */
 export async function replace(database: Database, number: number, floor: number, snapshot: Uint8Array, ranges: number[]): Promise<boolean> {
   if ((await database.head()).number >= number) return false;
+  if (snapshot.length > PARTS_BYTES_MAX) return false;
   const { layout } = database;
   const bytes = snapshot.slice();
   const name = newName();
@@ -41,12 +43,17 @@ export async function replace(database: Database, number: number, floor: number,
 /** Deletes what is doomed, and drafts whose writers died. */
 async function sweep(database: Database): Promise<void> {
   const { layout } = database;
+  const { floor } = await database.head();
   for (const { key, value } of await database.list(layout.allDoomed())) {
     const [name, bytes, ranges] = Array.isArray(value) ? (value as unknown[]) : [];
     const keys: KvKey[] = [];
-    if (typeof name === "string" && name && isLength(bytes)) keys.push(...database.partKeys(name, [bytes]));
+    const lengths = Uint32Array.of(Number(bytes));
+    if (typeof name === "string" && name && areLengths(lengths)) keys.push(...database.partKeys(name, lengths));
     if (ranges instanceof Float64Array) {
-      for (let at = 0; at + 1 < ranges.length; at += 2) keys.push(...(await keysOf(database, ranges[at], ranges[at + 1])));
+      for (let at = 0; at + 1 < ranges.length; at += 2) {
+        const [first, last] = ranges.subarray(at, at + 2);
+        if (first >= 1 && first <= last && last <= floor) keys.push(...(await keysOf(database, first, last)));
+      }
     }
     await database.remove([...keys, key]);
   }
@@ -55,7 +62,7 @@ async function sweep(database: Database): Promise<void> {
     const name = key[key.length - 1];
     if (Math.abs(Date.now() - Number(time)) < DRAFT_MS || typeof name !== "string") continue;
     // First, so that its writer, if it lives after all, does not make the rest someone's.
-    await database.remove([key, ...(lengths instanceof Uint32Array ? database.partKeys(name, lengths) : [])]);
+    await database.remove([key, ...(areLengths(lengths) ? database.partKeys(name, lengths) : [])]);
   }
 }
 
@@ -64,5 +71,3 @@ async function keysOf(database: Database, first: number, last: number): Promise<
   const found = await rows(database, first, last);
   return found.flatMap(([number, { name, lengths }]) => [...(name ? database.partKeys(name, lengths) : []), database.layout.record(number)]);
 }
-
-const isLength = (value: unknown): value is number => Number.isInteger(value) && (value as number) >= 0;

@@ -29,6 +29,8 @@ export const COMMIT_BYTES = 720_000;
 /** Of one commit: 1000, and 80 KiB of keys. */
 export const COMMIT_KEYS = 900;
 export const COMMIT_KEY_BYTES = 72_000;
+/** Of all parts of a record, or of a snapshot. */
+export const PARTS_BYTES_MAX = 2 ** 30;
 /** A key takes up to so many bytes after the prefix. */
 const KEY_BYTES = 64;
 /** Zeros in it take two bytes each: it may come to twice this, of the 2 KiB a key may have. */
@@ -85,7 +87,7 @@ export class Layout {
     const [format, birth, last, number, floor, name, bytes] = Array.isArray(value) ? (value as unknown[]) : [];
     if ((format as number) > FORMAT) throw named("VersionError", `the journal in Deno KV under ${shown(this.prefix)} was written by a newer posthaste`);
     const good = format === FORMAT && isInteger(birth, BIRTH_END) && birth > 0 && isInteger(last, NUMBER_END) && isInteger(number, last + 1)
-      && isInteger(floor, number + 1) && typeof name === "string" && isInteger(bytes, BIRTH_END);
+      && isInteger(floor, number + 1) && typeof name === "string" && isInteger(bytes, PARTS_BYTES_MAX + 1) && bytes > 0 === number > 0;
     if (!good) throw this.corrupt(this.head);
     return { birth, last, number, floor, name, bytes, versionstamp };
   }
@@ -93,7 +95,7 @@ export class Layout {
   /** A record's value as it was read. */
   rowOf({ key, value }: KvEntry): Row {
     const [record, bodies, name = "", lengths = new Uint32Array()] = Array.isArray(value) ? (value as unknown[]) : [];
-    const good = isBytesOr(record) && isBytesOr(bodies) && typeof name === "string" && lengths instanceof Uint32Array;
+    const good = isBytesOr(record) && isBytesOr(bodies) && typeof name === "string" && areLengths(lengths);
     if (!good || (!record && !lengths[RECORD])) throw this.corrupt(key);
     return { record, bodies, name, lengths };
   }
@@ -123,6 +125,11 @@ export function rowValue({ record, bodies, name, lengths }: Row): unknown[] {
 export function prefixBytes(prefix: KvKey): number {
   const each = prefix.map((part) => (part instanceof Uint8Array ? part.length : new TextEncoder().encode(String(part)).length) + 2);
   return each.reduce((sum, bytes) => sum + bytes, 0);
+}
+
+/** Bytes of parts, as they were read. */
+export function areLengths(value: unknown): value is Uint32Array {
+  return value instanceof Uint32Array && value.reduce((sum, bytes) => sum + bytes, 0) <= PARTS_BYTES_MAX;
 }
 
 export const pieces = (bytes: number): number => Math.ceil(bytes / PIECE_BYTES);

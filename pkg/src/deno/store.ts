@@ -55,6 +55,7 @@ export class KvStore implements Store {
   }
 
   close(): void {
+    if (this.database.closed) return;
     this.looking?.close();
     this.database.closed = true;
     if (this.own) this.database.kv.close();
