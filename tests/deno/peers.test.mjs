@@ -19,18 +19,17 @@ function ordered(bodies, senders) {
   }
 }
 
-test("two processes that compete ack each message once, and take them in order", async (context) => {
+test("two processes that compete take and ack each message once", async (context) => {
   const file = database(context);
   const [senders, count] = [["a", "b"], 100];
   const lines = await Promise.all(senders.map((name) => run("competing.mjs", [file, name, count, 2 * count])));
   const results = lines.map((said) => JSON.parse(said.at(-1)));
-  const got = results.map((one) => one.got);
-  complete(got.flat(), senders, count);
-  for (const bodies of got) ordered(bodies, senders);
+  // In what order is not told: what one has leased ahead and gives back comes to the other later.
+  complete(results.flatMap(({ got }) => got), senders, count);
   for (const { acked, delivered } of results) assert.deepEqual([acked, delivered], [2 * count, 2 * count]);
 });
 
-test("four isolates in a storm of conflicts lose nothing", async (context) => {
+test("four isolates in a storm of conflicts lose nothing, and each one's messages keep their order", async (context) => {
   const count = 100;
   const [line] = await run("storm.mjs", [database(context), 4, count]);
   const bodies = JSON.parse(line);
