@@ -78,7 +78,9 @@ export class StoredJournal extends Journal {
   }
 
   load(deliveries: Delivery[]): Promise<Part[][]> {
-    return this.loader.load(deliveries);
+    return this.loader.load(deliveries).catch((error: unknown) => {
+      throw publicError(error);
+    });
   }
 
   usage(): Promise<number | undefined> {
