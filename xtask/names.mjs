@@ -16,8 +16,8 @@ const PLATFORMS = [
 ];
 /** What is declared, parameters too: rather one too many. */
 const DECLARED = /([\w$]+)["']?\??\s*[:(<]/g;
-/** Sources whose declarations are the users' too. */
-const PUBLIC = ["types.ts", "errors.ts", "platform.ts", "source.ts", "store.ts", "deno/platform.ts"];
+/** Sources whose declarations are the users' too; the types.ts of other entries are in their folders. */
+const PUBLIC = /(?:[\\/]|^)(?:types|errors|platform|source|store)\.ts$/;
 /** Properties that the glue reads and writes for Rust. What begins with an underscore is its own. */
 const BY_GLUE = /\.([a-zA-Z$][\w$]*)/g;
 /** What is read and written by name: by the module, or in the sources themselves. */
@@ -47,7 +47,7 @@ export function ownNames(folder) {
   const known = new Set([
     "__proto__",
     ...PLATFORMS.flatMap(([name, wanted]) => names(DECLARED, ...files(path.dirname(resolve(`${name}/package.json`)), wanted))),
-    ...names(DECLARED, ...PUBLIC.map((name) => path.join(sources, name))),
+    ...names(DECLARED, ...files(sources, PUBLIC)),
     ...names(BY_GLUE, glue),
     ...names(QUOTED, ...files(path.join(folder, "..", "src", "web"), /\.rs$/), ...all),
     ...names(BY_RING, path.join(folder, "..", "src", "ring", "src", "wasm.rs")),

@@ -1,0 +1,119 @@
+/** A store in memory that others can share: what a driver's author can read, and a storage for tests that does not outlive them. */
+
+import type { Append, Bodies, HeadersByIndex, StorageDriver, Store, Tail } from "../store";
+
+/** What one driver's stores share. */
+interface Kept {
+  birth: number;
+  number: number;
+  records: Map<number, Append>;
+  snapshot: { number: number; bytes: Uint8Array } | undefined;
+  floor: number;
+  stores: Set<MemoryStore>;
+}
+
+class MemoryStore implements Store {
+  readonly kind = "memory-storage";
+  readonly durability = "relaxed";
+  private moved: (() => void) | undefined;
+  private closed = false;
+
+  constructor(private readonly kept: Kept) {
+    kept.stores.add(this);
+  }
+
+  private check(): void {
+    if (this.closed) throw new DOMException("the store is closed", "InvalidStateError");
+  }
+
+  async append(from: number, decide: (tail: Tail | undefined) => Append | undefined): Promise<number> {
+    this.check();
+    const step = decide(from === 0 ? undefined : this.tail(from));
+    if (!step) return 0;
+    const { record, bodies, headers, chunk } = step;
+    this.kept.records.set(this.kept.number + 1, structuredClone({ record: record.slice(), bodies, headers, chunk }));
+    return ++this.kept.number;
+  }
+
+  async read(from: number): Promise<Tail> {
+    this.check();
+    return this.tail(from);
+  }
+
+  private tail(from: number): Tail {
+    const { records, snapshot, floor, birth } = this.kept;
+    const whole = snapshot && (from <= 1 || from <= floor) ? { number: snapshot.number, bytes: snapshot.bytes.slice() } : undefined;
+    const numbers = [...records.keys()].filter((number) => (whole ? number > whole.number : number >= from));
+    return { ...(whole && { snapshot: whole }), numbers, records: numbers.map((number) => records.get(number)!.record.slice()), birth };
+  }
+
+  async values(keys: number[]): Promise<(Bodies | undefined)[]> {
+    this.check();
+    const found: (Bodies | undefined)[] = [];
+    for (let at = 0; at < keys.length; at += 2) found.push(part(this.kept.records.get(keys[at]), keys[at + 1]));
+    return found;
+  }
+
+  async snapshot(number: number, floor: number, bytes: Uint8Array, ranges: number[]): Promise<boolean> {
+    this.check();
+    const { kept } = this;
+    if (kept.snapshot && kept.snapshot.number >= number) return false;
+    kept.snapshot = { number, bytes: bytes.slice() };
+    kept.floor = Math.max(kept.floor, floor);
+    for (let at = 0; at < ranges.length; at += 2) {
+      for (const key of kept.records.keys()) if (key >= ranges[at] && key <= ranges[at + 1]) kept.records.delete(key);
+    }
+    return true;
+  }
+
+  watch(moved: () => void): void {
+    this.moved = moved;
+  }
+
+  hint(): void {
+    for (const store of this.kept.stores) if (store !== this) queueMicrotask(() => store.moved?.());
+  }
+
+  async usage(): Promise<undefined> {
+    return undefined;
+  }
+
+  async refused(bodies: unknown[]): Promise<unknown[]> {
+    return bodies.map((body) => {
+      try {
+        structuredClone(body);
+        return undefined;
+      } catch (error) {
+        return error;
+      }
+    });
+  }
+
+  async release(): Promise<boolean> {
+    return false;
+  }
+
+  close(): void {
+    this.closed = true;
+    this.moved = undefined;
+    this.kept.stores.delete(this);
+  }
+}
+
+/** The bodies of a record that `key` (-1: all, else a chunk) names, as nobody else's. */
+function part(step: Append | undefined, key: number): Bodies | undefined {
+  if (!step) return undefined;
+  const [from, to] = key < 0 ? [0, step.bodies.length] : [key << step.chunk, (key + 1) << step.chunk];
+  const bodies = step.bodies.slice(from, to);
+  if (key >= 0 && !bodies.length) return undefined;
+  const headers: HeadersByIndex = {};
+  for (let at = 0; at < bodies.length; at += 1) if (step.headers?.[from + at]) headers[at] = step.headers[from + at];
+  return structuredClone(Object.keys(headers).length ? { bodies, headers } : { bodies });
+}
+
+/** A driver that keeps its journal in memory, for the queues that are opened by it, in however many lives of theirs. */
+export function memoryStorage(): StorageDriver {
+  const birth = 1 + Math.floor(Math.random() * (Number.MAX_SAFE_INTEGER - 1));
+  const kept: Kept = { birth, number: 0, records: new Map(), snapshot: undefined, floor: 0, stores: new Set() };
+  return { kind: "memory-storage", open: async () => new MemoryStore(kept) };
+}
