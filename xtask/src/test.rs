@@ -18,6 +18,7 @@ const PARTS: &[Part] = &[
     ("types", types),
     ("node", node),
     ("deno", deno),
+    ("edge", edge),
     ("package", package),
     ("browser", browser),
 ];
@@ -214,6 +215,12 @@ fn node(plan: &mut Plan) {
 fn deno(plan: &mut Plan) {
     installed(plan);
     plan.step("package in Deno", INSTALLED, |log| node_tests(log, "deno", 120));
+}
+
+/// Runtimes of the edge: they come with the packages of npm.
+fn edge(plan: &mut Plan) {
+    installed(plan);
+    plan.step("package in edge runtimes", INSTALLED, |log| node_tests(log, "edge", 120));
 }
 
 fn package(plan: &mut Plan) {

@@ -1,5 +1,7 @@
 /** What the cases say of what they see. No test framework is asked, so that they run wherever posthaste does. */
 
+import { turn } from "../turn";
+
 const TEXT_MAX = 300;
 /** Real time: nothing here may hang. */
 const PATIENCE_MS = 20_000;
@@ -113,20 +115,6 @@ export async function eventually<Value>(look: () => Promise<Value | undefined | 
     if (Date.now() > end) throw new Error(`waited ${PATIENCE_MS / 1000} s for this: ${what}`);
     await (tries < 20 ? turn() : new Promise((resolve) => setTimeout(resolve, POLL_MS)));
   }
-}
-
-/** One turn of the event loop: what is ready happens first. */
-export function turn(): Promise<void> {
-  return new Promise((resolve) => {
-    // Browsers make nested timers wait.
-    if (typeof MessageChannel === "undefined") return void setTimeout(resolve);
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
-      resolve();
-    };
-    port2.postMessage(0);
-  });
 }
 
 const TURNS = 8;

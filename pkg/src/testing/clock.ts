@@ -1,6 +1,7 @@
 /** Time that moves only when told, and time as the suites ask for it. */
 
-import { quiet, turn } from "./check";
+import { turn } from "../turn";
+import { quiet } from "./check";
 import type { Time, VirtualClock } from "./types";
 
 /** Where a clock stands that was not told: some day in 2027. */

@@ -71,7 +71,7 @@ export const sending = [
     const results = await Promise.allSettled([queue.send(1), queue.send(() => 1), queue.send(2)]);
     same(results.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"], "the sends");
     same((results[1] as PromiseRejectedResult).reason.name, "DataCloneError", "the failure");
-    await fails(() => queue.sendBatch([{ body: 3 }, { body: 4 }, { body: Symbol("no") }]), "DataCloneError", "2");
+    await fails(() => queue.sendBatch([{ body: 3 }, { body: 4 }, { body: Symbol("no") }]), "DataCloneError");
     same(bodies(await take(queue, 2)), [1, 2], "what came");
     ok(await empty(queue), "nothing of the batch was sent");
   }),
