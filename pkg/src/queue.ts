@@ -6,6 +6,7 @@ import { LocalConsumer } from "./consumer";
 import { disposable } from "./dispose";
 import type { Onlooker } from "./effects";
 import { closedError, notSupported, platformError, show } from "./errors";
+import { detailEvent } from "./event";
 import { ALLOW, PortServing } from "./host";
 import { STATES } from "./inspect";
 import { MessageIterator } from "./iterate";
@@ -367,12 +368,12 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
   private tellEach(type: string, number: number, index: number, count: number, detail: object): void {
     if (!this.listening) return;
     for (let at = 0; at < Math.min(count, EVENT_MESSAGES_MAX); at += 1) {
-      this.dispatchEvent(new CustomEvent(type, { detail: { id: messageId(number, index + at), ...detail } }));
+      this.dispatchEvent(detailEvent(type, { id: messageId(number, index + at), ...detail }));
     }
   }
 
   storage(state: "ok" | "degraded" | "lost", error?: unknown): void {
-    this.dispatchEvent(new CustomEvent("storage", { detail: { state, error } }));
+    this.dispatchEvent(detailEvent("storage", { state, error }));
   }
 
   gone(): void {
