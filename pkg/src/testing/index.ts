@@ -1,6 +1,9 @@
-/** For tests: the suites that stores and queues pass, a clock that moves when told, and a storage in memory. */
+/** For tests: the suites that stores and queues pass, a clock that moves when told, faults, and a double of Cloudflare Queues. */
 
 export { realTime, virtualClock, virtualTime } from "./clock";
+export { cloudflareQueues } from "./cloudflare/index";
+export { faultyDelivery } from "./delivery";
+export { faulty } from "./faults";
 export { memoryStorage } from "./memory";
 export { queueCases } from "./queue/index";
 export { storeCases } from "./store/index";

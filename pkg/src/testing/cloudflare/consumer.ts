@@ -1,0 +1,144 @@
+/** The consumer of one of Cloudflare's queues: batches for an exported `queue(batch, env, ctx)` handler, and what becomes of them. */
+
+import type { Troubles } from "../delivery";
+import type { CloudflareBatch, CloudflareHandler, CloudflareMessage, CloudflareOutcome, VirtualClock } from "../types";
+import type { Backlog, Waiting } from "./backlog";
+import { delay, WALL_MS } from "./limits";
+
+export interface Settings {
+  env: unknown;
+  maxBatchSize: number;
+  maxBatchTimeout: number;
+  maxRetries: number;
+  retryDelay: number;
+  deadLetters: Backlog | undefined;
+  maxConcurrency: number;
+}
+
+/** What was said of a message, or of the batch: the first word counts. */
+type Word = { ack: true } | { ack: false; delaySeconds: number | undefined };
+
+/** Who keeps account. */
+export interface Account {
+  troubles: Troubles | undefined;
+  /** 15 minutes are all that a handler has. */
+  limited: boolean;
+  ended(queue: string, message: Waiting, outcome: CloudflareOutcome["outcome"]): void;
+  failed(error: unknown): void;
+}
+
+export class Consumer {
+  private running = 0;
+  private timer: unknown;
+
+  constructor(private readonly backlog: Backlog, private readonly worker: CloudflareHandler, private readonly settings: Settings, private readonly clock: VirtualClock, private readonly account: Account) {
+    backlog.came = () => this.look();
+  }
+
+  get busy(): boolean {
+    return this.running > 0 || this.backlog.waiting.length > 0;
+  }
+
+  /** Delivers what is to be delivered now, and sets the timer for the rest. */
+  look(): void {
+    const { backlog, clock, settings } = this;
+    if (this.timer !== undefined) clock.clearTimeout(this.timer);
+    this.timer = undefined;
+    backlog.expire();
+    while (this.running < settings.maxConcurrency) {
+      const ready = backlog.waiting.filter(({ due }) => due <= clock.now());
+      const since = Math.min(...ready.map(({ due }) => due)) + settings.maxBatchTimeout * 1000;
+      if (!ready.length || (ready.length < settings.maxBatchSize && since > clock.now())) return this.wake(ready.length ? since : Infinity);
+      this.deliver(ready.slice(0, settings.maxBatchSize));
+    }
+  }
+
+  private wake(since: number): void {
+    const later = this.backlog.waiting.map(({ due }) => due).filter((due) => due > this.clock.now());
+    const at = Math.min(since, ...later);
+    if (at < Infinity) this.timer = this.clock.setTimeout(() => this.look(), at - this.clock.now());
+  }
+
+  private deliver(messages: Waiting[]): void {
+    const { waiting, out } = this.backlog;
+    for (const message of messages) {
+      waiting.splice(waiting.indexOf(message), 1);
+      out.add(message);
+      message.attempts += 1;
+    }
+    this.running += 1;
+    void this.handle(messages).catch((error: unknown) => this.account.failed(error)).finally(() => {
+      this.running -= 1;
+      this.look();
+    });
+  }
+
+  private async handle(messages: Waiting[]): Promise<void> {
+    const own = messages.map(({ id, attempts, content }) => ({ id, attempts, body: content.read() }));
+    const trouble = this.account.troubles?.for(own);
+    const order = trouble ? trouble.order.map((at) => messages[at]) : messages;
+    const words = new Map<Waiting, Word>();
+    const { word, failed } = await this.call(order, words);
+    const rest: Word = word ?? (failed ? { ack: false, delaySeconds: undefined } : { ack: true });
+    for (const message of messages) this.settle(message, trouble?.crash ? { ack: false, delaySeconds: undefined } : words.get(message) ?? rest);
+    const again = trouble && !trouble.crash ? trouble.again.map((at) => messages[at]) : [];
+    if (again.length) await this.call(again, new Map());
+  }
+
+  /** One invocation of the handler. Its word on the batch, and whether it failed. */
+  private async call(messages: Waiting[], words: Map<Waiting, Word>): Promise<{ word: Word | undefined; failed: boolean }> {
+    let word: Word | undefined;
+    const batch: CloudflareBatch = {
+      queue: this.backlog.name,
+      messages: messages.map((message) => shown(message, (said) => void (words.has(message) || words.set(message, said)))),
+      metadata: { metrics: this.backlog.metrics() },
+      ackAll: () => void (word ??= { ack: true }),
+      retryAll: (options) => void (word ??= { ack: false, delaySeconds: delay(options?.delaySeconds) }),
+    };
+    const extra: unknown[] = [];
+    const ctx = { waitUntil: (promise: unknown) => void extra.push(promise), passThroughOnException: () => undefined, props: {} };
+    let timer: unknown;
+    try {
+      const { worker, settings } = this;
+      const done = (async () => {
+        await (typeof worker === "function" ? worker(batch, settings.env, ctx) : worker.queue!(batch, settings.env, ctx));
+        // What is waited for may wait for more.
+        for (let at = 0; at < extra.length; at += 1) await extra[at];
+      })();
+      const late = new Promise<never>((_, reject) => {
+        if (this.account.limited) timer = this.clock.setTimeout(() => reject(new Error(`the handler took more than ${WALL_MS / 60_000} minutes`)), WALL_MS);
+      });
+      await Promise.race([done, late]);
+      return { word, failed: false };
+    } catch (error) {
+      this.account.failed(error);
+      return { word, failed: true };
+    } finally {
+      if (timer !== undefined) this.clock.clearTimeout(timer);
+    }
+  }
+
+  private settle(message: Waiting, word: Word): void {
+    const { backlog, settings, account, clock } = this;
+    backlog.out.delete(message);
+    if (word.ack) return account.ended(backlog.name, message, "acked");
+    if (message.attempts <= settings.maxRetries) {
+      account.ended(backlog.name, message, "retried");
+      return void backlog.waiting.push(Object.assign(message, { due: clock.now() + (word.delaySeconds ?? settings.retryDelay) * 1000 }));
+    }
+    const { deadLetters } = settings;
+    account.ended(backlog.name, message, deadLetters ? "dead-lettered" : "deleted");
+    deadLetters?.put({ ...message, attempts: 0, due: clock.now() + deadLetters.deliveryDelay * 1000 });
+  }
+}
+
+function shown({ id, timestamp, content, attempts }: Waiting, say: (word: Word) => void): CloudflareMessage {
+  return {
+    id,
+    timestamp: new Date(timestamp),
+    body: content.read(),
+    attempts,
+    ack: () => say({ ack: true }),
+    retry: (options) => say({ ack: false, delaySeconds: delay(options?.delaySeconds) }),
+  };
+}

@@ -1,0 +1,110 @@
+/** Faults that are injected: what a queue makes of a store that fails, and what handlers make of a delivery that does. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { openQueue } from "posthaste";
+import { faulty, faultyDelivery, memoryStorage, storeCases, virtualClock } from "posthaste/testing";
+import { bounded, fails, range } from "./lab.mjs";
+
+/** Meets that fault with the given appends. */
+const appends = (fault, ...counts) => ({ operation, count }) => (operation === "append" && counts.includes(count) ? fault : undefined);
+
+async function queueOn(faults, options) {
+  const memory = memoryStorage();
+  const clock = virtualClock();
+  const queue = await openQueue("q", { storage: faulty(memory, faults, clock), clock, ...options });
+  return { queue, clock, memory };
+}
+
+for (const one of storeCases) test(`without faults a faulty store is as the store: ${one.name}`, () => one.run(async () => faulty(memoryStorage(), () => undefined)));
+
+for (const fault of ["fail", "unknown", "unanswered", "lost", "crash"]) {
+  test(`"${fault}" at any append: what was sent is there, each message once`, async () => {
+    for (const count of range(12).map((at) => at + 1)) {
+      const { queue, memory, clock } = await queueOn(appends(fault, count));
+      const sent = [];
+      for (const body of range(6)) await bounded(queue.send(body), "the send").then(() => sent.push(body));
+      const got = await bounded(queue.receive({ max: 10, wait: 60 }), "messages");
+      assert.deepEqual(got.map(({ body }) => body), range(6), `append ${count}`);
+      await bounded(Promise.all(got.map((message) => message.ack())), "acks");
+      await queue.close();
+      const again = await openQueue("q", { storage: memory, clock });
+      const { sent: counted, acked, backlogCount } = await again.metrics();
+      assert.deepEqual([counted, acked, backlogCount, sent.length], [6, 6, 0, 6], `append ${count}`);
+      await again.close();
+    }
+  });
+}
+
+test("a full storage refuses sends by name, and goes on when there is room", async () => {
+  const { queue } = await queueOn(appends("full", 3, 4));
+  await queue.send(1);
+  await fails(queue.send(2), "QuotaExceededError", "append 3");
+  const [message] = await bounded(queue.receive({ wait: 60 }), "the message");
+  assert.equal(message.body, 1);
+  await message.ack();
+  await queue.send(3);
+  assert.equal((await queue.metrics()).sent, 2);
+  await queue.close();
+});
+
+test("an answer that is late is late by the clock", async () => {
+  const { queue, clock } = await queueOn(appends({ delayMs: 5000 }, 2));
+  let sent = false;
+  const sending = queue.send(1).then(() => (sent = true));
+  await clock.advance(4000);
+  assert.equal(sent, false);
+  await clock.advance(1000);
+  await bounded(sending, "the send");
+  await queue.close();
+});
+
+test("a fault that can't be read is told", async () => {
+  const store = await faulty(memoryStorage(), ({ operation }) => (operation === "open" ? undefined : "explode")).open();
+  await fails(store.read(1), "TypeError", '"explode"');
+  assert.throws(() => faulty("memory", () => undefined), { name: "TypeError", message: /"memory"/ });
+  assert.throws(() => faulty(memoryStorage(), "fail"), { name: "TypeError", message: /"fail"/ });
+  const own = new RangeError("own");
+  const other = await faulty(memoryStorage(), ({ operation }) => (operation === "append" ? own : undefined)).open();
+  await fails(other.append(0, () => ({ record: new Uint8Array([1]), bodies: [], chunk: -1 }), false), "RangeError", "own");
+  assert.deepEqual((await other.read(1)).numbers, []);
+});
+
+async function delivered(faults, handler = () => {}) {
+  const clock = virtualClock();
+  const queue = await openQueue(`delivery ${Math.random()}`, { clock, retryDelay: 0 });
+  await queue.sendBatch(range(3).map((body) => ({ body })));
+  const seen = [];
+  const consumer = queue.consume(faultyDelivery((batch) => {
+    seen.push(batch.messages.map(({ body, attempts }) => [body, attempts]));
+    return handler(batch);
+  }, faults));
+  await clock.advance(1000);
+  await bounded(consumer.stop(), "the consumer stops");
+  const metrics = await queue.metrics();
+  await queue.close();
+  return { seen, metrics };
+}
+
+test("a crash between take and ack: the work was done, and comes again", async () => {
+  const { seen, metrics } = await delivered({ crash: (_, count) => count === 1 }, (batch) => batch.ackAll());
+  assert.deepEqual(seen, [[[0, 1], [1, 1], [2, 1]], [[0, 2], [1, 2], [2, 2]]]);
+  assert.deepEqual([metrics.acked, metrics.retried], [3, 3]);
+});
+
+test("messages come twice, and are acked once", async () => {
+  const { seen, metrics } = await delivered({ duplicate: ({ body }) => body === 1 });
+  assert.deepEqual(seen, [[[0, 1], [1, 1], [2, 1]], [[1, 1]]]);
+  assert.equal(metrics.acked, 3);
+});
+
+test("messages come in another order", async () => {
+  assert.deepEqual((await delivered({ reorder: () => true })).seen, [[[2, 1], [1, 1], [0, 1]]]);
+  assert.deepEqual((await delivered({ reorder: () => [1, 2, 0] })).seen, [[[1, 1], [2, 1], [0, 1]]]);
+});
+
+test("a plan of delivery faults is checked", () => {
+  assert.throws(() => faultyDelivery("handler", {}), { name: "TypeError", message: /"handler"/ });
+  assert.throws(() => faultyDelivery(() => {}, 5), { name: "TypeError", message: /5/ });
+  assert.throws(() => faultyDelivery(() => {}, { crash: true }), { name: "TypeError", message: /crash.*true/ });
+});
