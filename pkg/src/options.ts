@@ -31,7 +31,7 @@ export function seconds(what: string, value: unknown, min = 0, max = SECONDS_MAX
   return Math.round(number(what, value, min, max, "seconds") * 1000);
 }
 
-function number(what: string, value: unknown, min: number, max: number, unit = ""): number {
+export function number(what: string, value: unknown, min: number, max: number, unit = ""): number {
   if (typeof value !== "number") throw new TypeError(`${what} must be a number${unit && ` of ${unit}`}, not ${show(value)}`);
   if (!(value >= min && value <= max)) throw new RangeError(`${what} must be between ${min} and ${max}${unit && ` ${unit}`}, not ${value}`);
   return value;

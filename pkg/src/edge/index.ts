@@ -1,0 +1,6 @@
+/** For functions without storage: messages are collected in the isolate, and handed over in batches. */
+
+export { bufferedSender } from "./sender";
+export { UndeliveredError } from "./undelivered";
+export { MessageTooLargeError, PosthasteError, QueueFullError } from "../errors";
+export type * from "./types";
