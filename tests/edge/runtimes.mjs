@@ -48,11 +48,24 @@ export async function inDeno(file, ...flags) {
 /** The bytes of the engine's module. */
 export const engineBytes = () => new Uint8Array(readFileSync(require.resolve("posthaste/posthaste.wasm")));
 
-/** An isolate of edge-runtime that has evaluated this module as one script. `text` may stand for what the file contains. */
-export async function isolate(file, text) {
-  const input = { sourcefile: file, resolveDir: join(tests, "edge"), contents: text ?? readFileSync(join(tests, file), "utf8") };
-  const { outputFiles: [{ text: script }] } = await build({ stdin: input, bundle: true, format: "iife", target: "es2022", write: false, logLevel: "silent" });
+/** One script of a module, given as text, and all it imports. `modules`: what it imports by a name that is given as text too. */
+export async function script(contents, modules = {}) {
+  const resolveDir = join(tests, "edge");
+  const given = {
+    name: "given",
+    setup(building) {
+      building.onResolve({ filter: /^/ }, ({ path }) => (Object.hasOwn(modules, path) ? { path, namespace: "given" } : undefined));
+      building.onLoad({ filter: /^/, namespace: "given" }, ({ path }) => ({ contents: modules[path], resolveDir }));
+    },
+  };
+  const options = { bundle: true, format: "iife", target: "es2022", write: false, logLevel: "silent", plugins: [given] };
+  const { outputFiles: [{ text }] } = await build({ stdin: { contents, resolveDir }, ...options });
+  return text;
+}
+
+/** The globals of an isolate of edge-runtime that has evaluated the module `file`. */
+export async function isolate(file) {
   const runtime = new EdgeRuntime();
-  runtime.evaluate(script);
+  runtime.evaluate(await script(readFileSync(join(tests, file), "utf8")));
   return runtime.context;
 }
