@@ -2,6 +2,8 @@
 
 import { openQueue } from "posthaste";
 import type * as posthaste from "posthaste";
+import { bufferedSender } from "posthaste/edge";
+import { cloudflareQueues } from "posthaste/testing";
 
 interface Order {
   item: string;
@@ -51,3 +53,15 @@ await queue.sendBatch(requests, batchOptions);
 declare function onOther(batch: MessageBatch<{ other: number }>): void;
 // @ts-expect-error its messages are of another type
 queue.consume(onOther);
+
+/* The double of Cloudflare's queues gives bindings, and takes Workers. */
+const double = cloudflareQueues({ production: true });
+export const doubled: Queue<Order> = double.producer<Order>("orders");
+double.consume("orders", worker, { env: { ORDERS: doubled } satisfies Env });
+declare const exported: ExportedHandler<Env, Order>;
+double.consume("others", exported);
+
+/* A binding is a target, and a Worker's context keeps the isolate alive. */
+declare const bound: Queue<Order>;
+await bufferedSender(bound, { ctx: context }).send({ item: "tea" }, { ctx: context });
+await bufferedSender({ url: "https://example.com/", fetch: (url, init) => fetch(url, init) }).send(1);
