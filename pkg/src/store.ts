@@ -44,7 +44,8 @@ export interface Store {
   readonly durability: "relaxed" | "strict";
   /**
    * One atomic step. `from` 0: `decide` is called with an empty tail; else with everything from number `from` on, read
-   * in the same step. It answers synchronously, undefined to write nothing. Resolves after the commit with the record's
+   * in the same step. It answers synchronously, undefined to write nothing, and is asked once: where the step has to be made
+   * again, what it answered is written as it is, wherever that lands then. Resolves after the commit with the record's
    * number, 0 when nothing was written. Rejects when it was certainly not committed; an error with `outcomeUnknown`
    * when that can't be known.
    */

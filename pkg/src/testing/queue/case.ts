@@ -1,7 +1,7 @@
 /** What the cases of queues share: queues with names of their own, filled, consumed and closed. */
 
 import type { Consumer, ConsumerOptions, Message, Queue, QueueHandler, QueueMetrics, QueueOptions } from "../../types";
-import { bounded, eventually, quiet } from "../check";
+import { bounded, eventually, ok, quiet } from "../check";
 import { virtualTime } from "../clock";
 import type { QueueCase, Time } from "../types";
 
@@ -30,6 +30,11 @@ export class World {
   /** What must not happen before its time can only be seen where time stands still meanwhile. */
   get exact(): boolean {
     return this.time.clock !== undefined;
+  }
+
+  /** Nothing is to be had, for it is not time yet. */
+  async notYet(queue: Numbers | Queue<string>, what: string): Promise<void> {
+    if (this.exact) ok(await empty(queue), what);
   }
 
   /** Opens the case's own queue, or another by its name. */
@@ -98,6 +103,6 @@ export async function take<Body>(queue: Queue<Body>, count: number): Promise<Mes
 }
 
 /** Settles when no message is to be had. */
-export async function empty(queue: Queue<never> | Queue<number> | Queue<unknown>): Promise<boolean> {
+export async function empty(queue: Queue<never> | Numbers | Queue<string> | Queue<unknown>): Promise<boolean> {
   return (await bounded((queue as Queue<unknown>).receive({ max: 10 }), "an answer")).length === 0;
 }

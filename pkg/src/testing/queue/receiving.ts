@@ -27,7 +27,7 @@ export const receiving = [
   queueCase("what is leased is nobody else's until the lease is over", async (world) => {
     const queue = await world.filled(1, { visibilityTimeout: world.seconds(10) });
     await take(queue, 1);
-    ok(await empty(queue), "it is leased");
+    await world.notYet(queue, "it is leased");
     if (world.exact) {
       await world.pass(9.5);
       ok(await empty(queue), "it is leased to the end");
@@ -49,7 +49,7 @@ export const receiving = [
     let over = false;
     const nothing = queue.receive({ wait: world.seconds(5) }).finally(() => (over = true));
     await quiet();
-    same(over, false, "it waits");
+    if (world.exact) same(over, false, "it waits");
     const end = eventually(() => over, "the empty answer");
     for (let units = 0; units < 30 && !over; units += 1) {
       await world.pass(1);
@@ -97,7 +97,7 @@ export const receiving = [
     const queue = await world.filled(2, { ...world.policy(), retryDelay: world.seconds(7) });
     const [first, second] = await take(queue, 2);
     await Promise.all([first.retry(), second.retry({ delaySeconds: world.seconds(2) })]);
-    ok(await empty(queue), "nothing is there at once");
+    await world.notYet(queue, "nothing is there at once");
     await world.pass(2.5);
     same(bodies(await take(queue, 1)), [1], "after its own delay");
     await world.pass(5);

@@ -82,7 +82,7 @@ export const sending = [
     await queue.send("at once", { delaySeconds: 0 });
     await queue.send("later", { delaySeconds: world.seconds(20) });
     same(bodies(await take(queue, 1)), ["at once"], "what is there at once");
-    ok(await empty(queue), "nothing else is there at once");
+    await world.notYet(queue, "nothing else is there at once");
     await world.pass(10.5);
     same(bodies(await take(queue, 1)), ["default"], "what is there after the queue's delay");
     await world.pass(10);
@@ -93,7 +93,7 @@ export const sending = [
     const queue = await world.queue<string>({ deliveryDelay: world.seconds(60) });
     await queue.sendBatch([{ body: "own", delaySeconds: 0 }, { body: "batch" }], { delaySeconds: world.seconds(5) });
     same(bodies(await take(queue, 1)), ["own"], "what is there at once");
-    ok(await empty(queue), "nothing else is there at once");
+    await world.notYet(queue, "nothing else is there at once");
     await world.pass(5.5);
     same(bodies(await take(queue, 1)), ["batch"], "what is there after the batch's delay");
   }),
