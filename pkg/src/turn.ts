@@ -17,7 +17,7 @@ export function turn(): Promise<void> {
     ports = { port1, port2 };
     port1.onmessage = () => {
       for (const next of waiting.splice(0)) next();
-      if (!waiting.length) ports!.port1.unref?.();
+      if (!waiting.length) rest(port1);
     };
   }
   const { port1, port2 } = ports;
@@ -26,6 +26,14 @@ export function turn(): Promise<void> {
     port1.ref?.();
     port2.postMessage(0);
   });
+}
+
+/** Nobody waits: nothing is to keep a program from ending. */
+function rest(port: Refable): void {
+  // Deno refs a port again after each message, whatever it was told.
+  if (!("Deno" in globalThis)) return port.unref?.();
+  port.close();
+  ports = undefined;
 }
 
 /** None where edge functions run. What Next.js has there by that name throws, and to name it alone is a warning in its builds. */
