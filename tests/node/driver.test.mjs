@@ -2,11 +2,22 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { MessageTooLargeError, deleteQueue, listQueues, openQueue } from "posthaste";
+import { queueCases } from "posthaste/testing";
+
+/** What a body is refused with, undefined: it can be kept. */
+function refusal(body) {
+  try {
+    structuredClone(body);
+    return undefined;
+  } catch (error) {
+    return error;
+  }
+}
 
 /** A journal in an array, with no copies and no cleaning away: as little as a store can do. */
 function arrayDriver() {
   const rows = [];
-  const driver = { kind: "array", open, opened: 0, closed: 0, refused: () => undefined };
+  const driver = { kind: "array", open, opened: 0, closed: 0, refused: refusal };
   const tail = (from) => {
     const since = rows.map((row, at) => ({ ...row, number: at + 1 })).slice(Math.max(0, from - 1));
     return { numbers: since.map(({ number }) => number), records: since.map(({ record }) => record), birth: 7 };
@@ -72,3 +83,10 @@ test("a body that a store refuses fails its own send with the store's error, and
   assert.deepEqual((await queue.receive({ max: 10 })).map(({ body }) => body), ["a", "b"]);
   await queue.close();
 });
+
+for (const one of queueCases) {
+  test(`a queue on the smallest driver: ${one.name}`, () => {
+    const storage = arrayDriver();
+    return one.run((name, options) => openQueue(name, { ...options, storage }));
+  });
+}
