@@ -81,26 +81,38 @@ test("what waitUntil is given decides too", async () => {
   assert.deepEqual(outcomes(world), [[1, "retried"], [1, "acked"]]);
 });
 
-test("the first word on a message counts, and beats the word on the batch", async () => {
+test("the first word on a message counts, and beats a later one on the batch; after one on the batch it says nothing", async () => {
   const world = consumed((batch, env, ctx, call) => {
     if (call > 1) return;
-    const [first, second, third] = batch.messages;
+    const [first, second, third, fourth] = batch.messages;
     first.ack();
     first.retry();
-    batch.retryAll({ delaySeconds: 60 });
-    batch.ackAll();
     second.retry({ delaySeconds: 10 });
     second.ack();
+    batch.retryAll({ delaySeconds: 60 });
+    batch.ackAll();
     third.ack();
+    fourth.retry({ delaySeconds: 20 });
     throw new Error("acked is acked");
   });
-  await world.producer.sendBatch(requests(4));
+  await world.producer.sendBatch(requests(5));
   await world.clock.advance(0);
-  assert.deepEqual(outcomes(world), [[0, "acked"], [1, "retried"], [2, "acked"], [3, "retried"]]);
+  assert.deepEqual(outcomes(world), [[0, "acked"], [1, "retried"], [2, "retried"], [3, "retried"], [4, "retried"]]);
   await world.clock.advance(10_000);
   assert.deepEqual(world.seen.at(-1), [[1, 2]]);
-  await world.clock.advance(50_000);
-  assert.deepEqual(world.seen.at(-1), [[3, 2]]);
+  await world.clock.advance(10_000);
+  assert.deepEqual(world.seen.at(-1), [[3, 2]], "the delay of a retry after retryAll is its own");
+  await world.clock.advance(40_000);
+  assert.deepEqual(world.seen.at(-1), [[2, 2], [4, 2]]);
+
+  const other = consumed((batch) => {
+    batch.ackAll();
+    batch.messages[0].retry();
+    throw new Error("acked is acked");
+  });
+  await other.producer.sendBatch(requests(2));
+  await other.queues.settle();
+  assert.deepEqual(outcomes(other), [[0, "acked"], [1, "acked"]]);
 });
 
 test("delays: the message's beats the batch's beats the queue's; 0 overrides", async () => {

@@ -36,8 +36,9 @@ export class Backlog {
     }
   }
 
-  put(message: Waiting): void {
-    this.waiting.push(message);
+  put(messages: Waiting[]): void {
+    if (!messages.length) return;
+    for (const message of messages) this.waiting.push(message);
     this.came();
   }
 
@@ -54,7 +55,7 @@ export class Backlog {
     return {
       send: async (body, options = {}) => {
         object("options", options);
-        this.accept([this.message(body, options.contentType, delay(options.delaySeconds), "a message")]);
+        this.put([this.message(body, options.contentType, delay(options.delaySeconds), "a message")]);
         return receipt();
       },
       sendBatch: async (messages, options = {}) => {
@@ -66,7 +67,7 @@ export class Backlog {
           return this.message(request.body, request.contentType, delay(request.delaySeconds) ?? all, `message ${at} of the batch`);
         });
         this.checkBatch(batch);
-        this.accept(batch);
+        this.put(batch);
         return receipt();
       },
       metrics: async () => this.metrics(),
@@ -86,11 +87,6 @@ export class Backlog {
     if (batch.length > BATCH_MESSAGES_MAX) throw new RangeError(`a batch may have ${BATCH_MESSAGES_MAX} messages, not ${batch.length}`);
     const bytes = batch.reduce((sum, { content: { bytes: own } }) => sum + own + METADATA_BYTES, 0);
     if (bytes > BATCH_BYTES_MAX) throw new RangeError(`a batch may have ${BATCH_BYTES_MAX} bytes, not ${bytes}`);
-  }
-
-  private accept(batch: Waiting[]): void {
-    for (const message of batch) this.waiting.push(message);
-    this.came();
   }
 }
 

@@ -15,8 +15,35 @@ export interface Settings {
   maxConcurrency: number;
 }
 
-/** What was said of a message, or of the batch: the first word counts. */
+/** What was said of a message, or of the batch. */
 type Word = { ack: true } | { ack: false; delaySeconds: number | undefined };
+
+/**
+ * What one call of a handler said, by the rules of workerd: the first word on a message counts, and the first on the batch.
+ * After a word on the batch one on a message says nothing, but for a retry's delay after `retryAll`.
+ */
+class Words {
+  batch: Word | undefined;
+  private readonly own = new Map<Waiting, Word>();
+
+  ack(message: Waiting): void {
+    if (!this.batch && !this.own.has(message)) this.own.set(message, { ack: true });
+  }
+
+  retry(message: Waiting, delaySeconds: number | undefined): void {
+    const before = this.own.get(message);
+    if (this.batch?.ack || before?.ack) return;
+    this.own.set(message, { ack: false, delaySeconds: delaySeconds ?? before?.delaySeconds });
+  }
+
+  all(word: Word): void {
+    this.batch ??= word;
+  }
+
+  on(message: Waiting): Word | undefined {
+    return this.own.get(message) ?? this.batch;
+  }
+}
 
 /** Who keeps account. */
 export interface Account {
@@ -77,23 +104,24 @@ export class Consumer {
     const own = messages.map(({ id, attempts, content }) => ({ id, attempts, body: content.read() }));
     const trouble = this.account.troubles?.for(own);
     const order = trouble ? trouble.order.map((at) => messages[at]) : messages;
-    const words = new Map<Waiting, Word>();
-    const { word, failed } = await this.call(order, words);
-    const rest: Word = word ?? (failed ? { ack: false, delaySeconds: undefined } : { ack: true });
-    for (const message of messages) this.settle(message, trouble?.crash ? { ack: false, delaySeconds: undefined } : words.get(message) ?? rest);
+    const words = new Words();
+    const failed = await this.call(order, words);
+    const rest: Word = failed ? { ack: false, delaySeconds: undefined } : { ack: true };
+    const dead = messages.filter((message) => this.settle(message, trouble?.crash ? { ack: false, delaySeconds: undefined } : words.on(message) ?? rest));
+    const { deadLetters } = this.settings;
+    deadLetters?.put(dead.map((message) => ({ ...message, attempts: 0, due: this.clock.now() + deadLetters.deliveryDelay * 1000 })));
     const again = trouble && !trouble.crash ? trouble.again.map((at) => messages[at]) : [];
-    if (again.length) await this.call(again, new Map());
+    if (again.length) await this.call(again, new Words());
   }
 
-  /** One invocation of the handler. Its word on the batch, and whether it failed. */
-  private async call(messages: Waiting[], words: Map<Waiting, Word>): Promise<{ word: Word | undefined; failed: boolean }> {
-    let word: Word | undefined;
+  /** One invocation of the handler; whether it failed. */
+  private async call(messages: Waiting[], words: Words): Promise<boolean> {
     const batch: CloudflareBatch = {
       queue: this.backlog.name,
-      messages: messages.map((message) => shown(message, (said) => void (words.has(message) || words.set(message, said)))),
+      messages: messages.map((message) => shown(message, words)),
       metadata: { metrics: this.backlog.metrics() },
-      ackAll: () => void (word ??= { ack: true }),
-      retryAll: (options) => void (word ??= { ack: false, delaySeconds: delay(options?.delaySeconds) }),
+      ackAll: () => words.all({ ack: true }),
+      retryAll: (options) => words.all({ ack: false, delaySeconds: delay(options?.delaySeconds) }),
     };
     const extra: unknown[] = [];
     const ctx = { waitUntil: (promise: unknown) => void extra.push(promise), passThroughOnException: () => undefined, props: {} };
@@ -109,36 +137,41 @@ export class Consumer {
         if (this.account.limited) timer = this.clock.setTimeout(() => reject(new Error(`the handler took more than ${WALL_MS / 60_000} minutes`)), WALL_MS);
       });
       await Promise.race([done, late]);
-      return { word, failed: false };
+      return false;
     } catch (error) {
       this.account.failed(error);
-      return { word, failed: true };
+      return true;
     } finally {
       if (timer !== undefined) this.clock.clearTimeout(timer);
     }
   }
 
-  private settle(message: Waiting, word: Word): void {
+  /** Whether it is one for the dead letters now. */
+  private settle(message: Waiting, word: Word): boolean {
     const { backlog, settings, account, clock } = this;
     backlog.out.delete(message);
-    if (word.ack) return account.ended(backlog.name, message, "acked");
+    if (word.ack) {
+      account.ended(backlog.name, message, "acked");
+      return false;
+    }
     if (message.attempts <= settings.maxRetries) {
       account.ended(backlog.name, message, "retried");
-      return void backlog.waiting.push(Object.assign(message, { due: clock.now() + (word.delaySeconds ?? settings.retryDelay) * 1000 }));
+      backlog.waiting.push(Object.assign(message, { due: clock.now() + (word.delaySeconds ?? settings.retryDelay) * 1000 }));
+      return false;
     }
-    const { deadLetters } = settings;
-    account.ended(backlog.name, message, deadLetters ? "dead-lettered" : "deleted");
-    deadLetters?.put({ ...message, attempts: 0, due: clock.now() + deadLetters.deliveryDelay * 1000 });
+    account.ended(backlog.name, message, settings.deadLetters ? "dead-lettered" : "deleted");
+    return true;
   }
 }
 
-function shown({ id, timestamp, content, attempts }: Waiting, say: (word: Word) => void): CloudflareMessage {
+function shown(message: Waiting, words: Words): CloudflareMessage {
+  const { id, timestamp, content, attempts } = message;
   return {
     id,
     timestamp: new Date(timestamp),
     body: content.read(),
     attempts,
-    ack: () => say({ ack: true }),
-    retry: (options) => say({ ack: false, delaySeconds: delay(options?.delaySeconds) }),
+    ack: () => words.ack(message),
+    retry: (options) => words.retry(message, delay(options?.delaySeconds)),
   };
 }
