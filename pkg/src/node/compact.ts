@@ -1,0 +1,102 @@
+/** Writing the file anew without what is gone, while steps go on: they are copied too, before the new file takes its place. */
+
+import { closeSync, fdatasyncSync, openSync, readSync, rmSync } from "node:fs";
+import { corrupt, fileError } from "./errors";
+import { newFile, synced, writeAll, type JournalFile } from "./file";
+import { HEADER_BYTES, HEAD_BYTES, frameOf, head, seal } from "./layout";
+import { Places } from "./places";
+import type { SnapshotPlace } from "./scan";
+
+/** Copied at a time, between steps. */
+const SLICE_BYTES = 1 << 20;
+/** Rounds of copying what came meanwhile. The last one holds steps up. */
+const ROUNDS = 3;
+/** Smaller files are left alone. */
+const LEAST_BYTES = 64 << 10;
+
+/** Whether more than half of the file is of no use any more. */
+export function isWanted(file: JournalFile): boolean {
+  const useful = HEAD_BYTES + file.places.live + (file.snapshotPlace?.size ?? 0);
+  return file.bytes > LEAST_BYTES && file.bytes > 2 * useful;
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+class Copy {
+  readonly fd: number;
+  readonly places = new Places();
+  snapshotPlace: SnapshotPlace | undefined;
+  end = HEAD_BYTES;
+  private copied = 0;
+  private readonly bytes = Buffer.allocUnsafeSlow(SLICE_BYTES);
+
+  constructor(private readonly from: JournalFile) {
+    this.fd = openSync(newFile(from.folder), "w+");
+  }
+
+  begin(): void {
+    const { from } = this;
+    writeAll(this.fd, head(from.birth), 0);
+    if (from.snapshotPlace) this.snapshotPlace = { ...from.snapshotPlace, at: this.frame(from.snapshotPlace.at, from.snapshotPlace.size) };
+  }
+
+  get behind(): boolean {
+    return this.copied < this.from.places.count;
+  }
+
+  /** Copies a slice. */
+  some(): void {
+    const { places } = this.from;
+    const stop = this.end + SLICE_BYTES;
+    for (; this.behind && this.end < stop; this.copied += 1) {
+      const size = places.size(this.copied);
+      this.places.add(places.number(this.copied), this.frame(places.at(this.copied), size), size);
+    }
+  }
+
+  /** Copies a frame to the end; answers where it lies now. Bodies go as they are, with their checksums. */
+  private frame(at: number, size: number): number {
+    const to = this.end;
+    for (let done = 0; done < size; ) {
+      const bytes = this.bytes.subarray(0, Math.min(this.bytes.length, size - done));
+      if (readSync(this.from.fd, bytes, 0, bytes.length, at + done) < bytes.length) throw corrupt(this.from.file, `it ends before byte ${at + size}`);
+      if (done === 0) {
+        const frame = frameOf(bytes, this.from.birth, at);
+        if (!frame || frame.size !== size) throw corrupt(this.from.file, `at byte ${at} is what was not written there`);
+        // All before it is on the disk when this file is the journal.
+        seal(bytes.subarray(0, HEADER_BYTES), this.from.birth, { ...frame, at: to, synced: to });
+      }
+      writeAll(this.fd, bytes, to + done);
+      done += bytes.length;
+    }
+    this.end = to + size;
+    return to;
+  }
+}
+
+/** Resolves when that is done. Rejects when it can't be: the file is then as it was. */
+export async function compact(file: JournalFile): Promise<void> {
+  let copy: Copy | undefined;
+  try {
+    copy = new Copy(file);
+    copy.begin();
+    for (let round = 1; round <= ROUNDS && (round === 1 || copy.behind); round += 1) {
+      while (copy.behind) {
+        copy.some();
+        await turn();
+        if (file.fault) throw file.fault;
+      }
+      await synced(copy.fd);
+      if (file.fault) throw file.fault;
+    }
+    if (copy.behind) {
+      while (copy.behind) copy.some();
+      fdatasyncSync(copy.fd);
+    }
+    file.replace(copy.fd, copy.places, copy.snapshotPlace, copy.end);
+  } catch (error) {
+    if (copy) closeSync(copy.fd);
+    rmSync(newFile(file.folder), { force: true });
+    throw fileError(error, file.file);
+  }
+}

@@ -1,0 +1,339 @@
+/** The file of a journal, open: the one place that writes to it. All but waiting for the disk happens at once. */
+
+import { closeSync, existsSync, fdatasync, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync, openSync, renameSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from "node:fs";
+import path from "node:path";
+import type { Append, Bodies, Tail } from "../store";
+import { corrupt, fileError, named, unknown } from "./errors";
+import { HEADER_BYTES, HEAD_BYTES, RECORD, SNAPSHOT, birthOf, bodiesOf, checksum, frameOf, head, recordFrame, recordFront, seal, snapshotFrame, snapshotFront, type Frame, type RecordFront, type Written } from "./layout";
+import type { Places } from "./places";
+import { readAt, scan, type SnapshotPlace } from "./scan";
+
+const JOURNAL = "journal";
+/** A file that is being made: it gets the journal's name when it is whole. */
+const NEW = "journal.new";
+const RESERVE = "reserve";
+const RESERVE_BYTES = 256 << 10;
+/** What "relaxed" steps wrote is on the disk after so long, whatever becomes of the machine. */
+const SYNC_MS = 1_000;
+/** Most records with their bodies are no larger: one read gets all of them. */
+const GLANCE_BYTES = 4 << 10;
+
+export class JournalFile {
+  places: Places;
+  snapshotPlace: SnapshotPlace | undefined;
+  /** Where the next frame goes. */
+  end: number;
+  /** Set when it can't be used any more: what it says goes to whoever tries. */
+  fault: unknown;
+  /** A step was asked to be on the disk: snapshots will be, too. */
+  strict = false;
+  /** The disk failed to say that it has what was written. */
+  unsure = false;
+  /** While the file is written anew. */
+  compaction: Promise<void> | undefined;
+  private last: number;
+  private synced: number;
+  /** What failed writes left behind the end is still there. */
+  private dirty = false;
+  private timer: ReturnType<typeof setTimeout> | undefined;
+  /** Waits for the disk that are not over. */
+  private waits = 0;
+  private idle: (() => void)[] = [];
+
+  private constructor(readonly folder: string, public fd: number, readonly birth: number) {
+    const { size } = fstatSync(fd);
+    const scanned = scan(fd, size, birth, this.file);
+    this.places = scanned.places;
+    this.snapshotPlace = scanned.snapshot;
+    this.last = scanned.last;
+    this.end = scanned.end;
+    // What a process before this one left to the system.
+    fdatasyncSync(fd);
+    this.synced = this.end;
+  }
+
+  /** Opens the journal in `folder`, which is there and ours alone, and makes it where there is none. */
+  static open(folder: string): JournalFile {
+    const file = path.join(folder, JOURNAL);
+    try {
+      rmSync(path.join(folder, NEW), { force: true });
+      if (!existsSync(file)) make(folder);
+      const fd = openSync(file, "r+");
+      try {
+        return new JournalFile(folder, fd, birthOf(readAt(fd, 0, HEAD_BYTES), file));
+      } catch (error) {
+        closeSync(fd);
+        throw error;
+      }
+    } catch (error) {
+      throw fileError(error, file);
+    }
+  }
+
+  get file(): string {
+    return path.join(this.folder, JOURNAL);
+  }
+
+  get bytes(): number {
+    return this.end;
+  }
+
+  /** Throws when it can't be used any more. */
+  check(): void {
+    if (!this.fault && fstatSync(this.fd).nlink === 0) this.fault = named("StorageLostError", `${this.file} was deleted`);
+    if (this.fault) throw this.fault;
+  }
+
+  /** Writes a step; answers its number. */
+  append(step: Append): number {
+    const number = this.last + 1;
+    const written = recordFrame(number, step);
+    const at = this.write(written);
+    this.last = number;
+    this.places.add(number, at, written.frame.size);
+    return number;
+  }
+
+  private write(written: Written): number {
+    const at = this.end;
+    try {
+      if (this.dirty) this.cut();
+      seal(written.bytes, this.birth, { ...written.frame, at, synced: this.synced });
+      writeAll(this.fd, written.bytes, at);
+    } catch (error) {
+      this.cutBack();
+      throw fileError(error, this.file);
+    } finally {
+      written.done();
+    }
+    this.end = at + written.frame.size;
+    return at;
+  }
+
+  /** Takes back what a failed write may have left. */
+  private cutBack(): void {
+    this.dirty = true;
+    try {
+      this.cut();
+    } catch {
+      // Before the next write, then; or when the file is opened the next time.
+    }
+  }
+
+  private cut(): void {
+    ftruncateSync(this.fd, this.end);
+    this.dirty = false;
+  }
+
+  /** Resolves when all that was written so far is on the disk. */
+  async sync(): Promise<void> {
+    const { end, fd } = this;
+    this.waits += 1;
+    try {
+      await synced(fd);
+      if (fd === this.fd) this.synced = Math.max(this.synced, Math.min(end, this.end));
+    } catch (error) {
+      // It was copied to another file, with all that was in it.
+      if (fd !== this.fd) return;
+      this.unsure = true;
+      this.fault ??= unknown(fileError(error, this.file) as Error);
+      throw this.fault;
+    } finally {
+      this.waits -= 1;
+      if (!this.waits) for (const resolve of this.idle.splice(0)) resolve();
+    }
+  }
+
+  /** Resolves when nobody waits for the disk; undefined: nobody does. */
+  private settled(): Promise<void> | undefined {
+    return this.waits ? new Promise((resolve) => this.idle.push(resolve)) : undefined;
+  }
+
+  /** Sees to it that what was written is on the disk before long. */
+  syncSoon(): void {
+    if (this.timer !== undefined) return;
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      if (!this.fault) this.sync().catch(() => undefined); // whoever comes next is told
+    }, SYNC_MS);
+    (this.timer as { unref?(): void }).unref?.();
+  }
+
+  tail(from: number): Tail {
+    const { snapshotPlace, places, birth } = this;
+    const tail: Tail = { numbers: [], records: [], birth };
+    let first = from;
+    if (snapshotPlace && (from <= 1 || from <= snapshotPlace.floor)) {
+      tail.snapshot = { number: snapshotPlace.number, bytes: this.snapshotBytes(snapshotPlace) };
+      first = snapshotPlace.number + 1;
+    }
+    for (let place = places.from(first); place < places.count; place += 1) {
+      tail.numbers.push(places.number(place));
+      // What is read belongs to a larger buffer; whoever gets it may move it elsewhere.
+      tail.records.push(new Uint8Array(this.record(place).record));
+    }
+    return tail;
+  }
+
+  private snapshotBytes({ at }: SnapshotPlace): Uint8Array {
+    const { frame, bytes } = this.frame(at, SNAPSHOT);
+    const front = snapshotFront(bytes, frame);
+    if (!front) throw this.damaged(at);
+    return new Uint8Array(front.bytes);
+  }
+
+  private record(place: number): RecordFront & { frame: Frame; rest: Buffer } {
+    const at = this.places.at(place);
+    const { frame, bytes, rest } = this.frame(at, RECORD);
+    const front = recordFront(bytes, frame);
+    if (!front || frame.number !== this.places.number(place)) throw this.damaged(at);
+    return { ...front, frame, rest };
+  }
+
+  /** The header at that place, the front, and what was read of the rest by the way. */
+  private frame(at: number, kind: number): { frame: Frame; bytes: Buffer; rest: Buffer } {
+    let read = readAt(this.fd, at, Math.min(GLANCE_BYTES, this.end - at));
+    const frame = frameOf(read, this.birth, at);
+    if (!frame || frame.kind !== kind) throw this.damaged(at);
+    const begin = HEADER_BYTES + frame.front;
+    if (read.length < begin) read = readAt(this.fd, at, begin);
+    const bytes = read.subarray(HEADER_BYTES, begin);
+    if (checksum(bytes) !== frame.sum) throw this.damaged(at);
+    return { frame, bytes, rest: read.subarray(begin) };
+  }
+
+  private damaged(at: number): Error {
+    return corrupt(this.file, `at byte ${at} is what was not written there`);
+  }
+
+  /** The bodies of a part; undefined: they are gone. */
+  bodies(number: number, part: number): Bodies | undefined {
+    const place = this.places.find(number);
+    if (place < 0) return undefined;
+    const { frame, chunk, parts, rest } = this.record(place);
+    const at = 2 * Math.max(0, part);
+    if (part < 0 !== chunk < 0) throw this.damaged(frame.at);
+    if (at >= parts.length) return part < 0 ? { bodies: [] } : undefined;
+    let begin = 0;
+    for (let before = 0; before < at; before += 2) begin += parts[before];
+    const end = begin + parts[at];
+    const bytes = end <= rest.length ? rest.subarray(begin, end) : readAt(this.fd, frame.at + HEADER_BYTES + frame.front + begin, end - begin);
+    try {
+      if (checksum(bytes) === parts[at + 1]) return bodiesOf(bytes);
+    } catch {
+      // The checksum was made to fit.
+    }
+    throw this.damaged(frame.at);
+  }
+
+  /** Writes a snapshot, and forgets the records of `ranges`: their room is taken back when the file is written anew. */
+  snapshot(number: number, floor: number, bytes: Uint8Array, ranges: number[]): void {
+    const written = snapshotFrame(number, { floor, ranges, bytes });
+    const at = this.write(written);
+    this.snapshotPlace = { at, size: written.frame.size, number, floor };
+    this.last = Math.max(this.last, number);
+    this.places.drop(ranges);
+  }
+
+  /** Goes on with the file that was made in the place of this one, up to `end`; everything in it is on the disk. */
+  replace(fd: number, places: Places, snapshotPlace: SnapshotPlace | undefined, end: number): void {
+    renameSync(newFile(this.folder), this.file);
+    syncFolder(this.folder);
+    const { fd: old } = this;
+    this.fd = fd;
+    this.places = places;
+    this.snapshotPlace = snapshotPlace;
+    this.end = this.synced = end;
+    this.dirty = false;
+    const settled = this.settled();
+    if (settled) void settled.then(() => closeSync(old));
+    else closeSync(old);
+  }
+
+  /** Ends it, once what is under way is over. */
+  close(): Promise<void> | undefined {
+    clearTimeout(this.timer);
+    const sound = !this.fault;
+    this.fault ??= new DOMException(`${this.file} is closed`, "InvalidStateError");
+    const end = (): void => {
+      try {
+        if (sound) fdatasyncSync(this.fd);
+      } catch {
+        // It was written; only the disk does not say that it has it.
+      }
+      closeSync(this.fd);
+    };
+    if (!this.compaction && !this.waits) return void end();
+    return Promise.all([this.compaction, this.settled()]).then(end);
+  }
+}
+
+/** Keeps room in the folder for a full disk: what drains a queue has to write a little first. */
+export function reserve(folder: string): void {
+  const file = path.join(folder, RESERVE);
+  if (sizeOf(file) === RESERVE_BYTES) return;
+  try {
+    writeFileSync(file, noise(RESERVE_BYTES));
+  } catch {
+    rmSync(file, { force: true });
+  }
+}
+
+/** Gives a half of that room up, so that steps can go on, or (`all`) the rest, to write the file anew; false: it was. */
+export function release(folder: string, all: boolean): boolean {
+  const file = path.join(folder, RESERVE);
+  const size = sizeOf(file);
+  const left = all ? 0 : RESERVE_BYTES / 2;
+  if (size <= left) return false;
+  if (all) rmSync(file, { force: true });
+  else truncateSync(file, left);
+  return true;
+}
+
+export const reserved = (folder: string): number => sizeOf(path.join(folder, RESERVE));
+const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
+
+/** Resolves when what was written to the file is on the disk. */
+export const synced = (fd: number): Promise<void> => new Promise((resolve, reject) => fdatasync(fd, (error) => (error ? reject(error) : resolve())));
+
+export function newFile(folder: string): string {
+  return path.join(folder, NEW);
+}
+
+/** A journal appears as a whole or not at all. */
+function make(folder: string): void {
+  const fd = openSync(newFile(folder), "w+");
+  try {
+    writeAll(fd, head(1 + Math.floor(Math.random() * (2 ** 53 - 1))), 0);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+  renameSync(newFile(folder), path.join(folder, JOURNAL));
+  syncFolder(folder);
+  reserve(folder);
+}
+
+export function writeAll(fd: number, bytes: Uint8Array, at: number): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30), at + done);
+}
+
+/** What names there are in a folder is on the disk by itself. */
+export function syncFolder(folder: string): void {
+  let fd: number | undefined;
+  try {
+    fd = openSync(folder, "r");
+    fsyncSync(fd);
+  } catch {
+    // Not every system can.
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** Bytes that no disk can make smaller. */
+function noise(length: number): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length; at += 1 << 16) crypto.getRandomValues(bytes.subarray(at, Math.min(length, at + (1 << 16))));
+  return bytes;
+}

@@ -1,0 +1,263 @@
+/**
+ * What lies where in the file `journal`. Version 1; formats of records and snapshots change inside them.
+ *
+ * Numbers are little-endian; "number" is a double that holds an integer below 2^53. First the head, 32 bytes:
+ *
+ * | at | |
+ * |---|---|
+ * | 0 | "posthaste queue\n" |
+ * | 16 | u32: version, 1 |
+ * | 20 | number: birth, random, not 0; another file has another |
+ * | 28 | u32: CRC-32 of the bytes before |
+ *
+ * Then frames, each at a multiple of 8, filled up with zeros to one. A frame is a header, a front and a rest:
+ *
+ * | at | |
+ * |---|---|
+ * | 0 | u32: kind: 1 a record, 2 a snapshot |
+ * | 4 | u32: bytes of the front |
+ * | 8 | number: bytes of the rest |
+ * | 16 | number: the record's number, or that of the last record in the snapshot |
+ * | 24 | number: synced, the end of what was known to be on the disk when this was written |
+ * | 32 | u32: CRC-32 of the front |
+ * | 36 | u32: CRC-32 of the header so far, begun with birth and place: what a body holds is no frame, whatever it is |
+ * | 40 | the front |
+ *
+ * Front of a record: u32 chunk + 1 (0: the bodies are one part; else a part has 2^chunk of them), u32 how many parts, for
+ * each part u32 its bytes and u32 its CRC-32, then the record. Its rest is the parts: headers by place or undefined, how
+ * many bodies, the bodies (structured.ts). All of a step is in one frame, so that it is there as a whole or not at all.
+ *
+ * Front of a snapshot: number floor, u32 how many ranges, for each range the numbers of its first and last record, then the
+ * snapshot. The last snapshot counts; records in the ranges of any are gone.
+ *
+ * Whatever is read here may have been written by anyone: nothing counts before it is checked.
+ */
+
+import zlib from "node:zlib";
+import type { Append, Bodies, HeadersByIndex } from "../store";
+import { BYTES_MAX, Reader, TooLarge, Writer } from "./structured";
+import { corrupt, named } from "./errors";
+
+const MAGIC = "posthaste queue\n";
+const VERSION = 1;
+export const HEAD_BYTES = 32;
+export const HEADER_BYTES = 40;
+const ALIGNMENT = 8;
+const KINDS = 2;
+export const RECORD = 1;
+export const SNAPSHOT = 2;
+/** Numbers stay below 2^44: the engine packs them with an index. */
+const NUMBER_END = 2 ** 44;
+const CHUNK_MAX = 20;
+
+export const checksum = (bytes: Uint8Array, seed = 0): number => zlib.crc32(bytes, seed);
+const aligned = (length: number): number => Math.ceil(length / ALIGNMENT) * ALIGNMENT;
+const isInteger = (value: number, end: number): boolean => value >= 0 && value < end && Number.isInteger(value);
+
+export function head(birth: number): Buffer {
+  const bytes = Buffer.alloc(HEAD_BYTES);
+  bytes.write(MAGIC, "latin1");
+  bytes.writeUInt32LE(VERSION, 16);
+  bytes.writeDoubleLE(birth, 20);
+  bytes.writeUInt32LE(checksum(bytes.subarray(0, 28)), 28);
+  return bytes;
+}
+
+/** The birth, out of the head of `file`. Throws for what is no journal, and for one of a newer version. */
+export function birthOf(bytes: Buffer, file: string): number {
+  if (bytes.length < HEAD_BYTES || bytes.toString("latin1", 0, 16) !== MAGIC) throw corrupt(file, "it does not begin as a journal does");
+  const version = bytes.readUInt32LE(16);
+  if (version > VERSION) throw named("VersionError", `${file} is of version ${version}; this posthaste knows ${VERSION}: a newer one wrote it`);
+  const birth = bytes.readDoubleLE(20);
+  const good = version === VERSION && birth > 0 && isInteger(birth, 2 ** 53) && bytes.readUInt32LE(28) === checksum(bytes.subarray(0, 28));
+  if (!good) throw corrupt(file, "its head is not what was written");
+  return birth;
+}
+
+/** A header that was checked. */
+export interface Frame {
+  kind: number;
+  /** Where it begins in the file, and what it takes there. */
+  at: number;
+  size: number;
+  front: number;
+  rest: number;
+  number: number;
+  synced: number;
+  sum: number;
+}
+
+function seed(birth: number, at: number): number {
+  return ((birth % 2 ** 32) ^ (at / ALIGNMENT)) >>> 0;
+}
+
+/** Writes the header of a frame that is to lie at `frame.at`. */
+export function seal(bytes: Buffer, birth: number, { kind, front, rest, number, synced, sum, at }: Omit<Frame, "size">): void {
+  bytes.writeUInt32LE(kind, 0);
+  bytes.writeUInt32LE(front, 4);
+  bytes.writeDoubleLE(rest, 8);
+  bytes.writeDoubleLE(number, 16);
+  bytes.writeDoubleLE(synced, 24);
+  bytes.writeUInt32LE(sum, 32);
+  bytes.writeUInt32LE(checksum(bytes.subarray(0, 36), seed(birth, at)), 36);
+}
+
+/** The frame whose header these bytes, from `at` of the file, are; undefined: they are none. */
+export function frameOf(bytes: Buffer, birth: number, at: number): Frame | undefined {
+  if (bytes.length < HEADER_BYTES) return undefined;
+  const kind = bytes.readUInt32LE(0);
+  if (kind === 0 || kind > KINDS || bytes.readUInt32LE(36) !== checksum(bytes.subarray(0, 36), seed(birth, at))) return undefined;
+  const [front, rest] = [bytes.readUInt32LE(4), bytes.readDoubleLE(8)];
+  const [number, synced] = [bytes.readDoubleLE(16), bytes.readDoubleLE(24)];
+  if (!isInteger(rest, 2 ** 48) || !isInteger(number, NUMBER_END) || !isInteger(synced, 2 ** 53)) return undefined;
+  return { kind, at, size: aligned(HEADER_BYTES + front + rest), front, rest, number, synced, sum: bytes.readUInt32LE(32) };
+}
+
+/** What a record's front says. */
+export interface RecordFront {
+  record: Buffer;
+  /** As in the store's contract. */
+  chunk: number;
+  /** Pairs: bytes of the part, its checksum. */
+  parts: number[];
+}
+
+/** Undefined: it is none. */
+export function recordFront(bytes: Buffer, { rest }: Frame): RecordFront | undefined {
+  if (bytes.length < 8) return undefined;
+  const [chunk, count] = [bytes.readUInt32LE(0) - 1, bytes.readUInt32LE(4)];
+  const begin = 8 + 8 * count;
+  if (chunk > CHUNK_MAX || begin > bytes.length) return undefined;
+  const parts: number[] = [];
+  let sum = 0;
+  for (let at = 8; at < begin; at += 8) {
+    const length = bytes.readUInt32LE(at);
+    parts.push(length, bytes.readUInt32LE(at + 4));
+    sum += length;
+  }
+  return sum === rest ? { record: bytes.subarray(begin), chunk, parts } : undefined;
+}
+
+export interface SnapshotFront {
+  floor: number;
+  ranges: number[];
+  bytes: Buffer;
+}
+
+/** Undefined: it is none. */
+export function snapshotFront(bytes: Buffer, { rest, number }: Frame): SnapshotFront | undefined {
+  if (bytes.length < 12 || rest !== 0) return undefined;
+  const [floor, count] = [bytes.readDoubleLE(0), bytes.readUInt32LE(8)];
+  const begin = 12 + 16 * count;
+  if (!isInteger(floor, number + 1) || begin > bytes.length) return undefined;
+  const ranges: number[] = [];
+  for (let at = 12; at < begin; at += 8) ranges.push(bytes.readDoubleLE(at));
+  return ranges.every((end) => isInteger(end, floor + 1)) ? { floor, ranges, bytes: bytes.subarray(begin) } : undefined;
+}
+
+/** A frame that is ready to be written, but for its header. `done` when it was. */
+export interface Written {
+  bytes: Buffer;
+  frame: Omit<Frame, "at" | "synced">;
+  done(): void;
+}
+
+/** Throws `DataCloneError` for a body that can't be written, `MessageTooLargeError` for bodies that are too many bytes. */
+export function recordFrame(number: number, step: Append): Written {
+  const { record, bodies, chunk } = step;
+  const apart = chunk >= 0 ? 2 ** Math.min(chunk, CHUNK_MAX) : Math.max(1, bodies.length);
+  const count = Math.ceil(bodies.length / apart);
+  const front = 8 + 8 * count + record.length;
+  const writer = new Writer();
+  const parts: number[] = [];
+  try {
+    writer.room(HEADER_BYTES + front);
+    for (let first = 0; first < bodies.length; first += apart) {
+      const { length } = writer;
+      part(writer, bodies.slice(first, first + apart), headersBetween(step.headers, first, first + apart));
+      parts.push(length, writer.length);
+    }
+    const end = writer.length;
+    writer.room(aligned(end) - end);
+    writer.bytes.fill(0, end, writer.length);
+    return framed(writer, RECORD, number, front, end - HEADER_BYTES - front, (to) => {
+      to.writeUInt32LE(chunk >= 0 ? Math.min(chunk, CHUNK_MAX) + 1 : 0, 0);
+      to.writeUInt32LE(count, 4);
+      for (let at = 0; at < parts.length; at += 2) {
+        to.writeUInt32LE(parts[at + 1] - parts[at], 8 + 4 * at);
+        to.writeUInt32LE(checksum(writer.bytes.subarray(parts[at], parts[at + 1])), 12 + 4 * at);
+      }
+      to.set(record, 8 + 8 * count);
+    });
+  } catch (error) {
+    throw error instanceof TooLarge ? tooLarge(bodies.length) : error;
+  }
+}
+
+export function snapshotFrame(number: number, { floor, ranges, bytes }: { floor: number; ranges: number[]; bytes: Uint8Array }): Written {
+  const begin = 12 + 8 * ranges.length;
+  const front = begin + bytes.length;
+  const writer = new Writer();
+  writer.room(aligned(HEADER_BYTES + front));
+  writer.bytes.fill(0, HEADER_BYTES + front, writer.length);
+  return framed(writer, SNAPSHOT, number, front, 0, (to) => {
+    to.writeDoubleLE(floor, 0);
+    to.writeUInt32LE(ranges.length / 2, 8);
+    ranges.forEach((end, at) => to.writeDoubleLE(end, 12 + 8 * at));
+    to.set(bytes, begin);
+  });
+}
+
+function framed(writer: Writer, kind: number, number: number, front: number, rest: number, fill: (front: Buffer) => void): Written {
+  const bytes = writer.bytes.subarray(0, writer.length);
+  const begun = bytes.subarray(HEADER_BYTES, HEADER_BYTES + front);
+  fill(begun);
+  return { bytes, frame: { kind, size: bytes.length, front, rest, number, sum: checksum(begun) }, done: () => writer.done() };
+}
+
+/** The headers of the messages from `first` on, by their place among these. */
+function headersBetween(headers: HeadersByIndex | undefined, first: number, end: number): HeadersByIndex | undefined {
+  if (!headers) return undefined;
+  const found = Object.entries(headers).filter(([place]) => Number(place) >= first && Number(place) < end);
+  return found.length ? Object.fromEntries(found.map(([place, own]) => [Number(place) - first, own])) : undefined;
+}
+
+function part(writer: Writer, bodies: unknown[], headers: HeadersByIndex | undefined): void {
+  writer.begin();
+  writer.whole(headers);
+  writer.count(bodies.length);
+  for (const body of bodies) writer.whole(body);
+}
+
+/** Why the file can't hold the body, if it can't. */
+export function refusalOf(body: unknown): unknown {
+  const writer = new Writer();
+  try {
+    part(writer, [body], undefined);
+    return undefined;
+  } catch (error) {
+    return error instanceof TooLarge ? tooLarge(1) : error;
+  } finally {
+    writer.done();
+  }
+}
+
+function tooLarge(bodies: number): Error {
+  const what = bodies === 1 ? "a body of" : `${bodies} bodies that are sent together, of`;
+  return named("MessageTooLargeError", `${what} more than ${BYTES_MAX} bytes can't be stored`);
+}
+
+/** Throws a `RangeError` for bytes that are no part. */
+export function bodiesOf(bytes: Buffer): Bodies {
+  const reader = new Reader(bytes);
+  const headers = reader.whole();
+  const bodies: unknown[] = [];
+  for (let left = reader.count(1); left > 0; left -= 1) bodies.push(reader.whole());
+  if (!reader.ended || !(headers === undefined || areHeaders(headers))) throw new RangeError("bytes that are no bodies");
+  return headers === undefined ? { bodies } : { bodies, headers: headers as HeadersByIndex };
+}
+
+function areHeaders(value: unknown): boolean {
+  const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+  return isObject(value) && Object.values(value).every((own) => isObject(own) && Object.values(own).every((text) => typeof text === "string"));
+}

@@ -1,0 +1,103 @@
+/** A store on a journal's file, as the contract (store.ts of the package) has it. */
+
+import type { Append, Bodies, Store, Tail } from "../store";
+import { compact, isWanted } from "./compact";
+import { release, reserve, reserved, type JournalFile } from "./file";
+import type { Folder, User } from "./folder";
+import { refusalOf } from "./layout";
+
+const KIND = "file";
+
+export class FileStore implements Store, User {
+  readonly kind = KIND;
+  readonly durability = "strict";
+  private onMoved: (() => void) | undefined;
+  private onLost: ((error: unknown) => void) | undefined;
+
+  constructor(private readonly folder: Folder, readonly file: JournalFile) {}
+
+  async append(from: number, decide: (tail: Tail | undefined) => Append | undefined, strict: boolean): Promise<number> {
+    const file = this.folder.use(this.file);
+    const step = decide(from > 0 ? file.tail(from) : undefined);
+    if (!step) return 0;
+    const number = file.append(step);
+    if (strict) {
+      file.strict = true;
+      await file.sync();
+    } else {
+      file.syncSoon();
+    }
+    return number;
+  }
+
+  async read(from: number): Promise<Tail> {
+    return this.folder.use(this.file).tail(from);
+  }
+
+  async values(keys: number[]): Promise<(Bodies | undefined)[]> {
+    const file = this.folder.use(this.file);
+    const found: (Bodies | undefined)[] = [];
+    for (let at = 0; at < keys.length; at += 2) found.push(file.bodies(keys[at], keys[at + 1]));
+    return found;
+  }
+
+  async snapshot(number: number, floor: number, bytes: Uint8Array, ranges: number[]): Promise<boolean> {
+    await this.file.compaction;
+    const file = this.folder.use(this.file);
+    if ((file.snapshotPlace?.number ?? 0) >= number) return false;
+    try {
+      file.snapshot(number, floor, bytes, ranges);
+    } catch (error) {
+      if ((error as Error).name !== "QuotaExceededError" || !release(this.folder.path, true)) throw error;
+      file.snapshot(number, floor, bytes, ranges);
+    }
+    if (file.strict) await file.sync();
+    else file.syncSoon();
+    this.tidy(file);
+    return true;
+  }
+
+  /** Takes back the room of what is gone, where it is much, and makes up for a reserve that was given up. */
+  private tidy(file: JournalFile): void {
+    const keep = (): void => reserve(this.folder.path);
+    if (!isWanted(file)) return keep();
+    // When it fails, the file is as it was: the next snapshot tries again.
+    file.compaction = compact(file)
+      .then(keep, () => undefined)
+      .finally(() => (file.compaction = undefined));
+  }
+
+  watch(moved: () => void, lost: (error: unknown) => void): void {
+    this.onMoved = moved;
+    this.onLost = lost;
+  }
+
+  moved(): void {
+    this.onMoved?.();
+  }
+
+  lost(error: unknown): void {
+    this.onLost?.(error);
+  }
+
+  hint(): void {
+    this.folder.hint(this);
+  }
+
+  async usage(): Promise<number> {
+    return this.file.bytes + reserved(this.folder.path);
+  }
+
+  async refused(bodies: unknown[]): Promise<unknown[]> {
+    return bodies.map(refusalOf);
+  }
+
+  async release(): Promise<boolean> {
+    return release(this.folder.path, false);
+  }
+
+  close(): void {
+    this.onMoved = this.onLost = undefined;
+    this.folder.leave(this);
+  }
+}
