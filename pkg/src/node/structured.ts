@@ -177,7 +177,9 @@ export class Writer {
   }
 
   private array(value: unknown[]): void {
-    const dense = Object.keys(value).length === value.length;
+    // Its elements come first.
+    const keys = Object.keys(value);
+    const dense = keys.length === value.length && (!keys.length || keys[keys.length - 1] === String(value.length - 1));
     this.tag(dense ? ARRAY : SPARSE);
     this.count(value.length);
     if (dense) for (const element of value) this.value(element);
