@@ -1,6 +1,6 @@
 /** The file of a journal, open: the one place that writes to it. All but waiting for the disk happens at once. */
 
-import { closeSync, existsSync, fdatasync, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync, openSync, renameSync, rmSync, statSync, truncateSync, writeFileSync, writeSync } from "node:fs";
+import { appendFileSync, closeSync, existsSync, fdatasync, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync, openSync, renameSync, rmSync, statSync, truncateSync, writeSync } from "node:fs";
 import path from "node:path";
 import type { Append, Bodies, Tail } from "../store";
 import { corrupt, fileError, named, unknown } from "./errors";
@@ -11,8 +11,11 @@ import { readAt, scan, type SnapshotPlace } from "./scan";
 const JOURNAL = "journal";
 /** A file that is being made: it gets the journal's name when it is whole. */
 const NEW = "journal.new";
-const RESERVE = "reserve";
-const RESERVE_BYTES = 256 << 10;
+/** What draining a queue has to write, and room to write anew what is left. */
+const RESERVES = ["reserve.steps", "reserve.rewriting"];
+/** Each is a quarter as large as the file, between these. */
+const RESERVE_LEAST = 128 << 10;
+const RESERVE_MOST = 8 << 20;
 /** What "relaxed" steps wrote is on the disk after so long, whatever becomes of the machine. */
 const SYNC_MS = 1_000;
 /** Most records with their bodies are no larger: one read gets all of them. */
@@ -268,29 +271,29 @@ export class JournalFile {
   }
 }
 
-/** Keeps room in the folder for a full disk: what drains a queue has to write a little first. */
-export function reserve(folder: string): void {
-  const file = path.join(folder, RESERVE);
-  if (sizeOf(file) === RESERVE_BYTES) return;
-  try {
-    writeFileSync(file, noise(RESERVE_BYTES));
-  } catch {
-    rmSync(file, { force: true });
+/** Keeps room in the folder for a full disk. `bytes`: the file's. */
+export function reserve(folder: string, bytes: number): void {
+  const wanted = Math.min(RESERVE_MOST, Math.max(RESERVE_LEAST, Math.floor(bytes / 4)));
+  for (const name of RESERVES) {
+    const file = path.join(folder, name);
+    const size = sizeOf(file);
+    try {
+      if (size > 2 * wanted) truncateSync(file, wanted);
+      else if (size < wanted / 2) appendFileSync(file, noise(wanted - size));
+    } catch {
+      // As much as there was room for.
+    }
   }
 }
 
-/** Gives a half of that room up, so that steps can go on, or (`all`) the rest, to write the file anew; false: it was. */
+/** Gives the room for steps up, or (`all`) all of it; false: it was. */
 export function release(folder: string, all: boolean): boolean {
-  const file = path.join(folder, RESERVE);
-  const size = sizeOf(file);
-  const left = all ? 0 : RESERVE_BYTES / 2;
-  if (size <= left) return false;
-  if (all) rmSync(file, { force: true });
-  else truncateSync(file, left);
-  return true;
+  const kept = RESERVES.slice(0, all ? 2 : 1).map((name) => path.join(folder, name)).filter((file) => sizeOf(file) > 0);
+  for (const file of kept) rmSync(file, { force: true });
+  return kept.length > 0;
 }
 
-export const reserved = (folder: string): number => sizeOf(path.join(folder, RESERVE));
+export const reserved = (folder: string): number => RESERVES.reduce((sum, name) => sum + sizeOf(path.join(folder, name)), 0);
 const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 
 /** Resolves when what was written to the file is on the disk. */
@@ -311,7 +314,7 @@ function make(folder: string): void {
   }
   renameSync(newFile(folder), path.join(folder, JOURNAL));
   syncFolder(folder);
-  reserve(folder);
+  reserve(folder, 0);
 }
 
 export function writeAll(fd: number, bytes: Uint8Array, at: number): void {

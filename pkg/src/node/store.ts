@@ -20,7 +20,7 @@ export class FileStore implements Store, User {
     const file = this.folder.use(this.file);
     const step = decide(from > 0 ? file.tail(from) : undefined);
     if (!step) return 0;
-    const number = file.append(step);
+    const number = await this.write(() => file.append(step));
     if (strict) {
       file.strict = true;
       await file.sync();
@@ -28,6 +28,20 @@ export class FileStore implements Store, User {
       file.syncSoon();
     }
     return number;
+  }
+
+  /** Writes; where there is no room, once more after what is gone has made some. */
+  private async write<Answer>(work: () => Answer): Promise<Answer> {
+    try {
+      return work();
+    } catch (error) {
+      const { file } = this;
+      if ((error as Error).name !== "QuotaExceededError" || !isWanted(file)) throw error;
+      file.compaction ??= this.compact();
+      await file.compaction;
+      this.folder.use(file);
+      return work();
+    }
   }
 
   async read(from: number): Promise<Tail> {
@@ -45,26 +59,35 @@ export class FileStore implements Store, User {
     await this.file.compaction;
     const file = this.folder.use(this.file);
     if ((file.snapshotPlace?.number ?? 0) >= number) return false;
+    const write = (): void => file.snapshot(number, floor, bytes, ranges);
     try {
-      file.snapshot(number, floor, bytes, ranges);
+      await this.write(write);
     } catch (error) {
       if ((error as Error).name !== "QuotaExceededError" || !release(this.folder.path, true)) throw error;
-      file.snapshot(number, floor, bytes, ranges);
+      write();
     }
     if (file.strict) await file.sync();
     else file.syncSoon();
-    this.tidy(file);
+    if (isWanted(file)) file.compaction ??= this.compact();
+    else reserve(this.folder.path, file.bytes);
     return true;
   }
 
-  /** Takes back the room of what is gone, where it is much, and makes up for a reserve that was given up. */
-  private tidy(file: JournalFile): void {
-    const keep = (): void => reserve(this.folder.path);
-    if (!isWanted(file)) return keep();
-    // When it fails, the file is as it was: the next snapshot tries again.
-    file.compaction = compact(file)
-      .then(keep, () => undefined)
-      .finally(() => (file.compaction = undefined));
+  /** Takes back the room of what is gone, and makes up for a reserve that was given up. When it fails, the file is as it was. */
+  private async compact(): Promise<void> {
+    const { file } = this;
+    const { path } = this.folder;
+    try {
+      await compact(file).catch((error: Error) => {
+        if (error.name !== "QuotaExceededError" || !release(path, true)) throw error;
+        return compact(file);
+      });
+    } catch {
+      // The next snapshot tries again.
+    } finally {
+      file.compaction = undefined;
+      if (!file.fault) reserve(path, file.bytes);
+    }
   }
 
   watch(moved: () => void, lost: (error: unknown) => void): void {
