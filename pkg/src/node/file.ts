@@ -28,6 +28,8 @@ export class JournalFile {
   end: number;
   /** Set when it can't be used any more: what it says goes to whoever tries. */
   fault: unknown;
+  /** Everyone who has it open was told of that. */
+  told = false;
   /** A step was asked to be on the disk: snapshots will be, too. */
   strict = false;
   /** The disk failed to say that it has what was written. */
@@ -81,9 +83,9 @@ export class JournalFile {
     return this.end;
   }
 
-  /** Throws when it can't be used any more. */
-  check(): void {
-    if (!this.fault && fstatSync(this.fd).nlink === 0) this.fault = named("StorageLostError", `${this.file} was deleted`);
+  /** Throws when it can't be used any more, or (`fully`) was deleted by itself: that takes as long to see as a write. */
+  check(fully: boolean): void {
+    if (fully && !this.fault && fstatSync(this.fd).nlink === 0) this.fault = named("StorageLostError", `${this.file} was deleted`);
     if (this.fault) throw this.fault;
   }
 
@@ -106,8 +108,6 @@ export class JournalFile {
     } catch (error) {
       this.cutBack();
       throw fileError(error, this.file);
-    } finally {
-      written.done();
     }
     this.end = at + written.frame.size;
     return at;
@@ -134,12 +134,14 @@ export class JournalFile {
     this.waits += 1;
     try {
       await synced(fd);
+      this.check(fd === this.fd);
       if (fd === this.fd) this.synced = Math.max(this.synced, Math.min(end, this.end));
     } catch (error) {
       // It was copied to another file, with all that was in it.
       if (fd !== this.fd) return;
+      if (this.fault) throw error;
       this.unsure = true;
-      this.fault ??= unknown(fileError(error, this.file) as Error);
+      this.fault = unknown(fileError(error, this.file) as Error);
       throw this.fault;
     } finally {
       this.waits -= 1;
@@ -157,7 +159,8 @@ export class JournalFile {
     if (this.timer !== undefined) return;
     this.timer = setTimeout(() => {
       this.timer = undefined;
-      if (!this.fault) this.sync().catch(() => undefined); // whoever comes next is told
+      // Whoever comes next is told.
+      if (!this.fault) this.sync().catch(() => undefined);
     }, SYNC_MS);
     (this.timer as { unref?(): void }).unref?.();
   }

@@ -69,7 +69,7 @@ export class Folder {
 
   private broken(file: JournalFile): boolean {
     try {
-      file.check();
+      file.check(true);
       return false;
     } catch {
       return true;
@@ -77,13 +77,14 @@ export class Folder {
   }
 
   /** The file, ready to be used. Throws what is wrong with it, and tells everyone once. */
-  use(file: JournalFile): JournalFile {
-    const sound = !file.fault;
+  use(file: JournalFile, fully = false): JournalFile {
+    const sound = !file.told;
     try {
-      file.check();
+      file.check(fully);
       if (this.lock?.holds !== true) throw this.fail(this.taken());
       return file;
     } catch (error) {
+      file.told = true;
       if (sound) for (const user of this.users) if (user.file === file) queueMicrotask(() => user.lost(error));
       throw error;
     }

@@ -155,12 +155,13 @@ export function snapshotFront(bytes: Buffer, { rest, number }: Frame): SnapshotF
   return ranges.every((end) => isInteger(end, floor + 1)) ? { floor, ranges, bytes: bytes.subarray(begin) } : undefined;
 }
 
-/** A frame that is ready to be written, but for its header. `done` when it was. */
+/** A frame that is ready to be written, but for its header. Its bytes are good until the next one is made. */
 export interface Written {
   bytes: Buffer;
   frame: Omit<Frame, "at" | "synced">;
-  done(): void;
 }
+
+const writer = new Writer();
 
 /** Throws `DataCloneError` for a body that can't be written, `MessageTooLargeError` for bodies that are too many bytes. */
 export function recordFrame(number: number, step: Append): Written {
@@ -168,19 +169,18 @@ export function recordFrame(number: number, step: Append): Written {
   const apart = chunk >= 0 ? 2 ** Math.min(chunk, CHUNK_MAX) : Math.max(1, bodies.length);
   const count = Math.ceil(bodies.length / apart);
   const front = 8 + 8 * count + record.length;
-  const writer = new Writer();
   const parts: number[] = [];
   try {
-    writer.room(HEADER_BYTES + front);
+    writer.renew().room(HEADER_BYTES + front);
     for (let first = 0; first < bodies.length; first += apart) {
       const { length } = writer;
-      part(writer, bodies.slice(first, first + apart), headersBetween(step.headers, first, first + apart));
+      part(bodies.slice(first, first + apart), headersBetween(step.headers, first, first + apart));
       parts.push(length, writer.length);
     }
     const end = writer.length;
     writer.room(aligned(end) - end);
     writer.bytes.fill(0, end, writer.length);
-    return framed(writer, RECORD, number, front, end - HEADER_BYTES - front, (to) => {
+    return framed(RECORD, number, front, end - HEADER_BYTES - front, (to) => {
       to.writeUInt32LE(chunk >= 0 ? Math.min(chunk, CHUNK_MAX) + 1 : 0, 0);
       to.writeUInt32LE(count, 4);
       for (let at = 0; at < parts.length; at += 2) {
@@ -197,10 +197,9 @@ export function recordFrame(number: number, step: Append): Written {
 export function snapshotFrame(number: number, { floor, ranges, bytes }: { floor: number; ranges: number[]; bytes: Uint8Array }): Written {
   const begin = 12 + 8 * ranges.length;
   const front = begin + bytes.length;
-  const writer = new Writer();
-  writer.room(aligned(HEADER_BYTES + front));
+  writer.renew().room(aligned(HEADER_BYTES + front));
   writer.bytes.fill(0, HEADER_BYTES + front, writer.length);
-  return framed(writer, SNAPSHOT, number, front, 0, (to) => {
+  return framed(SNAPSHOT, number, front, 0, (to) => {
     to.writeDoubleLE(floor, 0);
     to.writeUInt32LE(ranges.length / 2, 8);
     ranges.forEach((end, at) => to.writeDoubleLE(end, 12 + 8 * at));
@@ -208,11 +207,11 @@ export function snapshotFrame(number: number, { floor, ranges, bytes }: { floor:
   });
 }
 
-function framed(writer: Writer, kind: number, number: number, front: number, rest: number, fill: (front: Buffer) => void): Written {
+function framed(kind: number, number: number, front: number, rest: number, fill: (front: Buffer) => void): Written {
   const bytes = writer.bytes.subarray(0, writer.length);
   const begun = bytes.subarray(HEADER_BYTES, HEADER_BYTES + front);
   fill(begun);
-  return { bytes, frame: { kind, size: bytes.length, front, rest, number, sum: checksum(begun) }, done: () => writer.done() };
+  return { bytes, frame: { kind, size: bytes.length, front, rest, number, sum: checksum(begun) } };
 }
 
 /** The headers of the messages from `first` on, by their place among these. */
@@ -222,7 +221,7 @@ function headersBetween(headers: HeadersByIndex | undefined, first: number, end:
   return found.length ? Object.fromEntries(found.map(([place, own]) => [Number(place) - first, own])) : undefined;
 }
 
-function part(writer: Writer, bodies: unknown[], headers: HeadersByIndex | undefined): void {
+function part(bodies: unknown[], headers: HeadersByIndex | undefined): void {
   writer.begin();
   writer.whole(headers);
   writer.count(bodies.length);
@@ -231,14 +230,12 @@ function part(writer: Writer, bodies: unknown[], headers: HeadersByIndex | undef
 
 /** Why the file can't hold the body, if it can't. */
 export function refusalOf(body: unknown): unknown {
-  const writer = new Writer();
   try {
-    part(writer, [body], undefined);
+    writer.renew();
+    part([body], undefined);
     return undefined;
   } catch (error) {
     return error instanceof TooLarge ? tooLarge(1) : error;
-  } finally {
-    writer.done();
   }
 }
 

@@ -7,17 +7,21 @@ import type { Folder, User } from "./folder";
 import { refusalOf } from "./layout";
 
 const KIND = "file";
+const TURN_MS = 10;
 
 export class FileStore implements Store, User {
   readonly kind = KIND;
   readonly durability = "strict";
+  /** The turn of the event loop that steps are written in. */
+  private turn: Promise<void> | undefined;
+  private turnBegan = 0;
   private onMoved: (() => void) | undefined;
   private onLost: ((error: unknown) => void) | undefined;
 
   constructor(private readonly folder: Folder, readonly file: JournalFile) {}
 
   async append(from: number, decide: (tail: Tail | undefined) => Append | undefined, strict: boolean): Promise<number> {
-    const file = this.folder.use(this.file);
+    const file = this.folder.use(this.file, strict);
     const step = decide(from > 0 ? file.tail(from) : undefined);
     if (!step) return 0;
     const number = await this.write(() => file.append(step));
@@ -26,8 +30,24 @@ export class FileStore implements Store, User {
       await file.sync();
     } else {
       file.syncSoon();
+      await this.breath();
     }
     return number;
+  }
+
+  /** A step is written at once: whoever sends and sends would keep timers and sockets waiting. */
+  private async breath(): Promise<void> {
+    if (!this.turn) {
+      this.turnBegan = performance.now();
+      this.turn = new Promise((resolve) =>
+        setImmediate(() => {
+          this.turn = undefined;
+          resolve();
+        }),
+      );
+    } else if (performance.now() - this.turnBegan > TURN_MS) {
+      await this.turn;
+    }
   }
 
   /** Writes; where there is no room, once more after what is gone has made some. */
@@ -45,7 +65,7 @@ export class FileStore implements Store, User {
   }
 
   async read(from: number): Promise<Tail> {
-    return this.folder.use(this.file).tail(from);
+    return this.folder.use(this.file, true).tail(from);
   }
 
   async values(keys: number[]): Promise<(Bodies | undefined)[]> {

@@ -34,7 +34,7 @@ const VIEWS: MakeView[] = [Int8Array, Uint8Array, Uint8ClampedArray, Int16Array,
 const ERRORS = { Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError };
 
 const FIRST_BYTES = 64 << 10;
-/** A larger one is not kept for the next. */
+/** Larger memory is not kept for the next. */
 const KEPT_BYTES = 1 << 20;
 /** Below what buffers can be, everywhere. */
 export const BYTES_MAX = 1 << 30;
@@ -42,11 +42,10 @@ const SHORT = 48;
 const DEPTH_MAX = 1_000;
 
 export class TooLarge extends Error {}
-let kept = Buffer.allocUnsafeSlow(FIRST_BYTES);
 
-/** Bytes that are being written. One is in use at a time: `done` gives its memory back. */
+/** Bytes that are being written. */
 export class Writer {
-  bytes = kept;
+  bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
   length = 0;
   private readonly keys = new Map<string, number>();
   private readonly seen = new Map<object, number>();
@@ -66,8 +65,11 @@ export class Writer {
     return at;
   }
 
-  done(): void {
-    if (this.bytes.length <= KEPT_BYTES) kept = this.bytes;
+  /** Begins anew, with the memory of what was written before unless it is much. */
+  renew(): this {
+    this.length = 0;
+    if (this.bytes.length > KEPT_BYTES) this.bytes = Buffer.allocUnsafeSlow(FIRST_BYTES);
+    return this;
   }
 
   /** Keys are counted from here on anew: what follows is read by itself. */
