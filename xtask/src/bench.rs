@@ -1,4 +1,5 @@
 //! `cargo xtask bench [name...] [--option...]`: natively by criterion, in browsers by the pages of www/bench, in Deno.
+//! `cargo xtask bench [name...] [--option...]`: natively by criterion, in browsers by the pages of www/bench, on Node.
 
 use crate::step::Plan;
 use crate::{build, root, setup};
@@ -9,19 +10,31 @@ use std::process::Command;
 const NAMES: &[&str] = &["memory", "durable", "workers", "deno"];
 
 /// The options, which come last, are those of www/bench/run.mjs, or of www/bench/deno.mjs.
+const NAMES: &[&str] = &["memory", "durable", "workers", NODE];
+/// Beside Redis, with no browser.
+const NODE: &str = "node";
+
+/// The options, which come last, are those of www/bench/run.mjs, or of www/bench/node.mjs.
 pub fn run(words: &[String]) -> Result<()> {
     let (words, options) = words.split_at(words.iter().position(|word| word.starts_with("--")).unwrap_or(words.len()));
     if let Some(odd) = words.iter().find(|word| !NAMES.contains(&word.as_str())) {
         bail!("no benchmark {odd:?}; there are: {}", NAMES.join(", "));
     }
+    let chosen = |name: &str| words.is_empty() || words.iter().any(|word| word == name);
     let mut plan = Plan::default();
     if words.is_empty() || words.iter().any(|word| word != "deno") {
         setup::browsers(&mut plan);
     }
+    if NAMES.iter().any(|name| *name != NODE && chosen(name)) {
+        setup::browsers(&mut plan);
+    }
+    if chosen(NODE) {
+        setup::redis(&mut plan);
+    }
     build::steps(&mut plan);
     plan.run()?;
     for name in NAMES {
-        if !words.is_empty() && !words.iter().any(|word| word == name) {
+        if !chosen(name) {
             continue;
         }
         if *name == "deno" {
@@ -35,7 +48,14 @@ pub fn run(words: &[String]) -> Result<()> {
             shown(setup::cargo().args(["bench", "--locked", "--package", "posthaste", "--benches", "--quiet"]))?;
         }
         let here = env::current_dir()?;
-        shown(setup::node().current_dir(here).arg(root().join("www/bench/run.mjs")).arg(name).args(options))?;
+        let mut bench = setup::node();
+        bench.current_dir(here);
+        if *name == NODE {
+            bench.arg(root().join("www/bench/node.mjs"));
+        } else {
+            bench.arg(root().join("www/bench/run.mjs")).arg(name);
+        }
+        shown(bench.args(options))?;
     }
     Ok(())
 }

@@ -59,21 +59,39 @@ pub fn browsers(plan: &mut Plan) {
         if chromium().is_ok() && chromedriver().is_ok() && firefox().is_ok() {
             return Ok(Outcome::Fresh);
         }
-        if find(&["apt-get"]).is_some() && is_root() {
-            let apt = || {
-                let mut command = Command::new("apt-get");
-                command.env("DEBIAN_FRONTEND", "noninteractive");
-                command
-            };
-            log.run(apt().arg("update"))?;
-            let packages = ["chromium", "chromium-driver", "firefox-esr"];
-            log.run(apt().args(["install", "-y", "--no-install-recommends"]).args(packages))?;
-        }
+        apt_install(log, &["chromium", "chromium-driver", "firefox-esr"])?;
         chromium()?;
         chromedriver()?;
         firefox()?;
         Ok(Outcome::Done)
     });
+}
+
+/// What posthaste is measured beside on Node.
+pub fn redis(plan: &mut Plan) {
+    plan.beside("redis-server", |log| {
+        let redis = || find(&["redis-server"]).context("redis-server is not here: install Redis");
+        if redis().is_ok() {
+            return Ok(Outcome::Fresh);
+        }
+        apt_install(log, &["redis-server"])?;
+        redis()?;
+        Ok(Outcome::Done)
+    });
+}
+
+/// Installs packages where apt is there and may do so.
+fn apt_install(log: &Log, packages: &[&str]) -> Result<()> {
+    if find(&["apt-get"]).is_none() || !is_root() {
+        return Ok(());
+    }
+    let apt = || {
+        let mut command = Command::new("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+        command
+    };
+    log.run(apt().arg("update"))?;
+    log.run(apt().args(["install", "-y", "--no-install-recommends"]).args(packages))
 }
 
 /// Firefox's driver, which Debian does not have.

@@ -93,6 +93,8 @@ export async function compact(file: JournalFile): Promise<void> {
       while (copy.behind) copy.some();
       fdatasyncSync(copy.fd);
     }
+    // Who deleted it did not want it back.
+    file.check(true);
     file.replace(copy.fd, copy.places, copy.snapshotPlace, copy.end);
   } catch (error) {
     if (copy) closeSync(copy.fd);

@@ -77,7 +77,7 @@ export class FileStore implements Store, User {
 
   async snapshot(number: number, floor: number, bytes: Uint8Array, ranges: number[]): Promise<boolean> {
     await this.file.compaction;
-    const file = this.folder.use(this.file);
+    const file = this.folder.use(this.file, true);
     if ((file.snapshotPlace?.number ?? 0) >= number) return false;
     const write = (): void => file.snapshot(number, floor, bytes, ranges);
     try {
