@@ -18,6 +18,8 @@ const RESERVE_LEAST = 128 << 10;
 const RESERVE_MOST = 8 << 20;
 /** What "relaxed" steps wrote is on the disk after so long, whatever becomes of the machine. */
 const SYNC_MS = 1_000;
+/** Zeros that lie ready behind the end: to sync what takes their place, the system need not write down that the file has grown. */
+const AHEAD = Buffer.alloc(256 << 10);
 /** Most records with their bodies are no larger: one read gets all of them. */
 const GLANCE_BYTES = 4 << 10;
 
@@ -38,6 +40,8 @@ export class JournalFile {
   compaction: Promise<void> | undefined;
   private last: number;
   private synced: number;
+  /** Where the zeros end that lie ready. */
+  private ahead = 0;
   /** What failed writes left behind the end is still there. */
   private dirty = false;
   private timer: ReturnType<typeof setTimeout> | undefined;
@@ -125,7 +129,19 @@ export class JournalFile {
 
   private cut(): void {
     ftruncateSync(this.fd, this.end);
+    this.ahead = 0;
     this.dirty = false;
+  }
+
+  /** Lays zeros ready for the next steps, which will be synced one by one. Opening cuts them off, as anything that is no frame. */
+  layAhead(): void {
+    if (this.end < this.ahead || this.dirty) return;
+    try {
+      writeAll(this.fd, AHEAD, this.end);
+      this.ahead = this.end + AHEAD.length;
+    } catch {
+      this.cutBack();
+    }
   }
 
   /** Resolves when all that was written so far is on the disk. */
@@ -250,6 +266,7 @@ export class JournalFile {
     this.places = places;
     this.snapshotPlace = snapshotPlace;
     this.end = this.synced = end;
+    this.ahead = 0;
     this.dirty = false;
     const settled = this.settled();
     if (settled) void settled.then(() => closeSync(old));
@@ -263,6 +280,7 @@ export class JournalFile {
     this.fault ??= new DOMException(`${this.file} is closed`, "InvalidStateError");
     const end = (): void => {
       try {
+        if (sound && this.ahead) this.cut();
         if (sound) fdatasyncSync(this.fd);
       } catch {
         // It was written; only the disk does not say that it has it.

@@ -27,6 +27,7 @@ export class FileStore implements Store, User {
     const number = await this.write(() => file.append(step));
     if (strict) {
       file.strict = true;
+      file.layAhead();
       await file.sync();
     } else {
       file.syncSoon();
