@@ -1,5 +1,4 @@
-//! `cargo xtask bench [name...] [--option...]`: natively by criterion, in browsers by the pages of www/bench, in Deno.
-//! `cargo xtask bench [name...] [--option...]`: natively by criterion, in browsers by the pages of www/bench, on Node.
+//! `cargo xtask bench [name...] [--option...]`: natively by criterion, in browsers by the pages of www/bench, in Deno, in Node.
 
 use crate::step::Plan;
 use crate::{build, root, setup};
@@ -7,14 +6,9 @@ use anyhow::{Result, bail, ensure};
 use std::env;
 use std::process::Command;
 
-const NAMES: &[&str] = &["memory", "durable", "workers", "deno"];
+const NAMES: &[&str] = &["memory", "durable", "workers", "deno", "node"];
 
-/// The options, which come last, are those of www/bench/run.mjs, or of www/bench/deno.mjs.
-const NAMES: &[&str] = &["memory", "durable", "workers", NODE];
-/// Beside Redis, with no browser.
-const NODE: &str = "node";
-
-/// The options, which come last, are those of www/bench/run.mjs, or of www/bench/node.mjs.
+/// The options, which come last, are those of www/bench/run.mjs, www/bench/deno.mjs or www/bench/node.mjs.
 pub fn run(words: &[String]) -> Result<()> {
     let (words, options) = words.split_at(words.iter().position(|word| word.starts_with("--")).unwrap_or(words.len()));
     if let Some(odd) = words.iter().find(|word| !NAMES.contains(&word.as_str())) {
@@ -22,13 +16,10 @@ pub fn run(words: &[String]) -> Result<()> {
     }
     let chosen = |name: &str| words.is_empty() || words.iter().any(|word| word == name);
     let mut plan = Plan::default();
-    if words.is_empty() || words.iter().any(|word| word != "deno") {
+    if ["memory", "durable", "workers"].into_iter().any(chosen) {
         setup::browsers(&mut plan);
     }
-    if NAMES.iter().any(|name| *name != NODE && chosen(name)) {
-        setup::browsers(&mut plan);
-    }
-    if chosen(NODE) {
+    if chosen("node") {
         setup::redis(&mut plan);
     }
     build::steps(&mut plan);
@@ -50,7 +41,7 @@ pub fn run(words: &[String]) -> Result<()> {
         let here = env::current_dir()?;
         let mut bench = setup::node();
         bench.current_dir(here);
-        if *name == NODE {
+        if *name == "node" {
             bench.arg(root().join("www/bench/node.mjs"));
         } else {
             bench.arg(root().join("www/bench/run.mjs")).arg(name);

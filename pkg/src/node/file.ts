@@ -249,7 +249,9 @@ export class JournalFile {
   }
 
   /** Writes a snapshot, and forgets the records of `ranges`: their room is taken back when the file is written anew. */
-  snapshot(number: number, floor: number, bytes: Uint8Array, ranges: number[]): void {
+  snapshot(number: number, asked: number, bytes: Uint8Array, ranges: number[]): void {
+    // What is gone stays gone, whatever the next snapshot would keep.
+    const floor = Math.max(asked, this.snapshotPlace?.floor ?? 0);
     const written = snapshotFrame(number, { floor, ranges, bytes });
     const at = this.write(written);
     this.snapshotPlace = { at, size: written.frame.size, number, floor };
