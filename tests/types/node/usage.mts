@@ -2,6 +2,7 @@
 
 import { listQueues, openQueue, type Message } from "posthaste";
 import { bufferedSender, type BufferedSender, type UndeliveredError } from "posthaste/edge";
+import { fileStorage, type FileUrl } from "posthaste/node";
 import { init } from "posthaste/slim";
 import { cloudflareQueues, faulty, faultyDelivery, memoryStorage, queueCases, storeCases, virtualClock, virtualTime, type CloudflareBatch, type CloudflareQueues } from "posthaste/testing";
 
@@ -16,6 +17,13 @@ const since: [Date | undefined, number, string[]] = [oldestMessageTimestamp, dro
 await init(new Uint8Array());
 void since;
 await queue.close();
+
+const folder: FileUrl = new URL("file:///queues");
+const kept = await openQueue("orders", { storage: fileStorage(folder), durability: "strict" });
+await kept.close();
+fileStorage("./queues");
+// @ts-expect-error it is no path
+fileStorage(3);
 
 const clock = virtualClock();
 const double: CloudflareQueues = cloudflareQueues({ production: true, clock, faults: { crash: (messages, count) => messages.length > 1 && count === 1 } });
