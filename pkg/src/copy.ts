@@ -85,7 +85,9 @@ function plainObject(value: object, depth: number): unknown {
   if (Array.isArray(value)) {
     const length = value.length;
     const made: unknown[] = new Array(length);
-    if (Object.keys(value).length !== length) throw NOT_PLAIN;
+    // Holes, or properties beside the items: these come last.
+    const keys = Object.keys(value);
+    if (keys.length !== length || (length > 0 && keys[length - 1] !== String(length - 1))) throw NOT_PLAIN;
     for (let at = 0; at < length; at += 1) made[at] = plain(value[at], depth + 1);
     return made;
   }

@@ -105,7 +105,7 @@ test("what is copied by hand is as structuredClone makes it", async () => {
   const given = [
     { at: new Date(1), bytes, big: -5n }, odd, new Moment(4), Object.create(Date.prototype), new Map([["a", new Map([[1n, new Date(2)]])]]),
     new Set([new Set([bytes])]), new Map([[again, again]]), [bytes, bytes], new Uint8Array([9, 8, 7]).subarray(1), Object.assign(new Map(), { extra: 1 }),
-    Object.create(Map.prototype), Object.create(Uint8Array.prototype), new Uint8Array(new ArrayBuffer(8, { maxByteLength: 16 })),
+    Object.assign([1, , 3], { more: 1 }), Object.assign([1], { more: 1 }), Object.create(Map.prototype), Object.create(Uint8Array.prototype), new Uint8Array(new ArrayBuffer(8, { maxByteLength: 16 })),
   ];
   for (const [at, body] of given.entries()) {
     const cloned = (() => {
