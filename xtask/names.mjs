@@ -16,8 +16,8 @@ const PLATFORMS = [
 ];
 /** What is declared, parameters too: rather one too many. */
 const DECLARED = /([\w$]+)["']?\??\s*[:(<]/g;
-/** Sources whose declarations are the users' too; the types.ts of other entries are in their folders. */
-const PUBLIC = /(?:[\\/]|^)(?:types|errors|platform|source|store)\.ts$/;
+/** Sources whose declarations are the users' too, or another version's of the package; the types.ts of other entries are in their folders. */
+const PUBLIC = /(?:[\\/]|^)(?:types|errors|platform|source|store|calls)\.ts$/;
 /** Properties that the glue reads and writes for Rust. What begins with an underscore is its own. */
 const BY_GLUE = /\.([a-zA-Z$][\w$]*)/g;
 /** What is read and written by name: by the module, or in the sources themselves. */

@@ -1,5 +1,6 @@
 /** Opening queues: one journal a storage and context, shared by every queue opened there. */
 
+import type { Backing } from "./backing";
 import type { Handle } from "./effects";
 import { IndexedDb, loadEngine } from "./engine";
 import { notSupported, platformError, publicError, show } from "./errors";
@@ -16,6 +17,9 @@ import { StoredJournal } from "./stored";
 import type { Clock, Queue, QueueInfo, QueueOptions, StorageOption, Topic, TopicOptions } from "./types";
 
 const DATABASE = "posthaste";
+
+/** A driver of the package's own whose queues are kept elsewhere: it says itself what is behind one. */
+type Elsewhere = StorageDriver & { "~backing"?: () => Promise<Backing> };
 
 interface Opened {
   journal: Promise<Journal>;
@@ -87,6 +91,8 @@ export async function openQueue<Body = unknown>(name: string, options: QueueOpti
   }
   signal?.throwIfAborted();
   if (options.port !== undefined) return openClient<Body>(name, options, policy, signal);
+  const elsewhere = (storage as Elsewhere)["~backing"];
+  if (elsewhere) return new OpenedQueue<Body>(name, await elsewhere(), options) as Queue<Body>;
   const { journal, release } = await borrow(storage, options.clock);
   try {
     signal?.throwIfAborted();
