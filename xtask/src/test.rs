@@ -19,6 +19,7 @@ const PARTS: &[Part] = &[
     ("node", node),
     ("deno", deno),
     ("edge", edge),
+    ("workerd", workerd),
     ("package", package),
     ("browser", browser),
 ];
@@ -221,6 +222,12 @@ fn deno(plan: &mut Plan) {
 fn edge(plan: &mut Plan) {
     installed(plan);
     plan.step("package in edge runtimes", INSTALLED, |log| node_tests(log, "edge", 120));
+}
+
+/// workerd comes with miniflare.
+fn workerd(plan: &mut Plan) {
+    installed(plan);
+    plan.step("package in workerd", INSTALLED, |log| node_tests(log, "workerd", 240));
 }
 
 fn package(plan: &mut Plan) {

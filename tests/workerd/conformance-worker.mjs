@@ -1,0 +1,34 @@
+// Runs the suites of posthaste/testing: those of stores in an object each, those of queues in the Worker.
+import { QueueObject, openQueue, sqliteStorage } from "posthaste/cloudflare";
+import { queueCases, realTime, storeCases } from "posthaste/testing";
+
+const named = (cases, name) => cases.find((one) => one.name === name);
+
+/** A storage beside the object's own: the same, with other tables. */
+const beside = ({ sql, ...storage }, prefix) => ({ ...storage, sql: { exec: (query, ...bindings) => sql.exec(query.replaceAll("posthaste_", prefix), ...bindings), databaseSize: sql.databaseSize } });
+
+export class Queues extends QueueObject {
+  async runStore(name) {
+    const { storage } = this.ctx;
+    const own = { sql: storage.sql, transactionSync: (step) => storage.transactionSync(step), sync: () => storage.sync() };
+    let made = 0;
+    await named(storeCases, name).run(async () => sqliteStorage(beside(own, `posthaste${(made += 1)}_`)));
+  }
+}
+
+const actions = {
+  names: () => ({ stores: storeCases.map(({ name }) => name), queues: queueCases.map(({ name }) => name) }),
+  store: (env, name) => env.QUEUES.get(env.QUEUES.idFromName(name)).runStore(name),
+  queue: (env, name) => named(queueCases, name).run((queue, options) => openQueue(env.QUEUES, queue, { object: "all", ...options }), realTime()),
+};
+
+export default {
+  async fetch(request, env) {
+    const [what, ...args] = await request.json();
+    try {
+      return Response.json((await actions[what](env, ...args)) ?? null);
+    } catch (error) {
+      return new Response(String(error?.stack ?? error), { status: 500 });
+    }
+  },
+};
