@@ -13,7 +13,7 @@ const { minify } = require("terser");
 const folder = process.argv[2];
 
 const { outputFiles } = await build({
-  // All at once: the names that are shortened get the same short names everywhere.
+  // All at once, and with a cache: only so do the names that are shortened get the same short names everywhere.
   entryPoints: entriesOf(folder).map((entry) => path.join(folder, "src", `${entry}.ts`)),
   outbase: path.join(folder, "src"),
   outdir: path.join(folder, "dist"),

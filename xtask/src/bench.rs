@@ -1,4 +1,4 @@
-//! `cargo xtask bench [name...] [--option...]`: natively by criterion, in browsers by the pages of www/bench, in Deno, in Node.
+//! `cargo xtask bench [name...] [--option...]`: natively by criterion, in browsers by the pages of www/bench, in Deno, Node, workerd.
 
 use crate::step::Plan;
 use crate::{build, root, setup};
@@ -6,9 +6,9 @@ use anyhow::{Result, bail, ensure};
 use std::env;
 use std::process::Command;
 
-const NAMES: &[&str] = &["memory", "durable", "workers", "deno", "node"];
+const NAMES: &[&str] = &["memory", "durable", "workers", "deno", "node", "workerd"];
 
-/// The options, which come last, are those of www/bench/run.mjs, www/bench/deno.mjs or www/bench/node.mjs.
+/// The options, which come last, are those of www/bench/run.mjs or of the other scripts beside it.
 pub fn run(words: &[String]) -> Result<()> {
     let (words, options) = words.split_at(words.iter().position(|word| word.starts_with("--")).unwrap_or(words.len()));
     if let Some(odd) = words.iter().find(|word| !NAMES.contains(&word.as_str())) {
@@ -41,8 +41,8 @@ pub fn run(words: &[String]) -> Result<()> {
         let here = env::current_dir()?;
         let mut bench = setup::node();
         bench.current_dir(here);
-        if *name == "node" {
-            bench.arg(root().join("www/bench/node.mjs"));
+        if *name == "node" || *name == "workerd" {
+            bench.arg(root().join(format!("www/bench/{name}.mjs")));
         } else {
             bench.arg(root().join("www/bench/run.mjs")).arg(name);
         }
