@@ -8,11 +8,12 @@
 import { after, test } from "node:test";
 import { Browser } from "./browser.mjs";
 import { dist, serve } from "./server.mjs";
+import { hasWebKit } from "./webkit.mjs";
 
 export { Browser, dist };
 
-/** The browsers to test in: all, unless POSTHASTE_BROWSERS names some. */
-export const kinds = (process.env.POSTHASTE_BROWSERS ?? "chromium,firefox,webkit").split(",");
+/** The browsers to test in: all that are here, unless POSTHASTE_BROWSERS names some. */
+export const kinds = (process.env.POSTHASTE_BROWSERS ?? `chromium,firefox${hasWebKit ? ",webkit" : ""}`).split(",");
 
 class Skipped extends Error {}
 

@@ -9,7 +9,7 @@ import { spawn } from "node:child_process";
 import { EventEmitter } from "node:events";
 import { existsSync, readdirSync } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 
 /** Without these: no shared memory, and a search for a graphics card. */
 const surroundings = {
@@ -24,6 +24,9 @@ const miniBrowser = () => {
   return ["", ...readdirSync(libraries)].flatMap((folder) => ["webkit2gtk-4.1", "webkit2gtk-4.0", "webkitgtk-6.0"].map((api) => join(libraries, folder, api, "MiniBrowser")))
     .find((path) => existsSync(path));
 };
+
+/** Whether this machine has it: only Debian and its like pack the driver. */
+export const hasWebKit = ["WebKitWebDriver", "Xvfb"].every((name) => (process.env.PATH ?? "").split(delimiter).some((folder) => existsSync(join(folder, name))));
 
 const freePort = () => new Promise((resolve) => {
   const server = createServer().listen(0, "127.0.0.1", () => {
