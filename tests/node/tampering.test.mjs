@@ -30,14 +30,15 @@ function versioned([mark, session, frame, ...along], version) {
   return [mark, session, frame.map((byte, at) => (at === 2 ? version : byte)), ...along];
 }
 
-/** Two ports with someone in between, who changes what `pick` says. Shared memory goes by: there nobody stands between. */
-function between(pick) {
+/** Two ports with someone in between, who changes what `pick` says. Shared memory is kept back, or handed on to `shared` too. */
+function between(pick, shared) {
   const [left, right] = [new MessageChannel(), new MessageChannel()];
   const counts = { toHost: 0, toClient: 0 };
   const pass = (direction, from, to) => from.on("message", (message) => {
     const isFrame = Array.isArray(message) && message[0] === "posthaste" && message[2] instanceof Uint8Array;
     const isMemory = Array.isArray(message) && message[2] === undefined && message[4]?.[0] instanceof WebAssembly.Memory;
-    if (isMemory) return;
+    if (isMemory && !shared) return;
+    if (isMemory) shared(message[4][0]);
     if (!isFrame) return to.postMessage(message);
     for (const posted of pick(direction, counts[direction]++, message) ?? [message]) to.postMessage(posted);
   });
@@ -132,3 +133,52 @@ test("a host that is gone without a word, where there are neither locks nor a cl
     man.end();
   }
 });
+
+/** Places of the ring's own words, of its heads, and of anything. */
+const places = {
+  "the words that say where frames are": (random) => (random() < 0.5 ? 0 : 384 + (4 << 20)) + 4 * Math.floor(random() * 96),
+  "the first frames": (random) => 384 + 4 * Math.floor(random() * 200) + (random() < 0.5 ? 0 : 384 + (4 << 20)),
+  "any place": (random, size) => 4 * Math.floor((random() * size) / 4),
+};
+for (const [where, place] of Object.entries(places)) {
+  test(`shared memory is scribbled over at ${where}: typed errors or nothing at all, and everyone else goes on`, async () => {
+    for (let seed = 1; seed <= 12; seed += 1) {
+      let state = seed * 7919;
+      const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
+      const { queue: host, clock } = await freshQueue();
+      let memory;
+      const man = between(() => undefined, (shared) => { memory = shared; });
+      const good = new MessageChannel();
+      const servings = [host.serve(man.host), host.serve(good.port1)];
+      const bystander = await openQueue(host.name, { port: good.port2 });
+      const client = await openQueue(host.name, { port: man.client });
+      for (let n = 0; client.mode.transport !== "shared-memory" && n < 100; n += 1) await quiet();
+      assert.equal(client.mode.transport, "shared-memory");
+      const words = new Uint32Array(memory.buffer);
+      const work = [];
+      const over = AbortSignal.timeout(60);
+      for (let n = 0; n < 20; n += 1) {
+        work.push(settled(client.send(new Uint8Array(100 * n))), settled(client.receive({ wait: 0.01, borrow: n % 2 === 0, signal: over })));
+        for (let k = 0; k < 50; k += 1) words[place(random, memory.buffer.byteLength) >> 2] = random() < 0.5 ? random() * 2 ** 32 : Math.floor(random() * 64) * 8;
+        await quiet();
+      }
+      const closing = new Promise((resolve) => (over.aborted ? resolve() : over.addEventListener("abort", resolve, { once: true })));
+      await closing;
+      // A frame that was lost in the ring is never answered; what the client is told is its own business, so it is ended from here.
+      const ending = servings[0].close();
+      const outcomes = await bounded(Promise.all(work), `everything of seed ${seed} to settle`);
+      for (const { error } of outcomes) if (error) assert.ok([...TYPED, "InvalidStateError", "LeaseLostError"].includes(error.name) || error === over.reason, `${error.name}: ${error.message}`);
+      await ending;
+      await bystander.send("undisturbed");
+      await clock.advance(60);
+      let seen = false;
+      for (let messages; !seen && (messages = await bounded(bystander.receive({ max: 100 }), "what is there")).length;) seen = bodies(messages).includes("undisturbed");
+      assert.ok(seen);
+      await settled(bounded(client.close(), "the client's end"));
+      await bystander.close();
+      await servings[1].close();
+      man.end();
+      good.port1.close();
+    }
+  });
+}
