@@ -5,7 +5,8 @@ import { spawnSync } from "node:child_process";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { chromium, firefox } from "playwright-core";
-import { WebKit } from "./webkit.mjs";
+import { Driven } from "./driven.mjs";
+import { webkit } from "./webkit.mjs";
 
 const places = {
   chromium: {
@@ -20,7 +21,6 @@ const places = {
 };
 const chromiumArguments = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
   "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-/** Pages that were left are not kept: they would hold memory, and tests that want them say so. */
 const firefoxPreferences = { "browser.sessionhistory.max_total_viewers": 0 };
 
 const spawned = [];
@@ -36,24 +36,31 @@ function executable(kind) {
   return found;
 }
 
+/** Chromium without Playwright, which would have every page think that someone looks at it. */
+const drivenChromium = () => new Driven({
+  driver: "chromedriver",
+  capabilities: { "goog:chromeOptions": { binary: executable("chromium"), args: [...chromiumArguments, "--disable-popup-blocking"] } },
+});
+
 /** One running browser (a private window would keep IndexedDB in memory). */
 export class Browser {
   #idle = [];
 
-  /** @param {Record<string, unknown>} preferences Firefox's about:config; "keep pages": true lets Chromium keep pages that were left */
+  /** @param {Record<string, unknown>} preferences Firefox's about:config; "keep pages": Chromium keeps pages that were left; "driven": it is driven by its own driver */
   constructor(kind, preferences = {}) {
     this.kind = kind;
     this.preferences = preferences;
-    if (kind !== "webkit") this.profile = mkdtempSync(join(tmpdir(), "posthaste-browser-"));
+    this.driven = kind === "webkit" || preferences.driven;
+    if (!this.driven) this.profile = mkdtempSync(join(tmpdir(), "posthaste-browser-"));
   }
 
   async start() {
     this.#idle = [];
-    if (this.kind === "webkit") {
-      this.context = await new WebKit().start();
+    const { "keep pages": keep, driven, ...preferences } = this.preferences;
+    if (this.kind === "webkit" || driven) {
+      this.context = await (driven ? drivenChromium() : webkit()).start();
       return this;
     }
-    const { "keep pages": keep, ...preferences } = this.preferences;
     const executablePath = executable(this.kind);
     const first = spawned.length;
     this.context = this.kind === "chromium"
@@ -81,7 +88,7 @@ export class Browser {
   /** Ends the browser with everything it started, at once, with no chance to save anything. */
   async kill() {
     const closed = new Promise((resolve) => this.context.once("close", resolve));
-    if (this.kind === "webkit") this.context.kill();
+    if (this.driven) this.context.kill();
     else if (process.platform === "win32") spawnSync("taskkill", ["/pid", String(this.process.pid), "/T", "/F"]);
     else process.kill(-this.process.pid, "SIGKILL");
     await closed;

@@ -15,6 +15,9 @@ export { Browser, dist };
 /** The browsers to test in: all that are here, unless POSTHASTE_BROWSERS names some. */
 export const kinds = (process.env.POSTHASTE_BROWSERS ?? `chromium,firefox${hasWebKit ? ",webkit" : ""}`).split(",");
 
+/** As `preferences`: pages that are left are kept as they are for the way back. Else they are not: they would hold memory. */
+export const KEEP_PAGES = { "keep pages": true, "browser.sessionhistory.max_total_viewers": 4 };
+
 class Skipped extends Error {}
 
 /** What a test gets: an origin of its own, pages on it, and the power to kill the browser. */
@@ -133,7 +136,8 @@ export function promise(name, body, options = {}) {
       const skip = kind === "webkit" && (own ? "under WebDriver it keeps nothing on disk" : preferences && "its driver has no preferences");
       test(`${name} (${label})`, { timeout: seconds * 1000, skip }, async (context) => {
         const browser = own || preferences ? await new Browser(kind, preferences).start() : await sharedBrowser(kind);
-        const world = new World(kind, browser, await serve(isolated), place, isolated);
+        const world = new World(kind, browser, await serve(isolated, preferences === KEEP_PAGES), place, isolated);
+        world.note = (text) => context.diagnostic(text);
         try {
           if (isolated && !(await world.canShare())) world.skip("no shared memory");
           await body(world);

@@ -24,8 +24,8 @@ const isolation = {
 /** Origins that were used: the system gives ports again, with all that the browser keeps for them. */
 const used = new Set();
 
-/** `isolated`: pages get what shared memory needs. */
-export async function serve(isolated) {
+/** `isolated`: pages get what shared memory needs. `kept`: pages may be kept for the way back. */
+export async function serve(isolated, kept) {
   const server = createServer(async (request, response) => {
     const path = decodeURIComponent(new URL(request.url, "http://x").pathname);
     const prefix = Object.keys(folders).find((prefix) => path.startsWith(prefix));
@@ -34,7 +34,7 @@ export async function serve(isolated) {
     const type = types[extname(file)] ?? "application/octet-stream";
     // A missing icon is nobody's mistake; browsers ask for it unasked.
     const status = content ? 200 : ["/favicon.ico", "/clear-site-data"].includes(path) ? 204 : 404;
-    const headers = { "content-type": type, "cache-control": "no-store", ...(isolated ? isolation : {}) };
+    const headers = { "content-type": type, "cache-control": kept ? "max-age=60" : "no-store", ...(isolated ? isolation : {}) };
     if (path === "/clear-site-data") headers["clear-site-data"] = '"storage"';
     response.writeHead(status, headers);
     response.end(status === 404 ? `no ${path}` : content);
