@@ -32,15 +32,6 @@ promise("sends that come one by one while a step is under way share the next", a
   const counts = await world.run(async () => {
     const queue = await openQueue("jobs", { storage: "indexeddb" });
     await queue.send("warm");
-    // How many turns of the event loop a commit takes here: so many sends can share one.
-    let turns = 0;
-    for (let n = 0; n < 20; n++) {
-      let over = false;
-      const sent = queue.send("warm").then(() => { over = true; });
-      for (; !over; turns++) await turn();
-      await sent;
-    }
-    await Promise.all((await queue.receive({ max: 20 })).map((message) => message.ack()));
     const counts = countIndexedDb();
     const sends = [];
     for (let n = 0; n < 1000; n++) {
@@ -50,10 +41,10 @@ promise("sends that come one by one while a step is under way share the next", a
     await Promise.all(sends);
     const { readwrite } = counts;
     same((await queue.receive({ max: 2000 })).map((message) => message.body), ["warm", ...Array(1000).keys()], "in order");
-    return { readwrite, perCommit: turns / 20 };
+    return { readwrite };
   });
-  const most = Math.max(500, 1500 / counts.perCommit);
-  assert.ok(counts.readwrite <= most, `${counts.readwrite} commits, at ${counts.perCommit} turns each`);
+  // How many depends on how long a commit takes beside a turn of the event loop: in WebKit hardly longer.
+  assert.ok(counts.readwrite <= 900, `${counts.readwrite} commits`);
 }, { where: ["page", "worker"] });
 
 promise("receiving and acking in batches of 100 costs two steps a batch at most", async (world) => {
