@@ -164,7 +164,7 @@ for (const [where, place] of Object.entries(places)) {
       }
       const closing = new Promise((resolve) => (over.aborted ? resolve() : over.addEventListener("abort", resolve, { once: true })));
       await closing;
-      // A frame that was lost in the ring is never answered; what the client is told is its own business, so it is ended from here.
+      // A frame that was lost in the ring is never answered: then the host's end is.
       const ending = servings[0].close();
       const outcomes = await bounded(Promise.all(work), `everything of seed ${seed} to settle`);
       for (const { error } of outcomes) if (error) assert.ok([...TYPED, "InvalidStateError", "LeaseLostError"].includes(error.name) || error === over.reason, `${error.name}: ${error.message}`);

@@ -208,7 +208,7 @@ fn types(plan: &mut Plan) {
 
 fn node(plan: &mut Plan) {
     installed(plan);
-    plan.step("package in Node", INSTALLED, |log| node_tests(log, "node", 120));
+    plan.step("package in Node", INSTALLED, |log| node_tests(log, "node", 400));
 }
 
 /// Deno itself comes with the packages of tests/package.json.
