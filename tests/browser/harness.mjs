@@ -124,17 +124,18 @@ after(async () => {
 /**
  * One promise, kept in every browser.
  * @param {(world: World) => Promise<void>} body
- * @param {{ browsers?: string[], own?: boolean, preferences?: Record<string, unknown>, where?: string[], seconds?: number, isolation?: boolean[] }} [options]
+ * @param {{ browsers?: string[], own?: boolean, preferences?: Record<string, unknown>, where?: string[], seconds?: number, isolation?: boolean[], todo?: Record<string, string> }} [options]
  *   own: a browser of its own, for tests that kill it; where: ["page", "worker"] runs it in both (`world.run`);
- *   isolation: [false, true] runs it on pages that can't share memory and on pages that can.
+ *   isolation: [false, true] runs it on pages that can't share memory and on pages that can;
+ *   todo: browsers in which it is known not to be kept yet, and why.
  */
 export function promise(name, body, options = {}) {
-  const { browsers = kinds, own = false, preferences, where = ["page"], seconds = 60, isolation = [false] } = options;
+  const { browsers = kinds, own = false, preferences, where = ["page"], seconds = 60, isolation = [false], todo = {} } = options;
   for (const kind of browsers.filter((kind) => kinds.includes(kind))) {
     for (const [place, isolated] of where.flatMap((place) => isolation.map((isolated) => [place, isolated]))) {
       const label = [kind, ...(where.length > 1 ? [place] : []), ...(isolation.length > 1 ? [isolated ? "isolated" : "not isolated"] : [])].join(", ");
       const skip = kind === "webkit" && (own ? "under WebDriver it keeps nothing on disk" : preferences && "its driver has no preferences");
-      test(`${name} (${label})`, { timeout: seconds * 1000, skip }, async (context) => {
+      test(`${name} (${label})`, { timeout: seconds * 1000, skip, todo: todo[kind] }, async (context) => {
         const browser = own || preferences ? await new Browser(kind, preferences).start() : await sharedBrowser(kind);
         const world = new World(kind, browser, await serve(isolated, preferences === KEEP_PAGES), place, isolated);
         world.note = (text) => context.diagnostic(text);

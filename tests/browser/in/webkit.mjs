@@ -1,3 +1,4 @@
+/** Every test of this folder in WebKit, where the machine has it. */
 import { test } from "node:test";
 import { every } from "../every.mjs";
 import { hasWebKit } from "../webkit.mjs";
