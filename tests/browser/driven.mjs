@@ -57,6 +57,7 @@ export class Driven extends EventEmitter {
 
   async start() {
     process.once("exit", this.#end);
+    process.once("SIGTERM", this.#interrupted);
     const port = await freePort();
     const environment = { ...this.environment, ...(this.display && { DISPLAY: await this.#showing() }) };
     const driver = this.#spawn(this.driver, [`--port=${port}`], environment);
@@ -121,6 +122,8 @@ export class Driven extends EventEmitter {
     return page;
   }
 
+  #interrupted = () => process.exit(1);
+
   /** Each child leads a group of its own: the browser is in the driver's. */
   #end = () => {
     for (const child of this.#children.splice(0)) {
@@ -134,6 +137,7 @@ export class Driven extends EventEmitter {
 
   kill() {
     process.off("exit", this.#end);
+    process.off("SIGTERM", this.#interrupted);
     this.#end();
     for (const page of this.pages) page.closed = true;
     this.emit("close");
