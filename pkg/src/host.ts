@@ -177,7 +177,7 @@ class ServedClient implements Onlooker, End {
       const policy = Float64Array.of(...rows.subarray(effect.WIDTH + 1, 2 * effect.WIDTH), ...rows.subarray(3, 6));
       agree(policy, [undefined, texts[2], null][rows[2]]);
     } catch (error) {
-      return this.dismiss(error);
+      return this.dismiss(frameError(error as Error));
     }
     if (rows[1]) this.channel.offer();
     const { durability, storage } = this.backing.mode;
@@ -466,6 +466,13 @@ const NOTHING = new Uint8Array();
 /** Steps of promises from a message that is there to what a handler that does not wait has said of it. */
 const PATIENCE = 16;
 const HELLOS_MAX = 64;
+
+/** What a client is told whose hello is no frame of ours; other errors as they are. */
+function frameError(error: Error): Error {
+  if (error.name !== "FrameError") return error;
+  if (error.message !== "version") return platformError("DataError", `the hello of a client makes no sense: ${error.message}`);
+  return platformError("VersionError", "the host speaks another version of the wire format: use one version of posthaste at both ends of the port");
+}
 
 /** Whether a frame is number 1 of its direction. */
 function isFirst(frame: Uint8Array): boolean {

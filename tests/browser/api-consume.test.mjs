@@ -226,8 +226,11 @@ sweep("close while something waits: it rejects with InvalidStateError, leases go
   }
 });
 
-sweep("await using closes the queue", async () => {
-  const queue = await openQueue("jobs", { storage: "indexeddb" });
-  await queue[Symbol.asyncDispose]();
-  await fails(queue.send(1), "InvalidStateError");
-});
+promise("await using closes the queue", async (world) => {
+  if (!(await world.run(() => typeof Symbol.asyncDispose === "symbol"))) world.skip("no Symbol.asyncDispose");
+  await world.run(async () => {
+    const queue = await openQueue("jobs", { storage: "indexeddb" });
+    await queue[Symbol.asyncDispose]();
+    await fails(queue.send(1), "InvalidStateError");
+  });
+}, { where: ["page", "worker"] });

@@ -4,6 +4,11 @@ import { promise } from "./harness.mjs";
 promise("every kind of body comes back as it went in, in this context, in another, and after a reload", async (world) => {
   const page = await world.page();
   await page.evaluate(() => {
+    // WebKit's own clone of an error loses its cause.
+    globalThis.keeps = (body) => {
+      const [cause, cloned] = [body?.cause, structuredClone(body)?.cause];
+      return cause?.name === cloned?.name;
+    };
     globalThis.bodies = () => {
       const cycle = { name: "cycle", list: [] };
       cycle.self = cycle;
@@ -17,7 +22,7 @@ promise("every kind of body comes back as it went in, in this context, in anothe
         new Uint8Array([1, 2, 3]), new Float64Array([1.5, NaN]), new BigInt64Array([-1n]), new Uint16Array(buffer, 2, 2), new DataView(buffer, 1, 3),
         buffer, { deep: [{ buffer: buffer.slice(2) }] }, new Error("plain"), new TypeError("typed", { cause: new RangeError("inner") }),
         Object(1n), new String("boxed"), new Boolean(false), cycle, { left: shared, right: shared },
-      ];
+      ].filter(keeps);
     };
     globalThis.compare = (received) => {
       const expected = bodies();
@@ -40,8 +45,9 @@ promise("every kind of body comes back as it went in, in this context, in anothe
     await queue.close();
   });
   const other = await world.page();
-  const ours = await page.evaluate(() => [String(bodies), String(compare)]);
-  await other.evaluate(async ([bodies, compare]) => {
+  const ours = await page.evaluate(() => [String(bodies), String(compare), String(keeps)]);
+  await other.evaluate(async ([bodies, compare, keeps]) => {
+    globalThis.keeps = (0, eval)(`(${keeps})`);
     globalThis.bodies = (0, eval)(`(${bodies})`);
     const queue = await openQueue("jobs", { storage: "indexeddb" });
     const messages = await queue.receive({ max: 100 });
@@ -50,8 +56,11 @@ promise("every kind of body comes back as it went in, in this context, in anothe
   }, ours);
 });
 
+const storesBlobs = (page) => page.evaluate(async () => (await (await rawStore())(() => new Blob(["x"]))) === undefined);
+
 promise("Blobs and Files come back with their type, name and bytes", async (world) => {
   const page = await world.page();
+  if (!(await storesBlobs(page))) world.skip("this browser stores no Blobs here");
   await page.evaluate(async () => {
     const queue = await openQueue("jobs", { storage: "indexeddb" });
     const big = new Uint8Array(300_000).map((_, at) => at * 7);
@@ -73,6 +82,24 @@ promise("Blobs and Files come back with their type, name and bytes", async (worl
     await Promise.all([first, ...others].map((message) => message.ack()));
   });
 });
+
+promise("a Blob that this storage does not take fails its own send, and no other", async (world) => {
+  const page = await world.page();
+  if (await storesBlobs(page)) world.skip("this browser stores Blobs");
+  await page.evaluate(async () => {
+    const queue = await openQueue("jobs", { storage: "indexeddb" });
+    // With the record, and apart from it.
+    for (const body of [new Blob(["small"]), { photo: new Blob([new Uint8Array(300_000)]) }]) {
+      const [failed, after] = await bounded(Promise.allSettled([queue.send(body), queue.send("after")]), "both sends to settle", 5);
+      same([failed.status, after.status], ["rejected", "fulfilled"]);
+      const messages = await queue.receive({ max: 5 });
+      same(messages.map((message) => message.body), ["after"]);
+      await Promise.all(messages.map((message) => message.ack()));
+    }
+    const { sent, backlogCount, deadLettered } = await queue.metrics();
+    same({ sent, backlogCount, deadLettered }, { sent: 2, backlogCount: 0, deadLettered: 0 });
+  });
+}, { todo: { webkit: "WebKit completes a transaction whose put failed after commit() was called: sends hang, or are confirmed and lost" } });
 
 promise("changing a body after send does not change the message", async (world) => {
   await world.run(async () => {
@@ -118,7 +145,10 @@ const uncloneable = async () => {
     memory: new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }).buffer,
     promise: Promise.resolve(), weak: new WeakMap(),
   };
+  const raw = await rawStore();
   for (const [what, body] of Object.entries(bad)) {
+    // WebKit clones shared memory as a buffer of its own where pages are not isolated.
+    if (await raw(() => structuredClone(body)) === undefined) continue;
     const queue = await openQueue(`with ${what}`, { storage: "indexeddb" });
     const [before, failed, after] = await bounded(Promise.allSettled([queue.send("before"), queue.send(body), queue.send("after")]), `sends around a ${what}`);
     same([before.status, after.status], ["fulfilled", "fulfilled"], `the others beside a ${what}: ${before.reason} ${after.reason}`);

@@ -1,118 +1,24 @@
 /**
  * Starts real browsers and a tiny server for the tests in this folder.
  *
- * `promise(name, body)` runs the same body in Chromium and in Firefox. Every test gets an origin of its own (a server
- * on a fresh port), so nothing stored is shared between tests; the browsers, with a profile on disk, are shared by a
- * file. Anything a page or a worker throws and nobody catches fails the test.
+ * `promise(name, body)` runs the same body in Chromium, in Firefox and in WebKit. Every test gets an origin of its own (a
+ * server on a fresh port), so nothing stored is shared between tests; the browsers, with a profile on disk, are shared by a
+ * process (`every.mjs` has all tests in one). Anything a page or a worker throws and nobody catches fails the test.
  */
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { readFile } from "node:fs/promises";
-import { subscribe } from "node:diagnostics_channel";
-import { spawnSync } from "node:child_process";
-import { createServer } from "node:http";
-import { tmpdir } from "node:os";
-import { delimiter, extname, join, normalize } from "node:path";
 import { after, test } from "node:test";
-import { fileURLToPath } from "node:url";
-import { chromium, firefox } from "playwright-core";
+import { Browser } from "./browser.mjs";
+import { dist, serve } from "./server.mjs";
+import { hasWebKit } from "./webkit.mjs";
 
-const here = fileURLToPath(new URL(".", import.meta.url));
-const repository = join(here, "../..");
-const installed = join(here, "../node_modules/posthaste/dist");
+export { Browser, dist };
 
-/** The built package: the installed tarball is what users get; the build beside it serves while one works on it. */
-export const dist = process.env.POSTHASTE_DIST ?? (existsSync(installed) ? installed : join(repository, "pkg/dist"));
-/** URL prefix -> folder. */
-const folders = { "/posthaste/": dist, "/wasm/": join(repository, "pkg/wasm"), "/workerd/": join(here, "../workerd"), "/": join(here, "pages") };
-const types = {
-  ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css",
-  ".json": "application/json", ".wasm": "application/wasm", ".svg": "image/svg+xml", ".jpg": "image/jpeg",
-  ".png": "image/png", ".webp": "image/webp",
-};
-const places = {
-  chromium: {
-    variable: "POSTHASTE_CHROMIUM",
-    names: ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome.exe",
-      "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome", "/Applications/Chromium.app/Contents/MacOS/Chromium"],
-  },
-  firefox: {
-    variable: "POSTHASTE_FIREFOX",
-    names: ["firefox-esr", "firefox", "firefox.exe", "/Applications/Firefox.app/Contents/MacOS/firefox"],
-  },
-};
-const chromiumArguments = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-  "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+/** The browsers to test in: all that are here, unless POSTHASTE_BROWSERS names some. */
+export const kinds = (process.env.POSTHASTE_BROWSERS ?? `chromium,firefox${hasWebKit ? ",webkit" : ""}`).split(",");
 
-/** The browsers to test in: both, unless POSTHASTE_BROWSERS names one. */
-export const kinds = (process.env.POSTHASTE_BROWSERS ?? "chromium,firefox").split(",");
+/** As `preferences`: pages that are left are kept as they are for the way back. Else they are not: they would hold memory. */
+export const KEEP_PAGES = { "keep pages": true, "browser.sessionhistory.max_total_viewers": 4 };
 
-const spawned = [];
-subscribe("child_process", ({ process: child }) => spawned.push(child));
-
-function executable(kind) {
-  const { variable, names } = places[kind];
-  if (process.env[variable]) return process.env[variable];
-  const folders = (process.env.PATH ?? "").split(delimiter);
-  const found = names.flatMap((name) => folders.map((folder) => (name.startsWith("/") ? name : join(folder, name))))
-    .find((path) => existsSync(path));
-  if (!found) throw new Error(`no ${kind} found: install it, or set ${variable} to its path`);
-  return found;
-}
-
-/** One running browser on a profile of its own on disk (a private window would keep IndexedDB in memory). */
-export class Browser {
-  /** @param {Record<string, unknown>} preferences Firefox's about:config */
-  constructor(kind, preferences = {}) {
-    this.kind = kind;
-    this.preferences = preferences;
-    this.profile = mkdtempSync(join(tmpdir(), "posthaste-browser-"));
-  }
-
-  async start() {
-    const executablePath = executable(this.kind);
-    const first = spawned.length;
-    this.context = this.kind === "chromium"
-      ? await chromium.launchPersistentContext(this.profile, { executablePath, headless: true, args: chromiumArguments })
-      : await firefox.launchPersistentContext(this.profile, {
-        executablePath, headless: true, channel: "moz-firefox", firefoxUserPrefs: this.preferences,
-      });
-    this.process = spawned.slice(first).find((child) => child.spawnfile === executablePath);
-    return this;
-  }
-
-  /** Ends the browser with everything it started, at once, with no chance to save anything. */
-  async kill() {
-    const closed = new Promise((resolve) => this.context.once("close", resolve));
-    if (process.platform === "win32") spawnSync("taskkill", ["/pid", String(this.process.pid), "/T", "/F"]);
-    else process.kill(-this.process.pid, "SIGKILL");
-    await closed;
-  }
-
-  async stop() {
-    await this.context?.close();
-    rmSync(this.profile, { recursive: true, force: true, maxRetries: 5 });
-  }
-}
-
-/** `isolated`: pages get what shared memory needs. */
-async function serve(isolated) {
-  const server = createServer(async (request, response) => {
-    const path = decodeURIComponent(new URL(request.url, "http://x").pathname);
-    const prefix = Object.keys(folders).find((prefix) => path.startsWith(prefix));
-    const file = join(folders[prefix], normalize("/" + path.slice(prefix.length)).replace(/[/\\]$/, "/index.html"));
-    const content = await readFile(file).catch(() => undefined);
-    const type = types[extname(file)] ?? "application/octet-stream";
-    // A missing icon is nobody's mistake; browsers ask for it unasked.
-    const status = content ? 200 : ["/favicon.ico", "/clear-site-data"].includes(path) ? 204 : 404;
-    const headers = { "content-type": type, "cache-control": "no-store" };
-    if (isolated) Object.assign(headers, { "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp", "cross-origin-resource-policy": "cross-origin" });
-    if (path === "/clear-site-data") headers["clear-site-data"] = '"storage"';
-    response.writeHead(status, headers);
-    response.end(status === 404 ? `no ${path}` : content);
-  });
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return server;
-}
+class Skipped extends Error {}
 
 /** What a test gets: an origin of its own, pages on it, and the power to kill the browser. */
 class World {
@@ -135,12 +41,19 @@ class World {
 
   /** A new tab on this origin (or at a whole address); by default the page that has the package and `pages/check.mjs` as globals. */
   async page(path = "/") {
-    const page = await this.context.newPage();
+    const page = await this.browser.tab();
     this.pages.add(page);
+    page.removeAllListeners("crash");
     page.on("crash", () => this.pages.has(page) && this.faults.push(new Error(`the tab of ${path} crashed`)));
     await page.goto(new URL(path, this.origin).href);
     if (path === "/") await page.waitForFunction(() => globalThis.ready === true);
     return page;
+  }
+
+  /** Whether pages here can share memory at all; asked once a browser. */
+  async canShare() {
+    this.browser.canShare ??= await (this.home = await this.page()).evaluate(() => crossOriginIsolated && typeof SharedArrayBuffer === "function");
+    return this.browser.canShare;
   }
 
   /** Runs `code(argument)` where the test runs: in a page, or in a module worker of one. */
@@ -171,6 +84,11 @@ class World {
     await page.close();
   }
 
+  /** What is tested can't be where this runs: `reason` says why. */
+  skip(reason) {
+    throw new Skipped(reason);
+  }
+
   /** Lets what the pages have thrown by now arrive here. */
   async settle() {
     await Promise.all([...this.pages].filter((page) => !page.isClosed()).map((page) => page.evaluate(() => new Promise((resolve) => setTimeout(resolve)))));
@@ -178,7 +96,7 @@ class World {
 
   async close() {
     this.context.removeAllListeners("weberror");
-    await Promise.all([...this.pages].map((page) => page.close().catch(() => {})));
+    await Promise.all([...this.pages].map((page) => this.browser.leave(page).catch(() => {})));
     this.server.closeAllConnections();
     await new Promise((resolve) => this.server.close(resolve));
   }
@@ -206,22 +124,29 @@ after(async () => {
 /**
  * One promise, kept in every browser.
  * @param {(world: World) => Promise<void>} body
- * @param {{ browsers?: string[], own?: boolean, preferences?: Record<string, unknown>, where?: string[], seconds?: number, isolation?: boolean[] }} [options]
+ * @param {{ browsers?: string[], own?: boolean, preferences?: Record<string, unknown>, where?: string[], seconds?: number, isolation?: boolean[], todo?: Record<string, string> }} [options]
  *   own: a browser of its own, for tests that kill it; where: ["page", "worker"] runs it in both (`world.run`);
- *   isolation: [false, true] runs it on pages that can't share memory and on pages that can.
+ *   isolation: [false, true] runs it on pages that can't share memory and on pages that can;
+ *   todo: browsers in which it is known not to be kept yet, and why.
  */
 export function promise(name, body, options = {}) {
-  const { browsers = kinds, own = false, preferences, where = ["page"], seconds = 60, isolation = [false] } = options;
+  const { browsers = kinds, own = false, preferences, where = ["page"], seconds = 60, isolation = [false], todo = {} } = options;
   for (const kind of browsers.filter((kind) => kinds.includes(kind))) {
     for (const [place, isolated] of where.flatMap((place) => isolation.map((isolated) => [place, isolated]))) {
       const label = [kind, ...(where.length > 1 ? [place] : []), ...(isolation.length > 1 ? [isolated ? "isolated" : "not isolated"] : [])].join(", ");
-      test(`${name} (${label})`, { timeout: seconds * 1000 }, async () => {
+      const skip = kind === "webkit" && (own ? "under WebDriver it keeps nothing on disk" : preferences && "its driver has no preferences");
+      test(`${name} (${label})`, { timeout: seconds * 1000, skip, todo: todo[kind] }, async (context) => {
         const browser = own || preferences ? await new Browser(kind, preferences).start() : await sharedBrowser(kind);
-        const world = new World(kind, browser, await serve(isolated), place, isolated);
+        const world = new World(kind, browser, await serve(isolated, preferences === KEEP_PAGES), place, isolated);
+        world.note = (text) => context.diagnostic(text);
         try {
+          if (isolated && !(await world.canShare())) world.skip("no shared memory");
           await body(world);
           await world.settle();
           if (world.faults.length > 0) throw new AggregateError(world.faults, `uncaught in the page: ${world.faults.join("; ")}`);
+        } catch (error) {
+          if (!(error instanceof Skipped)) throw error;
+          context.skip(error.message);
         } finally {
           await world.close();
           if (browser !== await shared.get(kind)) await browser.stop();

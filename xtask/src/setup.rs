@@ -108,6 +108,18 @@ pub fn firefox_driver(plan: &mut Plan) {
     });
 }
 
+/// WebKit with its driver, and a display for it. Only Debian and its like pack them; elsewhere its tests are skipped.
+pub fn webkit(plan: &mut Plan) {
+    plan.beside("webkit", |log| {
+        let found = find(&["WebKitWebDriver"]).is_some() && find(&["Xvfb"]).is_some();
+        if found {
+            return Ok(Outcome::Fresh);
+        }
+        apt_install(log, &["webkit2gtk-driver", "xvfb"])?;
+        Ok(Outcome::Done)
+    });
+}
+
 pub fn chromium() -> Result<PathBuf> {
     find(CHROMIUM).context("Chromium is not here: install Chromium or Google Chrome")
 }

@@ -4,7 +4,7 @@ use crate::step::{Log, Outcome, Plan};
 use crate::{build, fresh, own_program, pack, ring, root, setup, target};
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 type Part = (&'static str, fn(&mut Plan));
@@ -209,7 +209,7 @@ fn types(plan: &mut Plan) {
 
 fn node(plan: &mut Plan) {
     installed(plan);
-    plan.step("package in Node", INSTALLED, |log| node_tests(log, "node", 120));
+    plan.step("package in Node", INSTALLED, |log| node_tests(log, "node", 400));
 }
 
 /// Deno itself comes with the packages of tests/package.json.
@@ -239,7 +239,15 @@ fn package(plan: &mut Plan) {
 fn browser(plan: &mut Plan) {
     installed(plan);
     setup::browsers(plan);
-    plan.step("package in browsers", &["installed package", "browsers"], |log| node_tests(log, "browser", 600));
+    setup::webkit(plan);
+    plan.step("package in browsers", &["installed package", "browsers", "webkit"], |log| {
+        // A process a browser, two at a time: each starts its browser once, and waits for it most of the time.
+        let files = ["chromium", "firefox", "webkit"]
+            .iter()
+            .map(|kind| root().join(format!("tests/browser/in/{kind}.mjs")))
+            .collect();
+        node_files(log, files, 2, 1200)
+    });
 }
 
 /// A program that checks one thing.
@@ -253,9 +261,13 @@ fn check(log: &Log, command: &mut Command) -> Result<Outcome> {
 fn node_tests(log: &Log, folder: &str, seconds: u32) -> Result<Outcome> {
     let files = fresh::files(&root().join("tests").join(folder))?;
     let is_test = |file: &&PathBuf| file.to_string_lossy().ends_with(".test.mjs");
-    let files: Vec<&Path> = files.iter().filter(is_test).map(PathBuf::as_path).collect();
+    node_files(log, files.iter().filter(is_test).cloned().collect(), 1, seconds)
+}
+
+/// `node --test` on files, so many at a time.
+fn node_files(log: &Log, files: Vec<PathBuf>, at_a_time: u32, seconds: u32) -> Result<Outcome> {
     let mut test = setup::node();
-    test.args(["--test", "--test-reporter=spec", "--test-concurrency=1"]);
+    test.args(["--test", "--test-reporter=spec"]).arg(format!("--test-concurrency={at_a_time}"));
     tests(log, test.arg(format!("--test-timeout={}", seconds * 1000)).args(files))
 }
 

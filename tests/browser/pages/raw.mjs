@@ -22,6 +22,21 @@ async function journal(work) {
   }
 }
 
+/** A database beside the journal, to see what the platform itself does: puts what `make` makes, and answers what went wrong, if anything. */
+export async function rawStore() {
+  const opening = indexedDB.open("raw");
+  opening.onupgradeneeded = () => opening.result.createObjectStore("values", { autoIncrement: true });
+  const database = await settled(opening);
+  return async (make) => {
+    try {
+      await settled(database.transaction("values", "readwrite").objectStore("values").put(make()));
+      return undefined;
+    } catch (error) {
+      return error;
+    }
+  };
+}
+
 /** Every [key, value], in key order. */
 export const readJournal = () => journal(async (store) => {
   const [keys, values] = await Promise.all([settled(store.getAllKeys()), settled(store.getAll())]);
