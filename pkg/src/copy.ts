@@ -152,3 +152,11 @@ function estimate(value: unknown, depth: number): number {
   for (const part of parts.slice(0, 1000)) sum += estimate(part, depth + 1) + 8;
   return parts.length > 1000 ? Math.round((sum * parts.length) / 1000) : sum;
 }
+
+/** Whether there is a Blob somewhere in it. */
+export function holdsBlob(value: unknown, depth = 0): boolean {
+  if (typeof value !== "object" || value === null || depth === DEPTH_MAX) return false;
+  if (value instanceof Blob) return true;
+  const parts = value instanceof Map ? [...value].flat() : value instanceof Set ? [...value] : ArrayBuffer.isView(value) ? [] : Object.values(value);
+  return parts.some((part) => holdsBlob(part, depth + 1));
+}

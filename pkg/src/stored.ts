@@ -1,6 +1,7 @@
 /** The journal of a store that others share: steps are appends, and whatever goes wrong with the store is made good or told. */
 
 import type { Load } from "./desk";
+import { holdsBlob } from "./copy";
 import { StorageLostError, platformError, publicError } from "./errors";
 import type { Delivery, Handle, Part } from "./effects";
 import { Journal } from "./journal";
@@ -157,7 +158,9 @@ export class StoredJournal extends Journal {
     } catch (error) {
       const name = (error as Error)?.name;
       if (life !== this.life) return 0;
-      if (step && (name === "DataCloneError" || name === "MessageTooLargeError")) await this.withdraw(step, error);
+      // What fails again on a new connection is not the connection's fault: WebKit says so of Blobs that it does not keep.
+      const unknown = name === "UnknownError" && this.failures > 0 && !(error as { outcomeUnknown?: boolean }).outcomeUnknown;
+      if (step?.bodies.length && (name === "DataCloneError" || name === "MessageTooLargeError" || unknown)) await this.withdraw(step, error);
       else if (step && name === "QuotaExceededError") await this.overQuota(step, error);
       else throw error;
       // What is left of the step is decided again.
@@ -238,8 +241,9 @@ export class StoredJournal extends Journal {
   /** Bodies that can be cloned but not stored fail by themselves; the other messages go on. */
   private async withdraw(step: Append, error: unknown): Promise<void> {
     const { life } = this;
-    const refused = await this.store.refused(step.bodies);
+    let refused = await this.store.refused(step.bodies);
     if (life !== this.life) return;
+    if ((error as Error).name === "UnknownError") refused = step.bodies.map((body, at) => refused[at] ?? (holdsBlob(body) ? error : undefined));
     // The store refused the step, and none of its bodies by itself: it can't be known which it was.
     const each = refused.some((one) => one !== undefined);
     this.desk.reconsider(this.peer, (outgoing, from, count) => {

@@ -71,7 +71,8 @@ impl Job for Append {
             if let Some(step) = &self.step {
                 step.put_chunks(transaction, &record.result())?;
             }
-            return Ok(Next::Commit(Some(record)));
+            // The record has succeeded, the chunks may not: then nothing may stay.
+            return Ok(Next::Complete(record));
         }
         match &self.step {
             Some(step @ Step { apart: None, .. }) => Ok(Next::Commit(Some(step.put(transaction, &step.bodies)?))),

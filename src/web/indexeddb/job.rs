@@ -10,7 +10,7 @@ use wasm_bindgen::JsValue;
 use super::connection::Connection;
 use super::errors;
 use super::operation::{Answer, Operation};
-use super::platform::Request;
+use super::platform::{Request, property};
 use super::transaction::{Mode, Transaction};
 
 pub enum Next {
@@ -18,6 +18,8 @@ pub enum Next {
     Wait(Request),
     /// Commit. The answer is the result of this request, or true.
     Commit(Option<Request>),
+    /// The same, but let the platform commit when all requests have succeeded.
+    Complete(Request),
     /// The answer is there already; nothing was written that is to stay.
     Done(JsValue),
 }
@@ -73,15 +75,19 @@ pub async fn perform(connection: Rc<Connection>, operation: Rc<Operation>, mut j
 
 async fn steps(transaction: &Transaction, operation: &Operation, job: &mut dyn Job) -> Answer {
     loop {
-        let commit = match job.step(transaction)? {
+        let (commit, certain) = match job.step(transaction)? {
             Next::Wait(request) => {
                 request.set_onsuccess(operation.good());
-                None
+                (None, true)
             }
             Next::Commit(request) => {
                 transaction.commit();
                 transaction.tell_complete();
-                Some(request)
+                (Some(request), false)
+            }
+            Next::Complete(request) => {
+                transaction.tell_complete();
+                (Some(Some(request)), true)
             }
             Next::Done(answer) => {
                 transaction.commit();
@@ -92,9 +98,13 @@ async fn steps(transaction: &Transaction, operation: &Operation, job: &mut dyn J
         match (good, commit) {
             (true, None) => {}
             (true, Some(None)) => return Ok(JsValue::TRUE),
-            (true, Some(Some(request))) => return Ok(request.result()),
-            (false, None) => return Err(transaction.reason()),
-            (false, Some(_)) => return Err(errors::after_commit(transaction.reason())),
+            (true, Some(Some(request))) => {
+                // WebKit completes a transaction whose request failed after the commit was asked for.
+                let error = property(&request, "error");
+                return if error.is_object() { Err(error) } else { Ok(request.result()) };
+            }
+            (false, _) if certain => return Err(transaction.reason()),
+            (false, _) => return Err(errors::after_commit(transaction.reason())),
         }
     }
 }
