@@ -23,9 +23,25 @@ function opened(): MessageChannel | undefined {
   try {
     const channel = new globalThis.MessageChannel();
     channel.port1.onmessage = () => {
+  if (!ports) {
+    const made = channel();
+    // A timer waits a little longer than a message does.
+    if (!made) return new Promise((resolve) => void setTimeout(resolve));
+    const { port1, port2 } = made;
+    ports = { port1, port2 };
+    port1.onmessage = () => {
       for (const next of waiting.splice(0)) next();
     };
     return channel;
+  } catch {
+    return undefined;
+  }
+}
+
+/** None where edge functions run. What Next.js has there by that name throws, and to name it alone is a warning in its builds. */
+function channel(): MessageChannel | undefined {
+  try {
+    return new globalThis.MessageChannel();
   } catch {
     return undefined;
   }
