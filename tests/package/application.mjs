@@ -14,6 +14,10 @@ import { Browser, kinds } from "../browser/harness.mjs";
 export const installed = fileURLToPath(new URL("../node_modules/posthaste", import.meta.url));
 export const manifest = JSON.parse(readFileSync(join(installed, "package.json"), "utf8"));
 
+const targets = (entry) => (typeof entry === "string" ? [entry] : Object.values(entry).flatMap(targets));
+/** Every script that its exports lead to, whatever the condition. */
+export const scripts = [...new Set(Object.values(manifest.exports).flatMap(targets))].filter((name) => name.endsWith(".js"));
+
 /** The files of tests/package/source with these names: what applications are made of. */
 export const sources = (...names) =>
   Object.fromEntries(names.map((name) => [name, readFileSync(new URL(`source/${name}`, import.meta.url), "utf8")]));
