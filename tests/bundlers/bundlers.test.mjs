@@ -8,7 +8,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { rspack } from "@rspack/core";
 import webpack from "webpack";
-import { ONE, PAGE, application, page, scripted, sources, weight, works } from "../package/application.mjs";
+import { ONE, PAGE, PRINTING, SERVER, answer, application, page, printed, scripted, sources, weight, works } from "../package/application.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const files = () => ({ "index.html": scripted("main.js"), ...sources(...PAGE) });
@@ -21,20 +21,32 @@ async function good(t, dist, copies) {
   t.diagnostic(JSON.stringify(size));
 }
 
+/** Bundles main.js of this folder by webpack or what is like it, for browsers or for Node. */
+async function bundled(bundler, root, target) {
+  // Both take these from where they are started.
+  const started = { context: root, output: { path: join(root, "dist") } };
+  const compiler = bundler({ ...started, mode: "production", entry: "./main.js", target });
+  const stats = await new Promise((resolve, reject) => compiler.run((error, stats) => (error ? reject(error) : resolve(stats))));
+  await new Promise((resolve) => compiler.close(resolve));
+  const { errors, warnings } = stats.toJson({ all: false, errors: true, warnings: true });
+  // That a script is big is what a page with a queue in it has to live with.
+  const told = warnings.filter(({ message }) => !/size limit|code splitting|lazy load/i.test(message));
+  assert.deepEqual([...errors, ...told].map(({ message }) => message), []);
+}
+
 for (const [name, bundler] of Object.entries({ webpack, Rspack: rspack })) {
-  test(`${name} bundles it without a warning`, async (t) => {
+  test(`${name} bundles it for pages without a warning`, async (t) => {
     const root = application(files(), here);
-    // Both take these from where they are started.
-    const started = { context: root, output: { path: join(root, "dist") } };
-    const compiler = bundler({ ...started, mode: "production", entry: "./main.js" });
-    const stats = await new Promise((resolve, reject) => compiler.run((error, stats) => (error ? reject(error) : resolve(stats))));
-    await new Promise((resolve) => compiler.close(resolve));
-    const { errors, warnings } = stats.toJson({ all: false, errors: true, warnings: true });
-    // That a script is big is what a page with a queue in it has to live with.
-    const told = warnings.filter(({ message }) => !/size limit|code splitting|lazy load/i.test(message));
-    assert.deepEqual([...errors, ...told].map(({ message }) => message), []);
+    await bundled(bundler, root, "web");
     writeFileSync(join(root, "dist/index.html"), page('<script defer src="main.js"></script>'));
     await good(t, join(root, "dist"), 2);
+  });
+
+  test(`${name} bundles it for Node without a warning`, async () => {
+    const root = application({ ...sources(...SERVER), "main.js": PRINTING, "dist/package.json": "{}" }, here);
+    await bundled(bundler, root, "node");
+    assert.equal(printed(root, process.execPath, "dist/main.js"), answer);
+    assert.equal(weight(join(root, "dist")).copies, 1);
   });
 }
 

@@ -1,7 +1,8 @@
 /** A user's application, as small as it gets: a folder with the installed package in it, and what it says when it runs. */
 
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { after } from "node:test";
@@ -50,6 +51,17 @@ export function application(files, home = tmpdir()) {
   }
   return folder;
 }
+
+/** What prints what a server says. */
+export const PRINTING = 'import { said } from "./server.js";\nsaid().then((text) => console.log(text));\n';
+
+/** What a program prints in this folder, when it has ended by itself. */
+export const printed = (cwd, program, ...given) =>
+  execFileSync(program, given, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], timeout: 60_000 }).trim();
+
+/** A program that npm brought; one of these files. */
+export const brought = (...names) => names.map((name) => fileURLToPath(new URL(`../node_modules/${name}`, import.meta.url))).find(existsSync);
+export const bun = brought("bun/bin/bun.exe", "bun/bin/bun");
 
 const browsers = new Map();
 after(async () => {

@@ -7,7 +7,9 @@ import { test } from "node:test";
 import resolve from "@rollup/plugin-node-resolve";
 import { build } from "esbuild";
 import { rollup } from "rollup";
-import { ONE, PAGE, application, installed, manifest, outboxAnswer, scripted, scripts, sources, weight, works } from "./application.mjs";
+import {
+  ONE, PAGE, PRINTING, SERVER, answer, application, bun, installed, manifest, outboxAnswer, printed, scripted, scripts, sources, weight, works,
+} from "./application.mjs";
 
 const page = () => application({ ...sources(...PAGE), "dist/index.html": scripted("main.js") });
 /** What bundlers of `new URL("./worker.js", import.meta.url)` find by themselves, these want told. */
@@ -49,6 +51,26 @@ test("Rollup bundles it without a warning", async (t) => {
   const { copies, ...size } = weight(join(root, "dist"));
   assert.equal(copies, 1);
   t.diagnostic(JSON.stringify(size));
+});
+
+test("Bun bundles it", async (t) => {
+  const root = page();
+  printed(root, bun, "build", "main.js", "worker.js", "--outdir", "dist", "--minify");
+  await works(join(root, "dist"), options);
+  const { copies, ...size } = weight(join(root, "dist"));
+  assert.equal(copies, 2);
+  t.diagnostic(JSON.stringify(size));
+});
+
+test("bundled for servers by esbuild, Rollup and Bun, it runs", async () => {
+  const root = application({ ...sources(...SERVER), "main.js": PRINTING });
+  const entry = join(root, "main.js");
+  await build({ entryPoints: [entry], outfile: join(root, "esbuild.cjs"), bundle: true, platform: "node" });
+  await rolled({ rollup: entry }, root);
+  printed(root, bun, "build", "main.js", "--target", "bun", "--outfile", "bun.js");
+  assert.equal(printed(root, process.execPath, "esbuild.cjs"), answer);
+  assert.equal(printed(root, process.execPath, "rollup.js"), answer);
+  assert.equal(printed(root, bun, "bun.js"), answer);
 });
 
 test("a service worker keeps messages: bundled as a classic script", async () => {
