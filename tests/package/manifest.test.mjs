@@ -23,6 +23,13 @@ test("its licence and its front page are in it", () => {
   assert.match(readFileSync(join(folder, "LICENSE"), "utf8"), /MIT License[^]*Apache License/);
 });
 
+test("the engine is in those files alone that platforms take for the entry, and in slim", () => {
+  const brings = scripts.filter((name) => readFileSync(join(folder, name), "utf8").includes("new WebAssembly.Instance("));
+  const { ".": entry, "./slim": slim } = manifest.exports;
+  const meant = [...Object.values(entry), ...Object.values(slim)].filter((name) => name.endsWith(".js"));
+  assert.deepEqual(brings.sort(), meant.sort());
+});
+
 test("the module is in it once, and once more inside the default entry", () => {
   const modules = readdirSync(folder, { recursive: true }).filter((name) => name.endsWith(".wasm"));
   assert.deepEqual(modules, [join("dist", "posthaste.wasm")]);

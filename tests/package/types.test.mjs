@@ -18,8 +18,8 @@ const PLATFORMS = {
   Node: { lib: ["es2022"], types: ["node"] },
   Cloudflare: { lib: ["es2022"], types: ["@cloudflare/workers-types"] },
 };
-/** Entries that have to do with one platform alone. */
-const AT_HOME = { "./cloudflare": ["Cloudflare"], "./node": ["Node"] };
+/** Entries whose types are made of what one platform alone declares. */
+const AT_HOME = { "./cloudflare": ["Cloudflare"] };
 
 const RESOLUTIONS = {
   bundler: { module: "esnext", moduleResolution: "bundler" },
