@@ -31,11 +31,24 @@ function opened(): MessageChannel | undefined {
     ports = { port1, port2 };
     port1.onmessage = () => {
       for (const next of waiting.splice(0)) next();
+      if (!waiting.length) rest(port1);
     };
     return channel;
   } catch {
     return undefined;
   }
+}
+
+let resting = false;
+
+/** Lets a program end that only this port would keep. Deno hears that between messages alone, not while one is heard. */
+function rest(port: Refable): void {
+  if (resting || !port.unref) return;
+  resting = true;
+  setTimeout(() => {
+    resting = false;
+    if (!waiting.length) port.unref!();
+  });
 }
 
 /** None where edge functions run. What Next.js has there by that name throws, and to name it alone is a warning in its builds. */
