@@ -7,6 +7,6 @@
 import module from "./posthaste.wasm?module";
 import { provide } from "./engine";
 
-provide(async () => module as WebAssembly.Module);
+provide(async () => module);
 
 export * from "./api";
