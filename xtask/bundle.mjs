@@ -17,7 +17,7 @@ const { outputFiles } = await build({
   entryPoints: entriesOf(folder).map((entry) => path.join(folder, "src", `${entry}.ts`)),
   outbase: path.join(folder, "src"),
   outdir: path.join(folder, "dist"),
-  external: ["posthaste", "node:*", "cloudflare:*", "*.wasm"],
+  external: ["posthaste", "node:*", "cloudflare:*", "*.wasm", "*.wasm?module"],
   bundle: true,
   minify: true,
   mangleProps: ownNames(folder),

@@ -30,10 +30,19 @@ async function instantiate(given: ModuleSource): Promise<void> {
   if (typeof source === "string" || source instanceof URL) source = await fetch(source);
   if (source instanceof Response) source = await received(source);
   if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) source = await WebAssembly.compile(source as BufferSource);
-  if (!(source instanceof WebAssembly.Module)) {
+  if (!isModule(source)) {
     throw new TypeError(`init needs a wasm module, its bytes, a response or an address, not ${show(source)}`);
   }
-  initSync({ module: source });
+  start(source);
+}
+
+/** Of this realm or another: Next.js runs edge functions in a realm of their own, and compiles their modules outside. */
+const isModule = (value: unknown): value is WebAssembly.Module => Object.prototype.toString.call(value) === "[object WebAssembly.Module]";
+
+function start(module: WebAssembly.Module): void {
+  // The glue takes any other for bytes.
+  if (!(module instanceof WebAssembly.Module)) Object.setPrototypeOf(module, WebAssembly.Module.prototype);
+  initSync({ module });
 }
 
 /** The module in a response: compiled while it comes, where the server says what it is. */
@@ -51,7 +60,7 @@ export function loadEngine(): Promise<void> {
   if (!source) {
     return Promise.reject(new DOMException("posthaste/slim has no wasm of its own: call init(module) first", "InvalidStateError"));
   }
-  loading = source().then((module) => void initSync({ module }));
+  loading = source().then(start);
   loading.catch(() => {
     loading = undefined;
   });

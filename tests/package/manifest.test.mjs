@@ -1,15 +1,13 @@
 /** What package.json of the installed package promises is there, and readable by every tool. */
 
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
+import { inflateRawSync } from "node:zlib";
 import { publint } from "publint";
 import { formatMessage } from "publint/utils";
-
-const folder = fileURLToPath(new URL("../node_modules/posthaste", import.meta.url));
-const manifest = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+import { installed as folder, manifest, scripts } from "./application.mjs";
 
 test("nothing is wrong with the manifest", async () => {
   const { messages, pkg } = await publint({ pkgDir: folder, strict: true, pack: false });
@@ -23,4 +21,21 @@ test("it depends on nothing", () => {
 test("its licence and its front page are in it", () => {
   assert.ok(existsSync(join(folder, "README.md")));
   assert.match(readFileSync(join(folder, "LICENSE"), "utf8"), /MIT License[^]*Apache License/);
+});
+
+test("the engine is in those files alone that platforms take for the entry, and in slim", () => {
+  const brings = scripts.filter((name) => readFileSync(join(folder, name), "utf8").includes("new WebAssembly.Instance("));
+  const { ".": entry, "./slim": slim } = manifest.exports;
+  const meant = [...Object.values(entry), ...Object.values(slim)].filter((name) => name.endsWith(".js"));
+  assert.deepEqual(brings.sort(), meant.sort());
+});
+
+test("the module is in it once, and once more inside the default entry", () => {
+  const modules = readdirSync(folder, { recursive: true }).filter((name) => name.endsWith(".wasm"));
+  assert.deepEqual(modules, [join("dist", "posthaste.wasm")]);
+  const module = readFileSync(join(folder, "dist/posthaste.wasm"));
+  // Texts too long to be anything else. The rings bring a module of their own, a thousandth of this one's size.
+  const packed = scripts.flatMap((name) => (readFileSync(join(folder, name), "utf8").match(/[\w+/=]{5000,}/g) ?? []).map((text) => [name, text]));
+  assert.deepEqual(packed.map(([name]) => name), [manifest.exports["."].default]);
+  assert.ok(inflateRawSync(Buffer.from(packed[0][1], "base64")).equals(module));
 });

@@ -37,13 +37,14 @@ fn digest(inputs: &[PathBuf]) -> Result<String> {
     Ok(format!("{:016x}", hasher.finish()))
 }
 
-/// The files under a folder, sorted; a file is itself.
+/// The files under a folder, sorted, without those that npm put there; a file is itself.
 pub fn files(path: &Path) -> Result<Vec<PathBuf>> {
     if !path.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
     let mut entries: Vec<PathBuf> =
         fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect::<Result<_, _>>()?;
+    entries.retain(|entry| !entry.ends_with("node_modules"));
     entries.sort();
     let mut found = Vec::new();
     for entry in entries {

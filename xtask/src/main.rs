@@ -22,7 +22,7 @@ const USAGE: &str = "\
 cargo xtask <command>
 
   demo             the demo, served at http://localhost:5173
-  test [part...]   every check; parts: engine ring web node deno browser types package style
+  test [part...]   every check; parts: engine ring web node deno browser types package style; --all: bundlers, too
   bench [name...]  the benchmarks: memory durable workers deno; options: those of www/bench/run.mjs
   build            the package, in pkg/
   pack [--update]  its tarball; prints the path. --update: takes over a changed list of its files

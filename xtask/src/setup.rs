@@ -44,13 +44,20 @@ pub fn sysroot() -> Result<PathBuf> {
 
 /// esbuild, TypeScript, Playwright and so on, as `tests/package-lock.json` names them.
 pub fn npm_packages(plan: &mut Plan) {
-    plan.beside("npm packages", |log| {
-        let tests = root().join("tests");
-        let inputs = [tests.join("package.json"), tests.join("package-lock.json")];
-        fresh::unless(&inputs, &[tests.join("node_modules/.package-lock.json")], || {
-            log.run(npm().args(["ci", "--no-audit", "--no-fund"]).current_dir(&tests))
-        })
-    });
+    plan.beside("npm packages", |log| npm_ci(log, root().join("tests")));
+}
+
+/// webpack, Parcel, Next.js and so on, as `tests/bundlers/package-lock.json` names them: half a gigabyte.
+pub fn bundlers(plan: &mut Plan) {
+    plan.beside("bundlers", |log| npm_ci(log, root().join("tests/bundlers")));
+}
+
+/// What the lock file in this folder names.
+fn npm_ci(log: &Log, folder: PathBuf) -> Result<Outcome> {
+    let inputs = [folder.join("package.json"), folder.join("package-lock.json")];
+    fresh::unless(&inputs, &[folder.join("node_modules/.package-lock.json")], || {
+        log.run(npm().args(["ci", "--no-audit", "--no-fund"]).current_dir(&folder))
+    })
 }
 
 /// Chromium, its driver and Firefox.

@@ -1,7 +1,7 @@
-//! `cargo xtask test [part...]`: every check there is; the last line adds them up.
+//! `cargo xtask test [--all] [part...]`: every check there is; the last line adds them up.
 
 use crate::step::{Log, Outcome, Plan};
-use crate::{build, fresh, own_program, pack, ring, root, setup, target};
+use crate::{build, fresh, own_program, pack, ring, root, setup, size, target};
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::path::PathBuf;
@@ -24,6 +24,9 @@ const PARTS: &[Part] = &[
     ("browser", browser),
 ];
 
+/// What takes long for what it finds: run with `--all`, or by name.
+const LONG_PARTS: &[Part] = &[("bundlers", bundlers)];
+
 /// Without what debuggers want to know: reading that took most of the time.
 const WASM: &[&str] = &["--package", "posthaste", "--target", "wasm32-unknown-unknown", "--profile", "tool"];
 
@@ -34,12 +37,15 @@ const WEB_CRATES: &[&str] = &["wasm-bindgen", "js-sys", "web-sys", "serde-wasm-b
 const INSTALLED: &[&str] = &["installed package"];
 
 pub fn run(words: &[String]) -> Result<()> {
-    if let Some(odd) = words.iter().find(|word| !PARTS.iter().any(|(name, _)| name == *word)) {
-        bail!("no part {odd:?}; there are: {}", PARTS.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(" "));
+    let (flags, named): (Vec<&String>, Vec<&String>) = words.iter().partition(|word| *word == "--all");
+    let known = || PARTS.iter().chain(LONG_PARTS);
+    if let Some(odd) = named.iter().find(|word| !known().any(|(name, _)| name == **word)) {
+        bail!("no part {odd:?}; there are: {}", known().map(|(name, _)| *name).collect::<Vec<_>>().join(" "));
     }
     let mut plan = Plan::keep_going();
-    for (name, part) in PARTS {
-        if words.iter().any(|word| word == name) || words.is_empty() {
+    for (at, (name, part)) in known().enumerate() {
+        let unasked = named.is_empty() && at < PARTS.len() || !flags.is_empty();
+        if unasked || named.iter().any(|word| *word == name) {
             part(&mut plan);
         }
     }
@@ -233,7 +239,17 @@ fn workerd(plan: &mut Plan) {
 fn package(plan: &mut Plan) {
     installed(plan);
     setup::browsers(plan);
+    size::step(plan);
     plan.step("package where it is used", &["installed package", "browsers"], |log| node_tests(log, "package", 300));
+}
+
+fn bundlers(plan: &mut Plan) {
+    installed(plan);
+    setup::browsers(plan);
+    setup::bundlers(plan);
+    plan.step("package in bundlers", &["installed package", "browsers", "bundlers"], |log| {
+        node_tests(log, "bundlers", 600)
+    });
 }
 
 fn browser(plan: &mut Plan) {
