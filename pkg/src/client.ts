@@ -25,6 +25,8 @@ import * as wire from "./wire";
 const WELCOME_MS = 10_000;
 const HELLO_MS = 250;
 const STRIKES_MAX = 3;
+/** Where no lock tells of the host's life: how long it may be silent while it is to answer before it is asked, and then again. */
+const SILENT_MS = 15_000;
 const DURABILITIES = ["none", "relaxed", "strict"] as const;
 const STORAGE = ["ok", "degraded", "lost"] as const;
 
@@ -40,6 +42,10 @@ export class ClientBacking implements Backing, Commands, End {
   private readonly desk = new Desk();
   private readonly shelf = new Shelf();
   private readonly alarm: Alarm;
+  private readonly silence: Alarm;
+  private heardAt = 0;
+  /** When the host was asked for a word; 0: it has answered. */
+  private askedAt = 0;
   private readonly row = new Float64Array(effect.WIDTH);
   private known: ArrayLike<number> = [0, 0, -1];
   private storage = "";
@@ -53,6 +59,7 @@ export class ClientBacking implements Backing, Commands, End {
   constructor(readonly name: string, port: EventPort, readonly clock: Clock, policy: PolicyOptions) {
     this.handle = { name, id: 0, policy: policy.numbers, packs: true, inPlace: (form, length) => this.inPlace(form, length), deadLetterQueue: policy.deadLetterQueue, onlookers: new Set(), ready: undefined };
     this.alarm = new Alarm(clock);
+    this.silence = new Alarm(clock);
     this.link = new Link(port, this.arrived, this.hostGone);
     this.channel = new Channel(this.link, this.session, this);
   }
@@ -227,6 +234,16 @@ export class ClientBacking implements Backing, Commands, End {
 
   private setTimer(): void {
     this.alarm.set(this.client.deadline(), this.client.waiting(), () => this.kick());
+    const watched = this.hosts !== undefined || this.desk.isIdle;
+    this.silence.set(watched ? Infinity : Math.max(this.heardAt, this.askedAt) + SILENT_MS, false, () => this.askHost());
+  }
+
+  /** The host has been silent for long: it may be gone. Any word of it will do. */
+  private askHost(): void {
+    if (this.closed) return;
+    if (this.askedAt > 0) return this.hostGone();
+    this.askedAt = this.clock.now();
+    this.request(wire.FLUSH).catch(() => undefined);
   }
 
   /* ----------------------------------------------------------- hearing */
@@ -264,6 +281,8 @@ export class ClientBacking implements Backing, Commands, End {
     }
     try {
       this.client.hear(frame ?? new Uint8Array(), this.clock.now());
+      this.heardAt = this.clock.now();
+      this.askedAt = 0;
       this.tell(new Along(values, texts, () => this.client.lengths(), this.channel.lentTo));
     } catch (error) {
       this.strikes += 1;
@@ -413,6 +432,7 @@ export class ClientBacking implements Backing, Commands, End {
       error ?? new StorageLostError(`the context that serves the queue ${show(this.name)} is gone`, unknown);
     this.closed = lost(false);
     this.alarm.clear();
+    this.silence.clear();
     this.link.close();
     this.channel.close();
     this.own?.end();

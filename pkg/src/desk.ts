@@ -21,6 +21,11 @@ export class Desk {
   private collecting: Outgoing[] = [];
   private token = 0;
 
+  /** Nobody waits for an answer. */
+  get isIdle(): boolean {
+    return this.askers.size === 0;
+  }
+
   register(asker: Asker): number {
     do this.token = (this.token + 1) >>> 0;
     while (this.askers.has(this.token));
