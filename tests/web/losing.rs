@@ -111,15 +111,24 @@ async fn many_operations_on_a_lost_connection_open_it_once() {
 /// A commit that is cut off: the transaction aborts without a reason, as when the storage process dies.
 const CUT_OFF: &str = "lab.once(IDBTransaction.prototype, 'commit', function () { this.abort(); })";
 
+/// The same where the platform commits by itself: once the last request has succeeded.
+const CUT_OFF_LATE: &str = "let puts = 0;
+    lab.patch(IDBObjectStore.prototype, 'put', (original) => function (...args) {
+        const request = original.apply(this, args);
+        if (++puts === 3) request.addEventListener('success', () => this.transaction.abort());
+        return request;
+    })";
+
 #[wasm_bindgen_test]
 async fn only_a_commit_that_was_cut_off_has_an_unknown_outcome() {
     let (store, name) = new_store().await;
-    for (from, chunk) in [(0.0, "-1"), (1.0, "-1"), (0.0, "1")] {
-        js(CUT_OFF, &[]).await;
+    for (from, chunk, cut_off) in [(0.0, "-1", CUT_OFF), (1.0, "-1", CUT_OFF), (0.0, "1", CUT_OFF_LATE)] {
+        js(cut_off, &[]).await;
         let decide = ["{ record: new Uint8Array([1]), bodies: [1, 2, 3], chunk: ", chunk, " }"].concat();
         let error = store.append(from, answer(&decide), false).await.unwrap_err();
         assert_eq!(property(&error, "outcomeUnknown"), true);
     }
+    js("lab.restore()", &[]).await;
     assert_eq!(read(&store, 1.0).await, r#"{"numbers":[],"records":[]}"#);
     lab::done(&[&store], &name).await;
 }

@@ -51,9 +51,11 @@ pub fn lost_connection(error: &JsValue) -> bool {
     is_platforms(error, &["UnknownError", "InvalidStateError", "AbortError"])
 }
 
-/// The reason of an abort that came after `commit()`: marked where it does not rule out that the commit happened.
-pub fn after_commit(error: JsValue) -> JsValue {
-    if !is_platforms(&error, &["QuotaExceededError", "ConstraintError", "DataError", "NotReadableError"]) {
+/// The reason of an abort where a commit was due: marked where it does not rule out that the commit happened. `asked`: every
+/// request may have succeeded by then; else one that failed says so.
+pub fn at_commit(error: JsValue, asked: bool) -> JsValue {
+    let certain = ["QuotaExceededError", "ConstraintError", "DataError", "NotReadableError", "UnknownError"];
+    if !is_platforms(&error, &certain[..certain.len() - usize::from(asked)]) {
         platform::set(&error, OUTCOME_UNKNOWN, &JsValue::TRUE);
     }
     error

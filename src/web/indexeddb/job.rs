@@ -75,19 +75,19 @@ pub async fn perform(connection: Rc<Connection>, operation: Rc<Operation>, mut j
 
 async fn steps(transaction: &Transaction, operation: &Operation, job: &mut dyn Job) -> Answer {
     loop {
-        let (commit, certain) = match job.step(transaction)? {
+        let (commit, asked) = match job.step(transaction)? {
             Next::Wait(request) => {
                 request.set_onsuccess(operation.good());
-                (None, true)
+                (None, false)
             }
             Next::Commit(request) => {
                 transaction.commit();
                 transaction.tell_complete();
-                (Some(request), false)
+                (Some(request), true)
             }
             Next::Complete(request) => {
                 transaction.tell_complete();
-                (Some(Some(request)), true)
+                (Some(Some(request)), false)
             }
             Next::Done(answer) => {
                 transaction.commit();
@@ -103,8 +103,8 @@ async fn steps(transaction: &Transaction, operation: &Operation, job: &mut dyn J
                 let error = property(&request, "error");
                 return if error.is_object() { Err(error) } else { Ok(request.result()) };
             }
-            (false, _) if certain => return Err(transaction.reason()),
-            (false, _) => return Err(errors::after_commit(transaction.reason())),
+            (false, None) => return Err(transaction.reason()),
+            (false, Some(_)) => return Err(errors::at_commit(transaction.reason(), asked)),
         }
     }
 }
