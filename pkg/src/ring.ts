@@ -7,7 +7,6 @@
  */
 
 import module from "../wasm/ring.js";
-import type { Bell } from "./bell";
 import { platformError } from "./errors";
 import { Bytes, aligned, ownCopy, type BYTES } from "./parcel";
 
@@ -78,7 +77,7 @@ export class Writer {
   private readonly bytes: Uint8Array;
   private readonly words: Int32Array;
   /** What the reader sleeps on. */
-  bell: Bell | undefined;
+  bell: { ring(): boolean } | undefined;
   /** Calls a reader who can't sleep on memory. */
   doorbell: (() => void) | undefined;
   /** Bodies that are being written in place. */
