@@ -156,7 +156,7 @@ export class LocalConsumer<Body> implements Consumer {
       failed = { error };
     }
     extending?.();
-    if (failed) queue.report(failed.error);
+    if (failed) queue.report(failed.error, "a handler threw, and its messages are retried or dead-lettered, in the queue");
     const { kind, delayMs } = batch.all ?? (failed ? FAILED : ACKED);
     const note = failed && !batch.all ? noteOf(failed.error) : undefined;
     let last: Promise<unknown> | undefined;

@@ -7,6 +7,7 @@ import type { Lease } from "./lease";
 import { seconds, text } from "./options";
 import { messageId } from "./send";
 import type { Message } from "./types";
+import { visible } from "./visible";
 
 const NONE: Readonly<Record<string, string>> = Object.freeze({});
 const VERBS: Record<Settle, string> = { 0: "acked", 1: "retried", 2: "dead-lettered", 3: "extended", 4: "released" };
@@ -145,6 +146,11 @@ export class ReceivedMessage<Body> implements Message<Body> {
     if (!this.rare?.lost) void this.release();
   }
 
+  /** The queue is closing: whoever works on it may stop. */
+  interrupt(reason: unknown): void {
+    if (this.said === undefined) this.rare?.controller?.abort(reason);
+  }
+
   /** Gives it back as if it had not been taken. */
   release(): Promise<void> {
     return this.say(effect.RELEASE);
@@ -190,6 +196,8 @@ export class ReceivedMessage<Body> implements Message<Body> {
     return (more.promise = promise);
   }
 }
+
+visible(ReceivedMessage.prototype, "id", "timestamp", "attempts", "headers", "body");
 
 /** A rejection that need not be looked at. */
 function rejected(reason: unknown): Promise<never> {

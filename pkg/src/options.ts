@@ -143,6 +143,7 @@ export function policyOptions(name: string, options: QueueOptions): PolicyOption
 function deadLetterQueue(name: string, given: unknown): string | undefined {
   if (given === false) return undefined;
   if (given === undefined) return `${name}-dlq`.slice(0, NAME_MAX);
+  if (given === true) throw new TypeError("deadLetterQueue must be a name, or false for none, not true");
   const checked = queueName(given, "deadLetterQueue");
   if (checked === name) throw new RangeError(`deadLetterQueue must be another queue than ${show(name)} itself`);
   return checked;
@@ -198,6 +199,8 @@ export function sendOptions(options: SendOptions): Sending {
 
 export function checkedHeaders(headers: Record<string, string>): Headers | undefined {
   object("headers", headers);
+  // Headers or a Map would have no names here, and be lost.
+  if (Symbol.iterator in headers) throw new TypeError(`headers must be a plain object of strings, not ${show(headers)}: Object.fromEntries makes one`);
   const names = Object.keys(headers);
   if (names.length > HEADERS_MAX) throw new RangeError(`a message may have ${HEADERS_MAX} headers, not ${names.length}`);
   const checked: Record<string, string> = {};

@@ -37,6 +37,8 @@ const PLAIN: Terms = { delayMs: -1, expiresMs: 0, key: undefined };
 
 export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onlooker {
   listening = false;
+  /** Someone listens to "error" events. */
+  private hearsErrors = false;
   /** Consumers and waiting receives. */
   private receivers = 0;
   private deleted: unknown;
@@ -320,7 +322,8 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     const { backing } = this;
     if (!(backing instanceof LocalBacking)) throw notSupported("serving a queue that another context serves");
     const target = portOption(port, "port");
-    const allow = (options.allow ?? ["send", "receive", "admin"]).reduce((sum, what) => sum | (ALLOW[what] ?? refuseAllow(what)), 0);
+    const list: unknown = options.allow ?? ["send", "receive", "admin"];
+    const allow = (Array.isArray(list) ? (list as string[]) : [refuseAllow(list)]).reduce((sum, what) => sum | (ALLOW[what as keyof typeof ALLOW] ?? refuseAllow(what)), 0);
     if ([...this.servings].some((serving) => serving.port === port)) {
       throw platformError("InvalidStateError", `the queue ${show(this.name)} is served at this port already`);
     }
@@ -346,6 +349,7 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     super.addEventListener(type, listener as EventListenerOrEventListenerObject | null, options);
     if (!EVENTS.has(type)) return;
     this.listening = true;
+    this.hearsErrors ||= type === "error";
     this.backing.listen();
   }
 
@@ -388,8 +392,9 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     if (this.backing.closed) this.closed.now(this.backing.closed);
   }
 
-  /** An "error" event: what went wrong and has no promise to reject. */
-  report(error: unknown): void {
+  /** An "error" event: what went wrong and has no promise to reject. With `unheard`, the console says so where nobody listens. */
+  report(error: unknown, unheard?: string): void {
+    if (unheard && !this.hearsErrors) (globalThis as { console?: Console })["console"]?.error(`posthaste: ${unheard} ${show(this.name)}. Listen to its "error" events to have this elsewhere.`, error);
     const message = error instanceof Error ? error.message : show(error);
     const event = typeof ErrorEvent === "function" ? new ErrorEvent("error", { error, message }) : Object.assign(new Event("error"), { error, message });
     this.dispatchEvent(event);
@@ -405,6 +410,7 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     const { backing, closed } = this;
     for (const consumer of this.consumers) void consumer.stop();
     closed.now(closedError(this.name));
+    for (const lease of backing.leases.of(closed)) for (const message of lease.messages) message.interrupt(closed.reason);
     await Promise.all([...this.servings].map((serving) => serving.close()));
     await Promise.all([...this.consumers].map((consumer) => consumer.stop()));
     for (const lease of backing.leases.of(closed)) for (const message of lease.messages) if (message.said === undefined) message.abandon(closed.reason);

@@ -6,6 +6,7 @@ import { TEXT, formOf, parcelFor, type Filling, type Parcel, type Segment } from
 import type { Transferable } from "./platform";
 import type { Headers, HeadersByIndex } from "./store";
 import type { BacklogMetrics, SendBatchReceipt, SendReceipt } from "./types";
+import { visible } from "./visible";
 
 /** What the messages of one command have in common. */
 export interface Terms {
@@ -127,6 +128,8 @@ class Receipt implements SendReceipt {
   }
 }
 
+visible(Receipt.prototype, "id", "duplicate", "metadata");
+
 /** Sends that each have a promise. */
 export class SingleOutgoing extends Outgoing {
   /** Resolved with a rejection where there is no receipt: one closure a send is enough. */
@@ -187,6 +190,8 @@ class BatchReceipt implements SendBatchReceipt {
     return (this.made ??= this.runs.flatMap(({ number, index, count }) => Array.from({ length: count }, (_, at) => messageId(number, index + at))));
   }
 }
+
+visible(BatchReceipt.prototype, "ids", "metadata");
 
 /** All or nothing: one promise for all. Messages with terms of their own are parts of one batch. */
 export class Batch {

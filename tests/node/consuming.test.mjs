@@ -311,3 +311,40 @@ test("what is asked of consume is checked", async () => {
   assert.throws(() => queue.consume(() => {}, 5), { name: "TypeError" });
   await fails(queue.request("later"), "NotSupportedError");
 });
+
+test("a handler that fails where nobody listens to errors is told by the console; where someone does, by the event", async () => {
+  const { queue } = await freshQueue({ maxRetries: 0 });
+  const said = [];
+  const { error } = console;
+  console.error = (...words) => said.push(words);
+  try {
+    const consumer = queue.consume(() => { throw new Error("boom"); });
+    await queue.send(1);
+    await quiet();
+    assert.equal(said.length, 1);
+    assert.ok(said[0][0].includes(JSON.stringify(queue.name)), said[0][0]);
+    assert.equal(said[0][1].message, "boom");
+    queue.addEventListener("error", () => undefined);
+    await queue.send(2);
+    await quiet();
+    assert.equal(said.length, 1);
+    await consumer.stop();
+  } finally {
+    console.error = error;
+  }
+});
+
+test("closing tells whoever works on a message by its signal, and waits for them", async () => {
+  const { queue } = await freshQueue();
+  queue.addEventListener("error", () => undefined);
+  const told = new Promise((resolve) => {
+    queue.consume(({ messages: [{ signal }] }) => new Promise((_, reject) => signal.addEventListener("abort", () => {
+      resolve(signal.reason);
+      reject(signal.reason);
+    })));
+  });
+  await queue.send(1);
+  await quiet();
+  await bounded(queue.close(), "the queue to close");
+  assert.equal((await bounded(told, "the signal")).name, "InvalidStateError");
+});

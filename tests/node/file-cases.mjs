@@ -6,7 +6,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { StorageLostError, listQueues, openQueue } from "posthaste";
 import { fileStorage } from "posthaste/node";
-import { bytesOf, fails, framesOf, isFilling, journalOf, locksOf, put, using, waiting } from "./file-folder.mjs";
+import { bytesOf, fails, framesOf, isFilling, journalOf, locksOf, put, unmarked, using, waiting } from "./file-folder.mjs";
 
 const same = { a: 1 };
 const circle = { name: "circle", same, again: same };
@@ -141,7 +141,7 @@ export const cases = {
   async "a last step that is cut off at any byte is cut off the file, and all before it is there"(folder) {
     await using(folder, (queue) => queue.send("kept"));
     await using(folder, (queue) => queue.send({ last: "one", bytes: new Uint8Array(40) }));
-    const whole = bytesOf(folder);
+    const whole = unmarked(bytesOf(folder));
     const last = framesOf(whole).at(-2);
     for (let end = last; end <= whole.length; end += 1) {
       put(folder, whole.subarray(0, end));
@@ -158,7 +158,7 @@ export const cases = {
   async "a last step with any byte flipped is cut off, too; the file's other bytes are told to be damaged"(folder) {
     await using(folder, (queue) => queue.send("first"));
     await using(folder, (queue) => queue.send("second"));
-    const whole = bytesOf(folder);
+    const whole = unmarked(bytesOf(folder));
     const last = framesOf(whole).at(-2);
     for (let at = 0; at < whole.length; at += 1) {
       const bytes = Buffer.from(whole);
@@ -169,7 +169,8 @@ export const cases = {
       if (isFilling(whole, at)) assert.equal(what.length, 2, `${what} at ${at}`);
       else if (at >= last) assert.deepEqual(what, ["first"], `${what} at ${at}`);
       else assert.ok(what === "CorruptionError" || (at >= 16 && at < 20 && what === "VersionError"), `${what} at ${at}`);
-      if (what === "CorruptionError") assert.deepEqual(bytesOf(folder), bytes, "it is not touched");
+      // Closing may put its mark behind it.
+      if (what === "CorruptionError") assert.deepEqual(bytesOf(folder).subarray(0, bytes.length), bytes, "it is not touched");
     }
   },
 

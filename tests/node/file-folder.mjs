@@ -48,6 +48,9 @@ export function framesOf(bytes) {
   return begins;
 }
 
+/** As a process leaves it that dies: without the mark that closing puts at the end. */
+export const unmarked = (bytes) => bytes.subarray(0, framesOf(bytes).at(-2));
+
 /** Whether the byte only fills a frame up. */
 export function isFilling(bytes, place) {
   const frame = framesOf(bytes).findLast((begin) => begin <= place && begin < bytes.length);

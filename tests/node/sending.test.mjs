@@ -379,3 +379,19 @@ test("options out of range or of the wrong type are refused by value", async () 
   assert.equal((await queue.send(1, { priority: 0 })).duplicate, false);
   assert.equal((await queue.metrics()).sent, 1);
 });
+
+test("headers that have no names of their own are refused, not lost", async () => {
+  const { queue } = await freshQueue();
+  for (const headers of [new Headers({ a: "b" }), new Map([["a", "b"]]), ["a"]]) await fails(queue.send(1, { headers }), "TypeError", "Object.fromEntries");
+});
+
+test("receipts and messages say what they are in JSON", async () => {
+  const { queue } = await freshQueue();
+  const receipt = await queue.send({ a: 1 }, { headers: { x: "y" } });
+  assert.deepEqual(JSON.parse(JSON.stringify(receipt)).id, receipt.id);
+  const batch = await queue.sendBatch([{ body: 2 }, { body: 3 }]);
+  assert.deepEqual(JSON.parse(JSON.stringify(batch)).ids, batch.ids);
+  const [message] = await queue.receive();
+  const { id, attempts, headers, body } = JSON.parse(JSON.stringify(message));
+  assert.deepEqual({ id, attempts, headers, body }, { id: receipt.id, attempts: 1, headers: { x: "y" }, body: { a: 1 } });
+});

@@ -4,7 +4,7 @@ import { appendFileSync, closeSync, existsSync, fdatasync, fdatasyncSync, fstatS
 import path from "node:path";
 import type { Append, Bodies, Tail } from "../store";
 import { corrupt, fileError, named, unknown } from "./errors";
-import { HEADER_BYTES, HEAD_BYTES, RECORD, SNAPSHOT, birthOf, bodiesOf, checksum, frameOf, head, recordFrame, recordFront, seal, snapshotFrame, snapshotFront, type Frame, type RecordFront, type Written } from "./layout";
+import { HEADER_BYTES, HEAD_BYTES, MARK, RECORD, SNAPSHOT, birthOf, bodiesOf, checksum, frameOf, head, markFrame, recordFrame, recordFront, seal, snapshotFrame, snapshotFront, type Frame, type RecordFront, type Written } from "./layout";
 import type { Places } from "./places";
 import { readAt, scan, type SnapshotPlace } from "./scan";
 
@@ -40,6 +40,9 @@ export class JournalFile {
   compaction: Promise<void> | undefined;
   private last: number;
   private synced: number;
+  /** What the frames say of that, and where the last of them ends that is no mark. */
+  private said: number;
+  private whole: number;
   /** Where the zeros end that lie ready. */
   private ahead = 0;
   /** What failed writes left behind the end is still there. */
@@ -56,6 +59,8 @@ export class JournalFile {
     this.snapshotPlace = scanned.snapshot;
     this.last = scanned.last;
     this.end = scanned.end;
+    this.said = scanned.synced;
+    this.whole = scanned.lastEnd;
     // What a process before this one left to the system.
     fdatasyncSync(fd);
     this.synced = this.end;
@@ -114,7 +119,19 @@ export class JournalFile {
       throw fileError(error, this.file);
     }
     this.end = at + written.frame.size;
+    this.said = this.synced;
+    if (written.frame.kind !== MARK) this.whole = this.end;
     return at;
+  }
+
+  /** Says in the file what is on the disk, where nothing said it yet: damage there is told from a step that was cut off. */
+  private mark(): void {
+    if (this.synced < this.whole || this.said >= this.whole) return;
+    try {
+      this.write(markFrame(this.last));
+    } catch {
+      // The disk is full: the next step says it.
+    }
   }
 
   /** Takes back what a failed write may have left. */
@@ -175,8 +192,9 @@ export class JournalFile {
     if (this.timer !== undefined) return;
     this.timer = setTimeout(() => {
       this.timer = undefined;
-      // Whoever comes next is told.
-      if (!this.fault) this.sync().catch(() => undefined);
+      if (this.fault) return;
+      // Whoever comes next is told when it fails.
+      this.sync().then(() => !this.fault && this.mark(), () => undefined);
     }, SYNC_MS);
     (this.timer as { unref?(): void }).unref?.();
   }
@@ -267,7 +285,8 @@ export class JournalFile {
     this.fd = fd;
     this.places = places;
     this.snapshotPlace = snapshotPlace;
-    this.end = this.synced = end;
+    this.end = this.synced = this.whole = end;
+    this.said = 0;
     this.ahead = 0;
     this.dirty = false;
     const settled = this.settled();
@@ -283,7 +302,7 @@ export class JournalFile {
     const end = (): void => {
       try {
         if (sound && this.ahead) this.cut();
-        if (sound) fdatasyncSync(this.fd);
+        if (sound) this.finish();
       } catch {
         // It was written; only the disk does not say that it has it.
       }
@@ -291,6 +310,13 @@ export class JournalFile {
     };
     if (!this.compaction && !this.waits) return void end();
     return Promise.all([this.compaction, this.settled()]).then(end);
+  }
+
+  private finish(): void {
+    fdatasyncSync(this.fd);
+    this.synced = this.end;
+    this.mark();
+    fdatasyncSync(this.fd);
   }
 }
 

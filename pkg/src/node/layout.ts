@@ -14,7 +14,7 @@
  *
  * | at | |
  * |---|---|
- * | 0 | u32: kind: 1 a record, 2 a snapshot |
+ * | 0 | u32: kind: 1 a record, 2 a snapshot, 3 a mark |
  * | 4 | u32: bytes of the front |
  * | 8 | number: bytes of the rest |
  * | 16 | number: the record's number, or that of the last record in the snapshot |
@@ -30,6 +30,8 @@
  * Front of a snapshot: number floor, u32 how many ranges, for each range the numbers of its first and last record, then the
  * snapshot. The last snapshot counts; records in the ranges of any are gone.
  *
+ * A mark has neither front nor rest: it says up to where the file was on the disk when nothing more came.
+ *
  * Whatever is read here may have been written by anyone: nothing counts before it is checked.
  */
 
@@ -43,9 +45,10 @@ const VERSION = 1;
 export const HEAD_BYTES = 32;
 export const HEADER_BYTES = 40;
 const ALIGNMENT = 8;
-const KINDS = 2;
+const KINDS = 3;
 export const RECORD = 1;
 export const SNAPSHOT = 2;
+export const MARK = 3;
 /** Numbers stay below 2^44: the engine packs them with an index. */
 const NUMBER_END = 2 ** 44;
 const CHUNK_MAX = 20;
@@ -136,6 +139,10 @@ export function recordFront(bytes: Buffer, { rest }: Frame): RecordFront | undef
     sum += length;
   }
   return sum === rest ? { record: bytes.subarray(begin), chunk, parts } : undefined;
+}
+
+export function markFrame(number: number): Written {
+  return { bytes: Buffer.alloc(HEADER_BYTES), frame: { kind: MARK, size: HEADER_BYTES, front: 0, rest: 0, number, sum: 0 } };
 }
 
 export interface SnapshotFront {

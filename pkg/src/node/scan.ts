@@ -6,14 +6,15 @@
  * was on the disk was damaged there: that is told, and nothing is touched.
  */
 
-import { closeSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
 import { corrupt } from "./errors";
-import { HEADER_BYTES, HEAD_BYTES, SNAPSHOT, checksum, frameOf, recordFront, snapshotFront, type Frame } from "./layout";
+import { HEADER_BYTES, HEAD_BYTES, MARK, SNAPSHOT, checksum, frameOf, recordFront, snapshotFront, type Frame } from "./layout";
 import { Places } from "./places";
 
 const WINDOW_BYTES = 256 << 10;
 /** Where what is cut off is kept, should there be whole steps in it. */
 const CUT = ".cut";
+const CUTS_MAX = 100;
 
 /** The file's snapshot. */
 export interface SnapshotPlace {
@@ -30,6 +31,10 @@ export interface Scanned {
   last: number;
   /** Where the next frame goes. */
   end: number;
+  /** Where the last frame ends that is no mark. */
+  lastEnd: number;
+  /** Up to here everything was on the disk, as the frames say. */
+  synced: number;
 }
 
 /** Reads into memory of its own: as much as is there, at most. */
@@ -73,9 +78,9 @@ class Scan implements Scanned {
   snapshot: SnapshotPlace | undefined;
   last = 0;
   end = HEAD_BYTES;
+  lastEnd = HEAD_BYTES;
   private lastRecord = 0;
-  /** Up to here everything was on the disk, as the frames say. */
-  private synced = 0;
+  synced = 0;
   private unproven: Unproven[] = [];
   private readonly window: Window;
 
@@ -103,7 +108,9 @@ class Scan implements Scanned {
     const { at, size, number, synced } = frame;
     const front = this.front(frame);
     if (!front || synced > at) return false;
-    if (frame.kind === SNAPSHOT) {
+    if (frame.kind === MARK) {
+      if (size !== HEADER_BYTES) return false;
+    } else if (frame.kind === SNAPSHOT) {
       const said = snapshotFront(front, frame);
       if (!said) return false;
       this.places.drop(said.ranges);
@@ -117,6 +124,7 @@ class Scan implements Scanned {
       this.unproven.push({ at, end: at + size, begin: at + HEADER_BYTES + frame.front, parts: said.parts });
     }
     this.last = Math.max(this.last, number);
+    if (frame.kind !== MARK) this.lastEnd = at + size;
     if (synced > this.synced) {
       this.synced = synced;
       this.unproven = this.unproven.filter(({ end }) => end > synced);
@@ -158,10 +166,16 @@ export function scan(fd: number, size: number, birth: number, file: string): Sca
   if (end === size) return scanned;
   const { found, synced } = scanned.beyond(size);
   if (synced > end) throw corrupt(file, `at byte ${end} is what was not written there, and more that was comes after it`);
-  if (found) keep(fd, end, size, file + CUT);
+  if (found) keep(fd, end, size, unused(file + CUT));
   ftruncateSync(fd, end);
   fsyncSync(fd);
   return scanned;
+}
+
+/** A name that nothing has yet, so that what was cut off before stays; the last of many is used again. */
+function unused(name: string): string {
+  for (let at = 1; at < CUTS_MAX; at += 1) if (!existsSync(`${name}.${at}`)) return `${name}.${at}`;
+  return `${name}.${CUTS_MAX}`;
 }
 
 /** Copies what will be cut off into a file beside. */
