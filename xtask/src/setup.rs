@@ -122,7 +122,7 @@ pub fn webkit(plan: &mut Plan) {
         if found {
             return Ok(Outcome::Fresh);
         }
-        apt_install(log, &["webkit2gtk-driver", "xvfb"])?;
+        apt_install(log, &["webkit2gtk-driver", "xvfb", "xauth"])?;
         Ok(Outcome::Done)
     });
 }
