@@ -8,6 +8,7 @@ import * as effect from "./effects";
 import type { Asker, Delivery, Handle, Onlooker, Part } from "./effects";
 import { Link, PortClient, Presence } from "./engine";
 import { PosthasteError, StorageLostError, closedError, platformError, publicError, show } from "./errors";
+import { headersBetween } from "./headers";
 import { STATES } from "./inspect";
 import { Leases } from "./lease";
 import type { PolicyOptions } from "./options";
@@ -217,7 +218,7 @@ export class ClientBacking implements Backing, Commands, End {
     const lengths: number[] = [];
     let place = 0;
     for (const segment of segments) {
-      const own = headers && part(headers, place, segment.count);
+      const own = headersBetween(headers, place, segment.count);
       parts.push(segment.count, packed(segment, own !== undefined, lengths));
       beside.addBodies(segment);
       if (own) beside.addValue(own);
@@ -455,12 +456,6 @@ export class ClientBacking implements Backing, Commands, End {
 
 function list(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [];
-}
-
-/** The headers of so many messages from `first` on, by place among them; undefined: none has any. */
-function part<T>(headers: Record<number, T>, first: number, count: number): Record<number, T> | undefined {
-  const own = Object.entries(headers).filter(([place]) => Number(place) >= first && Number(place) < first + count);
-  return own.length ? Object.fromEntries(own.map(([place, value]) => [Number(place) - first, value])) : undefined;
 }
 
 /** An error that happened at the other end, as it would have been here. */

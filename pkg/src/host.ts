@@ -12,6 +12,7 @@ import { Stop } from "./stop";
 import type { HeadersByIndex } from "./store";
 import type { Serving } from "./types";
 import { disposable } from "./dispose";
+import { headersBetween } from "./headers";
 import { STATES } from "./inspect";
 import { Beside, Channel, type End } from "./channel";
 import { Along, packed } from "./wire";
@@ -323,7 +324,7 @@ class ServedClient implements Onlooker, End {
         continue;
       }
       const lengths: number[] = [];
-      const own = headers && shifted(headers, offset, count);
+      const own = headersBetween(headers, offset, count);
       // What is not bytes does not go by shared memory, nor what is beside it.
       if (this.channel.shared && this.beside.mixes(parcel)) this.flush();
       const segment = { parcel, from: offset, count };
@@ -484,9 +485,4 @@ function textsOf(error: unknown): [string, string, string] {
   if (error instanceof PosthasteError) return [error.name, error.code, error.message];
   const { name, message } = (error ?? {}) as Partial<Error>;
   return [String(name ?? "Error"), "", String(message ?? (error === undefined ? "" : show(error)))];
-}
-
-function shifted(headers: HeadersByIndex, offset: number, count: number): HeadersByIndex | undefined {
-  const own = Object.entries(headers).filter(([place, value]) => value && Number(place) >= offset && Number(place) < offset + count);
-  return own.length ? Object.fromEntries(own.map(([place, value]) => [Number(place) - offset, value])) : undefined;
 }

@@ -1,6 +1,7 @@
 /** Bodies of delivered messages out of a store: read in one go, from values that hold many, and remembered while they are used up. */
 
 import type { Delivery, Part } from "./effects";
+import { headersBetween } from "./headers";
 import { VALUES, type Parcel } from "./parcel";
 import type { Bodies, Store } from "./store";
 
@@ -72,7 +73,7 @@ export class Loader {
     const here = stored ? Math.min(count, Math.max(0, stored.count - place)) : 0;
     const parts: Part[] = [];
     if (here > 0) {
-      const headers = stored!.value.headers && Object.fromEntries(Array.from({ length: here }, (_, at) => [at, stored!.value.headers![place + at]]));
+      const headers = headersBetween(stored!.value.headers, place, here);
       parts.push({ number, index, count: here, parcel: stored!.take(place, here), offset: 0, headers });
     }
     if (here < count) parts.push({ number, index: index + here, count: count - here, parcel: undefined, offset: 0, headers: undefined });

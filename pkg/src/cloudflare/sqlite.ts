@@ -12,6 +12,7 @@
 
 import { CorruptionError } from "posthaste";
 import { platformError } from "../errors";
+import { headersBetween } from "../headers";
 import type { Append, Bodies, HeadersByIndex, StorageDriver, Store, Tail } from "../store";
 import { decode, encode } from "./codec";
 import type { ObjectStorage } from "./platform";
@@ -95,7 +96,7 @@ class SqliteStore implements Store {
     }
     const size = 2 ** chunk;
     for (let first = 0, part = 0; chunk >= 0 && first < bodies.length; first += size, part += 1) {
-      this.put(number, part, encode([bodies.slice(first, first + size), between(headers, first, size)]));
+      this.put(number, part, encode([bodies.slice(first, first + size), headersBetween(headers, first, Math.min(size, bodies.length - first))]));
     }
     return number;
   }
@@ -210,12 +211,6 @@ class SqliteStore implements Store {
   }
 
   close(): void {}
-}
-
-/** The headers of `size` messages from `first` on, by their place among these. */
-function between(headers: HeadersByIndex | undefined, first: number, size: number): HeadersByIndex | undefined {
-  const found = Object.entries(headers ?? {}).filter(([at]) => Number(at) >= first && Number(at) < first + size);
-  return found.length ? Object.fromEntries(found.map(([at, own]) => [Number(at) - first, own])) : undefined;
 }
 
 function isHeaders(value: unknown): boolean {

@@ -1,6 +1,7 @@
 /** One step: its record and bodies as values, and the commit that brings them under the next number. */
 
-import type { Append, Bodies, HeadersByIndex } from "../store";
+import { headersBetween } from "../headers";
+import type { Append, Bodies } from "../store";
 import { encode } from "./bodies";
 import { lengthsOf, newName, type Database } from "./database";
 import { tooLarge } from "./errors";
@@ -61,18 +62,6 @@ function chunksOf({ bodies, headers, chunk }: Append): Uint8Array[] {
     chunks.push(encode({ bodies: bodies.slice(first, first + size), headers: headersBetween(headers, first, Math.min(size, bodies.length - first)) }));
   }
   return chunks;
-}
-
-/** The headers of `count` messages from `first` on, by their place among these. */
-function headersBetween(headers: HeadersByIndex | undefined, first: number, count: number): HeadersByIndex | undefined {
-  const found: HeadersByIndex = {};
-  let any = false;
-  for (let place = 0; headers && place < count; place += 1) {
-    if (headers[first + place] === undefined) continue;
-    found[place] = headers[first + place];
-    any = true;
-  }
-  return any ? found : undefined;
 }
 
 /** What a body is refused for, or undefined. */

@@ -36,6 +36,7 @@
  */
 
 import zlib from "node:zlib";
+import { headersBetween } from "../headers";
 import type { Append, Bodies, HeadersByIndex } from "../store";
 import { BYTES_MAX, Reader, TooLarge, Writer } from "./structured";
 import { corrupt, named } from "./errors";
@@ -181,7 +182,7 @@ export function recordFrame(number: number, step: Append): Written {
     writer.renew().room(HEADER_BYTES + front);
     for (let first = 0; first < bodies.length; first += apart) {
       const { length } = writer;
-      part(bodies.slice(first, first + apart), headersBetween(step.headers, first, first + apart));
+      part(bodies.slice(first, first + apart), headersBetween(step.headers, first, Math.min(apart, bodies.length - first)));
       parts.push(length, writer.length);
     }
     const end = writer.length;
@@ -219,13 +220,6 @@ function framed(kind: number, number: number, front: number, rest: number, fill:
   const begun = bytes.subarray(HEADER_BYTES, HEADER_BYTES + front);
   fill(begun);
   return { bytes, frame: { kind, size: bytes.length, front, rest, number, sum: checksum(begun) } };
-}
-
-/** The headers of the messages from `first` on, by their place among these. */
-function headersBetween(headers: HeadersByIndex | undefined, first: number, end: number): HeadersByIndex | undefined {
-  if (!headers) return undefined;
-  const found = Object.entries(headers).filter(([place]) => Number(place) >= first && Number(place) < end);
-  return found.length ? Object.fromEntries(found.map(([place, own]) => [Number(place) - first, own])) : undefined;
 }
 
 function part(bodies: unknown[], headers: HeadersByIndex | undefined): void {

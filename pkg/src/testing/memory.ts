@@ -1,6 +1,7 @@
 /** A store in memory that others can share: what a driver's author can read, and a storage for tests that does not outlive them. */
 
-import type { Append, Bodies, HeadersByIndex, StorageDriver, Store, Tail } from "../store";
+import { headersBetween } from "../headers";
+import type { Append, Bodies, StorageDriver, Store, Tail } from "../store";
 
 /** What one driver's stores share. */
 interface Kept {
@@ -106,9 +107,8 @@ function part(step: Append | undefined, key: number): Bodies | undefined {
   const [from, to] = key < 0 ? [0, step.bodies.length] : [key << step.chunk, (key + 1) << step.chunk];
   const bodies = step.bodies.slice(from, to);
   if (key >= 0 && !bodies.length) return undefined;
-  const headers: HeadersByIndex = {};
-  for (let at = 0; at < bodies.length; at += 1) if (step.headers?.[from + at]) headers[at] = step.headers[from + at];
-  return structuredClone(Object.keys(headers).length ? { bodies, headers } : { bodies });
+  const headers = headersBetween(step.headers, from, bodies.length);
+  return structuredClone(headers ? { bodies, headers } : { bodies });
 }
 
 /** A driver that keeps its journal in memory, for the queues that are opened by it, in however many lives of theirs. */
