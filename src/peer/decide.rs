@@ -237,7 +237,7 @@ impl Peer {
             let until = now.saturating_add(demand.lease_ms.unwrap_or(queue.policy.visibility_ms).max(1));
             if demand.queue == queue_id && draft.lease(queue_id, &mut picked, demand.max, until, Some(demand.token)) {
                 draft.demands.push(demand.clone());
-                ahead.ask(demand, now);
+                ahead.ask(demand.max, demand.lease_ms, now);
             }
         }
         let until = now.saturating_add(queue.policy.visibility_ms).saturating_add(limits::PREFETCH_IDLE_MS * 2);

@@ -2,7 +2,7 @@
 //! one costs one step a message. What was leased ahead and not asked for goes back soon; only what was handed out counts
 //! as an attempt.
 
-use super::{Demand, Effect, Peer};
+use super::{Effect, Peer};
 use crate::{
     id::{MessageId, NEVER, Time},
     limits,
@@ -45,7 +45,7 @@ impl Ahead {
     }
 
     /// Notes that a receiver came. What is leased ahead has the queue's own lease: nothing is for who asks for another.
-    pub fn ask(&mut self, &Demand { max, lease_ms, .. }: &Demand, now: Time) {
+    pub fn ask(&mut self, max: u32, lease_ms: Option<u64>, now: Time) {
         if lease_ms.is_some() {
             return;
         }
@@ -211,7 +211,7 @@ impl Peer {
         }
         let some = demand.max < asked;
         if some && last {
-            ahead.ask(&Demand { max: asked, ..demand.clone() }, now);
+            ahead.ask(asked, demand.lease_ms, now);
         }
         some
     }
