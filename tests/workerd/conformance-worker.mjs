@@ -1,6 +1,7 @@
 // Runs the suites of posthaste/testing: those of stores in an object each, those of queues in the Worker.
 import { QueueObject, openQueue, sqliteStorage } from "posthaste/cloudflare";
 import { queueCases, realTime, storeCases } from "posthaste/testing";
+import { answering } from "./answering.mjs";
 
 const named = (cases, name) => cases.find((one) => one.name === name);
 
@@ -22,13 +23,4 @@ const actions = {
   queue: (env, name) => named(queueCases, name).run((queue, options) => openQueue(env.QUEUES, queue, { object: "all", ...options }), realTime()),
 };
 
-export default {
-  async fetch(request, env) {
-    const [what, ...args] = await request.json();
-    try {
-      return Response.json((await actions[what](env, ...args)) ?? null);
-    } catch (error) {
-      return new Response(String(error?.stack ?? error), { status: 500 });
-    }
-  },
-};
+export default answering(actions);

@@ -1,5 +1,6 @@
 // The Worker that the tests ask: over HTTP, [what, ...arguments] as JSON.
 import { QueueObject, openQueue } from "posthaste/cloudflare";
+import { answering } from "./answering.mjs";
 import { cases } from "./cases.mjs";
 
 let failing = false;
@@ -86,13 +87,4 @@ const actions = {
   },
 };
 
-export default {
-  async fetch(request, env) {
-    const [what, ...args] = await request.json();
-    try {
-      return Response.json((await actions[what](env, ...args)) ?? null);
-    } catch (error) {
-      return new Response(String(error?.stack ?? error), { status: 500 });
-    }
-  },
-};
+export default answering(actions);
