@@ -19,8 +19,10 @@ export class Bell {
 
   /** Wakes whose bell it is; false: it is not asleep. */
   ring(): boolean {
-    if (!this.module.raise(0)) return false;
+    const sleeper = this.module.raise(0);
+    if (!sleeper) return false;
     Atomics.notify(this.words, 0);
+    this.module.woken(0, sleeper);
     return true;
   }
 

@@ -37,6 +37,7 @@ export interface Module {
   length(at: number, size: number, position: number): number;
   free(at: number, size: number, position: number): void;
   raise(at: number): number;
+  woken(at: number, sleeper: number): void;
   arm(at: number): number;
   disarm(at: number): void;
 }

@@ -37,7 +37,7 @@ pub struct Line(pub AtomicU32);
 pub struct Event {
     /// Raised before a wake-up.
     pub count: Line,
-    /// Whether someone sleeps, or is about to.
+    /// Who sleeps, or is about to: odd, from the count it sleeps on; 0: nobody.
     pub asleep: Line,
 }
 
@@ -151,18 +151,25 @@ impl<'a, W: Words> Ring<'a, W> {
 }
 
 impl Event {
-    /// There is something to see. Answers whether someone is to be woken.
-    pub fn raise(&self) -> bool {
+    /// There is something to see. Answers who sleeps, 0: nobody; who does is to be notified, and then [`Event::woken`].
+    pub fn raise(&self) -> u32 {
         self.count.0.fetch_add(1, Ordering::SeqCst);
         // Either this sees the sleeper, or the sleeper sees the count: the fences put one before the other.
         fence(Ordering::SeqCst);
-        self.asleep.0.load(Ordering::SeqCst) != 0
+        self.asleep.0.load(Ordering::SeqCst)
+    }
+
+    /// Who slept so was notified: nobody need do it again until there is another sleep, which has another name. Whoever is
+    /// terminated before this leaves one notice too many, and none too few.
+    pub fn woken(&self, sleeper: u32) {
+        let _ = self.asleep.0.compare_exchange(sleeper, 0, Ordering::SeqCst, Ordering::SeqCst);
     }
 
     /// Says that someone is about to sleep; answers the count to sleep on. Look once more before you do.
     pub fn arm(&self) -> u32 {
         let count = self.count.0.load(Ordering::SeqCst);
-        self.asleep.0.store(1, Ordering::SeqCst);
+        // A swap, so that loom knows its place among those of `woken`.
+        self.asleep.0.swap(count << 1 | 1, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         count
     }

@@ -67,10 +67,15 @@ fn event(at: u32) -> &'static Event {
     unsafe { &*(at as *const Event) }
 }
 
-/// 1: someone sleeps, and is to be notified.
+/// Not 0: someone sleeps, and is to be notified.
 #[unsafe(no_mangle)]
 pub extern "C" fn raise(at: u32) -> u32 {
-    u32::from(event(at).raise())
+    event(at).raise()
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn woken(at: u32, sleeper: u32) {
+    event(at).woken(sleeper);
 }
 
 /// Answers the count to sleep on.
