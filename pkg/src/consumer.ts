@@ -122,15 +122,20 @@ export class LocalConsumer<Body> implements Consumer {
 
   private async gather(): Promise<ReceivedMessage<Body>[]> {
     const { size, fillMs, borrow } = this.settings;
-    const request = { leaseMs: 0, borrow, firstWins: true, stop: this.stopping };
+    const messages = await this.queue.take({ max: size, leaseMs: 0, waitMs: Infinity, borrow, firstWins: true, stop: this.stopping, signal: undefined });
+    return fillMs > 0 ? this.fill(messages) : messages;
+  }
+
+  /** Waits for more, for as long as a batch may take to fill. */
+  private async fill(messages: ReceivedMessage<Body>[]): Promise<ReceivedMessage<Body>[]> {
+    const { size, fillMs, borrow } = this.settings;
     const { clock } = this.queue.backing;
-    const messages = await this.queue.take({ ...request, max: size, waitMs: Infinity });
     const until = clock.now() + fillMs;
-    while (fillMs > 0 && messages.length > 0 && messages.length < size) {
+    while (messages.length > 0 && messages.length < size) {
       const left = until - clock.now();
       if (left <= 0) break;
       try {
-        messages.push(...(await this.queue.take({ ...request, max: size - messages.length, waitMs: left })));
+        messages.push(...(await this.queue.take({ max: size - messages.length, leaseMs: 0, waitMs: left, borrow, firstWins: true, stop: this.stopping, signal: undefined })));
       } catch {
         // Stopped, or the queue is closed: what is here goes back, unhandled.
         messages.forEach((message) => void message.release());

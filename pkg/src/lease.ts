@@ -7,6 +7,7 @@ import type { Commands } from "./commands";
 import { LentBytes } from "./lent";
 import type { ReceivedMessage } from "./message";
 import { messageId } from "./send";
+import { soon } from "./soon";
 import type { Stop } from "./stop";
 import type { Clock } from "./types";
 
@@ -65,18 +66,38 @@ export class Lease {
 }
 
 /** A settlement of neighbouring messages that is one command. */
-interface Settlement {
-  kind: Settle;
-  grant: number;
-  number: number;
-  first: number;
-  count: number;
-  arg: number;
-  text: string | undefined;
+class Settlement implements Asker {
   /** Resolves with the indices of those for which it did not stand. */
-  promise: Promise<Set<number> | undefined>;
-  resolve: (lost: Set<number> | undefined) => void;
-  reject: (error: unknown) => void;
+  readonly promise: Promise<Set<number> | undefined>;
+  private resolve!: (lost: Set<number> | undefined) => void;
+  private reject!: (error: unknown) => void;
+  private notStanding: Set<number> | undefined = undefined;
+
+  constructor(readonly kind: Settle, readonly number: number, readonly first: number, public count: number, readonly grant: number, readonly arg: number, readonly text: string | undefined) {
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    this.promise.catch(() => undefined);
+  }
+
+  /** Whether these are the next messages, and the same is said of them. */
+  goesOn(kind: Settle, number: number, index: number, grant: number, arg: number, text: string | undefined): boolean {
+    return this.kind === kind && this.number === number && this.first + this.count === index && this.grant === grant && this.arg === arg && this.text === text;
+  }
+
+  lost(_number: number, index: number, count: number): void {
+    this.notStanding ??= new Set();
+    for (let at = 0; at < count; at += 1) this.notStanding.add(index + at);
+  }
+
+  done(): void {
+    this.resolve(this.notStanding);
+  }
+
+  fail(error: unknown): void {
+    this.reject(error);
+  }
 }
 
 /** All leases of one journal or port in this context. Settlements of one moment that are alike and of neighbours are one command. */
@@ -123,16 +144,14 @@ export class Leases {
 
   settle(kind: Settle, number: number, index: number, count: number, grant: number, arg = 0, text?: string): Promise<Set<number> | undefined> {
     const { open } = this;
-    if (open && open.kind === kind && open.number === number && open.first + open.count === index && open.grant === grant && open.arg === arg && open.text === text) {
+    if (open?.goesOn(kind, number, index, grant, arg, text)) {
       open.count += count;
       return open.promise;
     }
     this.flush();
-    const made = { kind, number, first: index, count, grant, arg, text } as Settlement;
-    made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
-    made.promise.catch(() => undefined);
+    const made = new Settlement(kind, number, index, count, grant, arg, text);
     this.open = made;
-    queueMicrotask(() => this.flush());
+    soon(() => this.flush());
     return made.promise;
   }
 
@@ -141,16 +160,7 @@ export class Leases {
     const { open } = this;
     if (!open) return;
     this.open = undefined;
-    let lost: Set<number> | undefined;
-    const asker = {
-      lost(_number: number, index: number, count: number): void {
-        lost ??= new Set();
-        for (let at = 0; at < count; at += 1) lost.add(index + at);
-      },
-      done: () => open.resolve(lost),
-      fail: open.reject,
-    };
-    this.ask(asker, (commands, token) => commands.settle(token, open.kind, open.number, open.first, open.count, open.grant, open.arg, open.text));
+    this.ask(open, (commands, token) => commands.settle(token, open.kind, open.number, open.first, open.count, open.grant, open.arg, open.text));
   }
 
   /** As if it had never been taken. */

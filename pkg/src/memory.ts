@@ -6,7 +6,9 @@ import type { Delivery, Part } from "./effects";
 import { Journal } from "./journal";
 import { LentBytes } from "./lent";
 import type { Segment } from "./parcel";
-import { turn } from "./turn";
+import { soon } from "./soon";
+import type { HeadersByIndex } from "./store";
+import { turn, turns } from "./turn";
 import type { Clock } from "./types";
 
 /** The event loop turns after so long: timers and input must have their time. */
@@ -15,10 +17,19 @@ const SLICE_MS = 8;
 const SLICE_GAP_MS = 1;
 
 /** The bodies of one record, and how many of them are still needed. */
-interface Kept extends Load {
+class Kept {
+  readonly segments: Segment[];
+  readonly headers: HeadersByIndex | undefined;
   left: number;
   /** Some of the bodies lie in memory that is lent. */
-  lent: boolean;
+  readonly lent: boolean;
+
+  constructor({ segments, headers, count }: Load) {
+    this.segments = segments;
+    this.headers = headers;
+    this.left = count;
+    this.lent = segments.some(({ parcel }) => parcel instanceof LentBytes);
+  }
 }
 
 export class MemoryJournal extends Journal {
@@ -27,8 +38,9 @@ export class MemoryJournal extends Journal {
   private readonly kept = new Map<number, Kept>();
   /** When the event loop must turn: whoever is told may ask again in the same turn, for ever. */
   private sliceEnd = 0;
-  /** When the last step was. */
+  /** When the last step was, and in which turn. */
   private sliceLast = -Infinity;
+  private sliceTurn = 0;
 
   constructor(clock: Clock) {
     super(clock, true);
@@ -38,13 +50,14 @@ export class MemoryJournal extends Journal {
     this.wanted = true;
     if (this.running || this.closed) return;
     this.running = true;
-    queueMicrotask(() => this.run());
+    soon(() => this.run());
   }
 
   private run(): void {
     let now = performance.now();
-    // What comes so soon after may be the same turn.
-    if (now > this.sliceLast + SLICE_GAP_MS) this.sliceEnd = now + SLICE_MS;
+    // What comes so soon after may be the same turn, unless it is known to be another.
+    if (now > this.sliceLast + SLICE_GAP_MS || turns() !== this.sliceTurn) this.sliceEnd = now + SLICE_MS;
+    this.sliceTurn = turns();
     try {
       do {
         this.wanted = false;
@@ -72,7 +85,7 @@ export class MemoryJournal extends Journal {
     if (!this.decide()) return false;
     const load = desk.bodies(peer);
     const number = peer.base + 1;
-    if (load.count) this.kept.set(number, { ...load, left: load.count, lent: load.segments.some(({ parcel }) => parcel instanceof LentBytes) });
+    if (load.count) this.kept.set(number, new Kept(load));
     peer.committed(number);
     this.tell();
     return true;

@@ -18,6 +18,7 @@ import { agree } from "./policy";
 import { portOption } from "./ports";
 import { receive, type Request } from "./receive";
 import { Batch, messageId, sameTerms, SingleOutgoing, type Outgoing, type Terms } from "./send";
+import { soon } from "./soon";
 import type { Headers } from "./store";
 import { Stop } from "./stop";
 import { messageStream, writer } from "./streams";
@@ -187,7 +188,7 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
   private readonly receiptMetrics = (): { metrics: BacklogMetrics } => {
     if (!this.metricsOfStep) {
       this.metricsOfStep = this.backlog();
-      queueMicrotask(() => (this.metricsOfStep = undefined));
+      soon(() => (this.metricsOfStep = undefined));
     }
     return this.metricsOfStep;
   };

@@ -68,9 +68,8 @@ export abstract class Outgoing implements Asker {
     this.count += 1;
   }
 
-  /** The next `count` messages. */
-  segments(count: number): Segment[] {
-    const segments: Segment[] = [];
+  /** Adds the next `count` messages to `segments`. */
+  addSegments(count: number, segments: Segment[]): void {
     let [first, left] = [this.over, count];
     for (const parcel of this.parcels) {
       const taken = Math.min(left, parcel.count - first);
@@ -81,7 +80,6 @@ export abstract class Outgoing implements Asker {
       first = Math.max(0, first - parcel.count);
       if (left === 0) break;
     }
-    return segments;
   }
 
   /** Adds the headers of the next `count` messages; answers whether there are any. */

@@ -7,6 +7,7 @@ import type { Delivery, Handle, Part } from "./effects";
 import { Journal } from "./journal";
 import { Loader } from "./loader";
 import { valuesOf } from "./parcel";
+import { soon } from "./soon";
 import type { Append, Store, Tail } from "./store";
 import { canGoOn, clean, isFinal } from "./upkeep";
 import type { Clock } from "./types";
@@ -92,7 +93,7 @@ export class StoredJournal extends Journal {
     this.wanted = true;
     if (this.running || this.recovering || this.closed) return;
     this.running = true;
-    queueMicrotask(() => void this.run());
+    soon(() => void this.run());
   }
 
   private async run(): Promise<void> {

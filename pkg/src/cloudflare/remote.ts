@@ -6,7 +6,7 @@ import type { Commands } from "../commands";
 import type { Asker, Delivery, Handle, Onlooker, Part } from "../effects";
 import { platformError } from "../errors";
 import { Leases } from "../lease";
-import { VALUES, type Parcel, type Values } from "../parcel";
+import { VALUES, type Parcel, type Segment, type Values } from "../parcel";
 import type { Outgoing } from "../send";
 import type { Clock, MessageInfo, MessageState, Queue, QueueMetrics } from "../types";
 import { BODY_MAX, CALL_MAX, VERSION, type Answer, type Asked, type Call, type Happening, type Leased, type Opened, type Outcome, type Policy, type Sending, type SentTerms, type Settlement } from "./calls";
@@ -359,7 +359,9 @@ function packed(outgoing: Outgoing): Carried[] {
   const headers: Record<number, Record<string, string>> = {};
   outgoing.addHeaders(outgoing.left, headers, 0);
   const messages: Carried[] = [];
-  const values = outgoing.segments(outgoing.left).flatMap(({ parcel, from, count }) => {
+  const segments: Segment[] = [];
+  outgoing.addSegments(outgoing.left, segments);
+  const values = segments.flatMap(({ parcel, from, count }) => {
     const { values: own } = parcel as Partial<Values>;
     return Array.from({ length: count }, (_, at) => (own ? own[from + at] : parcel.body(from + at, false)));
   });
