@@ -1,9 +1,9 @@
 /** The way between client and host: a port for everything, and rings in shared memory beside it where there can be. Frames have numbers; whichever way they come, they are heard in order. */
 
-import { Link } from "./engine";
 import { Bell } from "./bell";
 import { Lent, type LentBytes } from "./lent";
 import { listener, type Ear } from "./listener";
+import type { Multiplexer } from "./multiplexer";
 import { Bytes, type Parcel, type Segment } from "./parcel";
 import type { Transferable } from "./platform";
 import { PIECES_MAX, Rings, RingBytes, canShare } from "./ring";
@@ -64,7 +64,7 @@ export class Channel implements Ear {
   shared = false;
   private readonly lent: LentBytes[] = [];
 
-  constructor(private readonly link: Link, private readonly session: number, private readonly end: End) {}
+  constructor(private readonly port: Multiplexer, private readonly session: number, private readonly end: End) {}
 
   /** The host's offer of shared memory: it may not arrive, as it can't leave its cluster of agents. */
   offer(): void {
@@ -90,7 +90,7 @@ export class Channel implements Ear {
   }
 
   private hand(...memories: WebAssembly.Memory[]): void {
-    this.link.post(this.session, undefined, [], memories, []);
+    this.port.post(this.session, undefined, [], memories, []);
   }
 
   /** From now on frames may come and go by the rings. `doorbell`: the other side is to be called. */
@@ -98,7 +98,7 @@ export class Channel implements Ear {
     const { rings } = this;
     if (!rings?.writer.bell || this.shared) return;
     this.shared = true;
-    if (doorbell) rings.writer.doorbell = () => this.link.post(this.session, undefined, [], [], []);
+    if (doorbell) rings.writer.doorbell = () => this.port.post(this.session, undefined, [], [], []);
     listener().add(this);
   }
 
@@ -115,10 +115,14 @@ export class Channel implements Ear {
     return this.shared ? this.rings!.writer.open(form, length) : undefined;
   }
 
-  post(frame: Uint8Array, texts: string[], beside: Beside): void {
-    if (this.shared && !texts.length && this.postShared(frame, beside)) return;
+  /** `frame` is only lent. */
+  post(frame: Uint8Array, texts: readonly string[], beside: Beside): void {
+    if (this.shared && !texts.length && this.postShared(frame, beside)) {
+      listener().spoke();
+      return this.port.gather();
+    }
     const { values, transfer } = beside.values();
-    this.link.post(this.session, frame, texts, values, transfer);
+    this.port.post(this.session, frame.slice(), texts, values, transfer);
   }
 
   private postShared(frame: Uint8Array, beside: Beside): boolean {
@@ -148,6 +152,7 @@ export class Channel implements Ear {
       this.end.broken(error);
     }
     this.drain();
+    if (this.shared) listener().resume();
   }
 
   /** Hears what is in the ring, up to what is still on its way through the port. */

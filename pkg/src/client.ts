@@ -6,16 +6,19 @@ import type { Commands } from "./commands";
 import { Desk } from "./desk";
 import * as effect from "./effects";
 import type { Asker, Delivery, Handle, Onlooker, Part } from "./effects";
-import { Link, PortClient, Presence } from "./engine";
+import { PortClient, Presence } from "./engine";
+import { frameMade, giveFrame, numbers } from "./crossing";
 import { PosthasteError, StorageLostError, closedError, platformError, publicError, show } from "./errors";
 import { headersBetween } from "./headers";
 import { STATES } from "./inspect";
 import { Leases } from "./lease";
+import { Multiplexer, type Station } from "./multiplexer";
 import type { PolicyOptions } from "./options";
 import type { EventPort } from "./platform";
 import { canShare } from "./ring";
 import type { Outgoing } from "./send";
 import { Shelf } from "./shelf";
+import { soon } from "./soon";
 import type { Clock, MessageInfo, MessageState, Queue, QueueMetrics } from "./types";
 import { Beside, Channel, type End } from "./channel";
 import type { BYTES, Filling, Form } from "./parcel";
@@ -31,13 +34,13 @@ const SILENT_MS = 15_000;
 const DURABILITIES = ["none", "relaxed", "strict"] as const;
 const STORAGE = ["ok", "degraded", "lost"] as const;
 
-export class ClientBacking implements Backing, Commands, End {
+export class ClientBacking implements Backing, Commands, End, Station {
   readonly handle: Handle;
   readonly leases = new Leases((asker, command) => this.ask(asker, command));
   closed: unknown;
   visibilityMs = 0;
   private readonly session = Math.floor(Math.random() * 2 ** 52) + 1;
-  private readonly link: Link;
+  private readonly port: Multiplexer;
   private readonly channel: Channel;
   private readonly client = new PortClient();
   private readonly desk = new Desk();
@@ -47,7 +50,6 @@ export class ClientBacking implements Backing, Commands, End {
   private heardAt = 0;
   /** When the host was asked for a word; 0: it has answered. */
   private askedAt = 0;
-  private readonly row = new Float64Array(effect.WIDTH);
   private known: ArrayLike<number> = [0, 0, -1];
   private storage = "";
   private durability: Queue["mode"]["durability"] = "none";
@@ -61,8 +63,8 @@ export class ClientBacking implements Backing, Commands, End {
     this.handle = { name, id: 0, policy: policy.numbers, packs: true, inPlace: (form, length) => this.inPlace(form, length), deadLetterQueue: policy.deadLetterQueue, onlookers: new Set(), ready: undefined };
     this.alarm = new Alarm(clock);
     this.silence = new Alarm(clock);
-    this.link = new Link(port, this.arrived, this.hostGone);
-    this.channel = new Channel(this.link, this.session, this);
+    this.port = Multiplexer.at(port, this);
+    this.channel = new Channel(this.port, this.session, this);
   }
 
   get mode(): Queue["mode"] {
@@ -105,12 +107,13 @@ export class ClientBacking implements Backing, Commands, End {
   private hello({ given, numbers, deadLetterQueue, givenDeadLetterQueue }: PolicyOptions, lock: string): () => void {
     const policy = Array.from(numbers, (number, at) => (given[at] ? number : NaN));
     const letters = !givenDeadLetterQueue ? 0 : deadLetterQueue === undefined ? 2 : 1;
-    this.order(undefined, wire.HELLO, canShare() ? 1 : 0, letters, ...policy.slice(9));
-    this.order(undefined, wire.POLICY, ...policy.slice(0, 9));
+    const [a, b, c, d, e, f, g, h, i, ...rest] = policy;
+    this.order(undefined, wire.HELLO, canShare() ? 1 : 0, letters, rest[0], rest[1], rest[2]);
+    this.order(undefined, wire.POLICY, a, b, c, d, e, f, g, h, i);
     this.client.plan(0);
-    const frame = this.client.frame(new Float64Array(), new Uint32Array());
-    const texts = [this.name, lock, ...(letters === 1 ? [deadLetterQueue] : [])];
-    return () => this.link.post(this.session, frame, texts, [], []);
+    const frame = frameMade(this.client, this.client.frame()).slice();
+    const texts = [this.name, lock, ...(letters === 1 ? [deadLetterQueue!] : [])];
+    return () => this.port.post(this.session, frame, texts, [], []);
   }
 
   /* ------------------------------------------------------------ asking */
@@ -159,10 +162,8 @@ export class ClientBacking implements Backing, Commands, End {
     this.desk.failSends(owner, error, this);
   }
 
-  private order(text: string | undefined, ...numbers: number[]): boolean {
-    this.row.fill(0);
-    this.row.set(numbers);
-    return this.client.order(this.row, text, this.clock.now());
+  private order(text: string | undefined, kind: number, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0, i = 0): boolean {
+    return this.client.order(this.clock.now(), text, kind, a, b, c, d, e, f, g, h, i);
   }
 
   send(token: number, _queue: number, count: number, bytes: number, delayMs: number, expiresMs: number, kind: number, more: number, moreBytes: number, key?: string): void {
@@ -185,8 +186,12 @@ export class ClientBacking implements Backing, Commands, End {
     this.order(text, wire.SETTLE, token, kind, number, index, count, grant, argument, text === undefined ? 0 : 1);
   }
 
-  sends(): Uint32Array {
+  sends(): number {
     return this.client.sends();
+  }
+
+  numbersAt(): number {
+    return this.client.numbersAt();
   }
 
   abandoned(): void {}
@@ -194,10 +199,18 @@ export class ClientBacking implements Backing, Commands, End {
   private kick(): void {
     if (this.flushing || this.closed) return;
     this.flushing = true;
-    queueMicrotask(() => {
+    soon(() => {
       this.flushing = false;
       this.flush();
     });
+  }
+
+  join(): void {
+    if (this.flushing) this.flush();
+  }
+
+  gone(): void {
+    this.hostGone();
   }
 
   /** Everything that may go goes, in as few frames as it fits into. */
@@ -214,18 +227,18 @@ export class ClientBacking implements Backing, Commands, End {
   private post(): void {
     const { segments, headers } = this.desk.bodies(this);
     const beside = new Beside();
-    const parts: number[] = [];
     const lengths: number[] = [];
     let place = 0;
     for (const segment of segments) {
       const own = headersBetween(headers, place, segment.count);
-      parts.push(segment.count, packed(segment, own !== undefined, lengths));
+      this.client.piece(segment.count, packed(segment, own !== undefined, lengths));
       beside.addBodies(segment);
       if (own) beside.addValue(own);
       place += segment.count;
     }
-    const frame = this.client.frame(Float64Array.from(parts), Uint32Array.from(lengths));
-    this.channel.post(frame, this.client.texts(), beside);
+    const length = this.client.frame(lengths.length ? Uint32Array.from(lengths) : undefined);
+    const texts = (this.client.texts() ?? NONE) as string[];
+    this.channel.post(frameMade(this.client, length), texts, beside);
   }
 
   /** A parcel whose bodies are written where the host reads them. */
@@ -249,12 +262,12 @@ export class ClientBacking implements Backing, Commands, End {
 
   /* ----------------------------------------------------------- hearing */
 
-  private readonly arrived = (session: unknown, frame: unknown, texts: unknown, values: unknown): void => {
+  arrived(session: unknown, frame: unknown, texts: unknown, values: unknown): void {
     if (this.closed) return;
     // Someone begins to serve here.
     if (session === 0 && Array.isArray(texts) && texts[0] === this.name) return this.welcome?.again();
     if (session === this.session) this.channel.arrived(frame, list(texts), list(values));
-  };
+  }
 
   get heard(): number {
     return this.client.heard;
@@ -281,8 +294,10 @@ export class ClientBacking implements Backing, Commands, End {
       return this.channel.share(false);
     }
     try {
-      this.client.hear(frame ?? new Uint8Array(), this.clock.now());
-      this.heardAt = this.clock.now();
+      const now = this.clock.now();
+      giveFrame(this.client, frame ?? NOTHING);
+      this.client.hear(now);
+      this.heardAt = now;
       this.askedAt = 0;
       this.tell(new Along(values, texts, () => this.client.lengths(), this.channel.lentTo));
     } catch (error) {
@@ -293,7 +308,7 @@ export class ClientBacking implements Backing, Commands, End {
   }
 
   private tell(along: Along | undefined): void {
-    const rows = this.client.notices();
+    const rows = numbers(this.client, this.client.notices());
     for (let at = 0; at < rows.length; at += effect.WIDTH) {
       if (rows[at] < effect.DEAD) this.desk.tell(rows, at);
       else if (rows[at] < wire.ARRIVED) this.tellOnlookers(rows, at);
@@ -301,7 +316,7 @@ export class ClientBacking implements Backing, Commands, End {
     }
   }
 
-  private tellOnlookers(rows: Float64Array, at: number): void {
+  private tellOnlookers(rows: readonly number[], at: number): void {
     const [kind, a, b, c, d, e] = [rows[at], rows[at + 1], rows[at + 2], rows[at + 3], rows[at + 4], rows[at + 5]];
     if (kind === effect.GONE) this.shelf.drop(a, b, c);
     else if (kind === effect.LEASE_LOST) this.leases.lost(a, b, c, d);
@@ -309,7 +324,7 @@ export class ClientBacking implements Backing, Commands, End {
     else this.everyOnlooker((onlooker) => onlooker.gone());
   }
 
-  private tellAnswer(rows: Float64Array, at: number, along: Along): void {
+  private tellAnswer(rows: readonly number[], at: number, along: Along): void {
     const [kind, a, b, c, d] = [rows[at], rows[at + 1], rows[at + 2], rows[at + 3], rows[at + 4]];
     switch (kind) {
       case wire.ARRIVED: {
@@ -434,7 +449,7 @@ export class ClientBacking implements Backing, Commands, End {
     this.closed = lost(false);
     this.alarm.clear();
     this.silence.clear();
-    this.link.close();
+    this.port.leave(this);
     this.channel.close();
     this.own?.end();
     this.hosts?.end();
@@ -453,6 +468,9 @@ export class ClientBacking implements Backing, Commands, End {
     this.end(closedError(this.name));
   }
 }
+
+const NONE: readonly string[] = [];
+const NOTHING = new Uint8Array();
 
 function list(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [];

@@ -8,7 +8,8 @@ export interface Commands {
   receive(token: number, queue: number, max: number, leaseMs: number, wait: boolean, now: number): void;
   unreceive(token: number): void;
   settle(token: number, kind: number, number: number, index: number, count: number, grant: number, arg: number, text?: string): void;
-  /** Pairs of token and count: whose bodies go with what was decided. */
-  sends(): Uint32Array;
+  /** Leaves pairs of token and count: whose bodies go with what was decided. */
+  sends(): number;
+  numbersAt(): number;
   abandoned(): void;
 }

@@ -1,6 +1,7 @@
 /** Who asked the engine for what: askers by token, the sends that collect for the next step, and the word that comes back. */
 
 import type { Commands } from "./commands";
+import { numbers } from "./crossing";
 import * as effect from "./effects";
 import type { Asker } from "./effects";
 import type { Segment } from "./parcel";
@@ -57,9 +58,11 @@ export class Desk {
   bodies(commands: Commands): Load {
     const load: Load = { segments: [], count: 0, headers: undefined };
     const headers: HeadersByIndex = {};
-    for (const [token, count] of sendsOf(commands)) {
-      const outgoing = this.askers.get(token) as Outgoing;
-      load.segments.push(...outgoing.segments(count));
+    const sends = numbers(commands, commands.sends());
+    for (let at = 0; at < sends.length; at += 2) {
+      const outgoing = this.askers.get(sends[at]) as Outgoing;
+      const count = sends[at + 1];
+      outgoing.addSegments(count, load.segments);
       if (outgoing.addHeaders(count, headers, load.count)) load.headers = headers;
       load.count += count;
     }
@@ -92,10 +95,11 @@ export class Desk {
    * record, for `judge` to fail them or parts of them. What is left of a send goes with a later step.
    */
   reconsider(commands: Commands, judge: (outgoing: Outgoing, from: number, count: number) => void): void {
-    const sends = sendsOf(commands);
+    const sends = numbers(commands, commands.sends());
     commands.abandoned();
     let from = 0;
-    for (const [token, count] of sends) {
+    for (let at = 0; at < sends.length; at += 2) {
+      const [token, count] = [sends[at], sends[at + 1]];
       const outgoing = this.askers.get(token) as Outgoing | undefined;
       if (outgoing && commands.unsend(token)) {
         this.askers.delete(token);
@@ -108,7 +112,7 @@ export class Desk {
 
   /** Fails everyone the engine works for; `unknown` tells those whose sends were in the step under way. */
   failAsked(commands: Commands, error: unknown, unknown: unknown): void {
-    const inStep = new Set(sendsOf(commands).map(([token]) => token));
+    const inStep = new Set(numbers(commands, commands.sends()).filter((_, at) => at % 2 === 0));
     const askers = [...this.askers];
     this.askers.clear();
     for (const [token, asker] of askers) asker.fail(inStep.has(token) ? unknown : error);
@@ -139,20 +143,11 @@ export class Desk {
   }
 
   /** Tells an asker its row. */
-  tell(rows: Float64Array, at: number): void {
+  tell(rows: readonly number[], at: number): void {
     const token = rows[at + 1];
     const asker = this.askers.get(token);
     if (effect.isLast(rows[at])) this.askers.delete(token);
     if (asker) effect.tellAsker(asker, rows, at);
     if (rows[at] <= effect.DUPLICATE && (asker as Outgoing | undefined)?.left === 0) this.askers.delete(token);
   }
-}
-
-const NONE: [token: number, count: number][] = [];
-
-/** Whose bodies the record under way has, and how many of each. */
-function sendsOf(commands: Commands): [token: number, count: number][] {
-  const flat = commands.sends();
-  if (!flat.length) return NONE;
-  return Array.from({ length: flat.length / 2 }, (_, at) => [flat[2 * at], flat[2 * at + 1]]);
 }

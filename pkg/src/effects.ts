@@ -117,7 +117,7 @@ export function isLast(kind: number): boolean {
 }
 
 /** Tells an asker its row. */
-export function tellAsker(asker: Asker, rows: Float64Array, at: number): void {
+export function tellAsker(asker: Asker, rows: readonly number[], at: number): void {
   const [a, b, c] = [rows[at + 2], rows[at + 3], rows[at + 4]];
   switch (rows[at]) {
     case SENT:
@@ -137,7 +137,7 @@ export function tellAsker(asker: Asker, rows: Float64Array, at: number): void {
   }
 }
 
-function delivery(rows: Float64Array, at: number): Delivery {
+function delivery(rows: readonly number[], at: number): Delivery {
   return {
     number: rows[at + 2],
     index: rows[at + 3],

@@ -2,9 +2,16 @@
 
 import { show } from "./errors";
 import type { ModuleSource } from "./source";
-import { initSync, IndexedDb, Link, Peer, PortClient, PortHost, Presence } from "../wasm/posthaste.js";
+import { initSync, IndexedDb, Link, moduleMemory, Peer, PortClient, PortHost, Presence } from "../wasm/posthaste.js";
 
 export { IndexedDb, Link, Peer, PortClient, PortHost, Presence };
+
+let own: WebAssembly.Memory | undefined;
+
+/** The module's memory, once it is loaded. */
+export function memory(): WebAssembly.Memory {
+  return (own ??= moduleMemory() as WebAssembly.Memory);
+}
 
 let source: (() => Promise<WebAssembly.Module>) | undefined;
 let loading: Promise<void> | undefined;

@@ -1,7 +1,8 @@
 /** A host: the end of a port at which a queue is served, for every client that says hello there. */
 
 import type { Asker, Delivery, Onlooker, Part } from "./effects";
-import { Link, PortHost, Presence } from "./engine";
+import { frameMade, giveFrame, numbers } from "./crossing";
+import { PortHost, Presence } from "./engine";
 import { PosthasteError, closedError, platformError, show } from "./errors";
 import type { LocalBacking } from "./local";
 import * as effect from "./effects";
@@ -14,6 +15,7 @@ import type { Serving } from "./types";
 import { disposable } from "./dispose";
 import { headersBetween } from "./headers";
 import { STATES } from "./inspect";
+import { Multiplexer, type Station } from "./multiplexer";
 import { Beside, Channel, type End } from "./channel";
 import { Along, packed } from "./wire";
 import * as wire from "./wire";
@@ -23,8 +25,8 @@ const DURABILITY = { none: 0, relaxed: 1, strict: 2 };
 const STORAGE = { ok: 0, degraded: 1, lost: 2 };
 
 /** Serves one queue at one port. */
-export class PortServing implements Serving {
-  private readonly link: Link;
+export class PortServing implements Serving, Station {
+  private readonly target: Multiplexer;
   private readonly clients = new Map<number, ServedClient>();
   private readonly lock = `posthaste:host:${Math.random().toString(36).slice(2)}`;
   private readonly presence: Presence | undefined;
@@ -39,25 +41,29 @@ export class PortServing implements Serving {
     private readonly agree: (policy: Float64Array, letters: string | undefined | null) => void,
     private readonly over: () => void,
   ) {
-    this.link = new Link(target, this.heard, () => this.gone());
+    this.target = Multiplexer.at(target, this);
     this.presence = Presence.hold(this.lock, () => undefined);
-    this.link.post(0, undefined, [backing.handle.name], [], []);
+    this.target.post(0, undefined, [backing.handle.name], [], []);
   }
 
-  private readonly heard = (session: unknown, frame: unknown, texts: unknown, values: unknown): void => {
+  arrived(session: unknown, frame: unknown, texts: unknown, values: unknown): void {
     if (typeof session !== "number" || session === 0) return;
     const along = [Array.isArray(texts) ? texts : [], Array.isArray(values) ? values : []] as const;
     const known = this.clients.get(session);
     if (known) return known.arrived(frame, ...along);
     // Only who says hello to this queue is one of ours.
     if (this.closing || along[0][0] !== this.backing.handle.name || !(frame instanceof Uint8Array)) return;
-    const client = new ServedClient(this.backing, this.link, session, this.allow, () => this.clients.delete(session));
+    const client = new ServedClient(this.backing, this.target, session, this.allow, () => this.clients.delete(session));
     this.clients.set(session, client);
     client.greet(frame, along[0] as string[], this.agree, this.presence ? this.lock : "");
-  };
+  }
+
+  join(): void {
+    for (const client of this.clients.values()) client.join();
+  }
 
   /** The platform says that the other side of the port is gone, with all clients there. */
-  private gone(): void {
+  gone(): void {
     for (const client of [...this.clients.values()]) client.end();
     void this.close();
   }
@@ -68,7 +74,7 @@ export class PortServing implements Serving {
 
   private async end(): Promise<void> {
     for (const client of [...this.clients.values()]) client.dismiss(closedError(this.backing.handle.name));
-    this.link.close();
+    this.target.leave(this);
     this.presence?.end();
     this.over();
   }
@@ -136,7 +142,6 @@ class ServedClient implements Onlooker, End {
   private beside = new Beside();
   private texts: string[] = [];
   private readonly receives = new Map<number, number>();
-  private readonly row = new Float64Array(effect.WIDTH);
   private presence: Presence | undefined;
   private flushing = false;
   over = false;
@@ -146,9 +151,9 @@ class ServedClient implements Onlooker, End {
   private loaded: Promise<void> | undefined;
   listening = false;
 
-  constructor(readonly backing: LocalBacking, link: Link, session: number, allow: number, private readonly leave: () => void) {
+  constructor(readonly backing: LocalBacking, port: Multiplexer, session: number, allow: number, private readonly leave: () => void) {
     this.host = new PortHost(allow);
-    this.channel = new Channel(link, session, this);
+    this.channel = new Channel(port, session, this);
   }
 
   get heard(): number {
@@ -171,11 +176,11 @@ class ServedClient implements Onlooker, End {
   /* ---------------------------------------------------------- greeting */
 
   greet(frame: Uint8Array, texts: string[], agree: (policy: Float64Array, letters: string | undefined | null) => void, lock: string): void {
-    let rows: Float64Array;
+    let rows: readonly number[];
     try {
-      rows = this.host.hear(frame, texts.length, 0);
+      rows = this.understood(frame, texts.length, 0);
       if (rows[0] !== wire.HELLO || rows[effect.WIDTH] !== wire.POLICY) throw new TypeError("a client did not say hello first");
-      const policy = Float64Array.of(...rows.subarray(effect.WIDTH + 1, 2 * effect.WIDTH), ...rows.subarray(3, 6));
+      const policy = Float64Array.of(...rows.slice(effect.WIDTH + 1, 2 * effect.WIDTH), ...rows.slice(3, 6));
       agree(policy, [undefined, texts[2], null][rows[2]]);
     } catch (error) {
       return this.dismiss(frameError(error as Error));
@@ -201,30 +206,36 @@ class ServedClient implements Onlooker, End {
 
   hear(frame: Uint8Array | undefined, texts: readonly unknown[], values: readonly unknown[]): void {
     if (!frame && this.channel.acceptBell(values)) return;
-    let rows: Float64Array;
+    let rows: readonly number[];
     const bytes = frame ?? NOTHING;
     try {
       // A hello that was said again before the welcome came.
       if (isFirst(bytes) && this.host.heard > 0 && this.hellos++ < HELLOS_MAX) return;
-      rows = this.host.hear(bytes, texts.length, values.length);
+      rows = this.understood(bytes, texts.length, values.length);
     } catch (error) {
       if (this.host.strike()) this.dismiss(platformError("DataError", `the frames of a client make no sense: ${(error as Error).message}`));
       return;
     }
     try {
       const along = new Along(values, texts, () => this.host.lengths(), this.channel.lentTo);
-      for (let at = 0; at < rows.length && !this.over; at += effect.WIDTH) this.carryOut(rows.subarray(at, at + effect.WIDTH), along);
+      for (let at = 0; at < rows.length && !this.over; at += effect.WIDTH) this.carryOut(rows, at, along);
     } catch (error) {
       this.dismiss(error);
     }
     void this.flushSoon();
   }
 
-  private carryOut(row: Float64Array, along: Along): void {
-    const [kind, a, b, c, d, e, f, g, h] = row;
+  /** The orders of a frame. */
+  private understood(frame: Uint8Array, texts: number, values: number): readonly number[] {
+    giveFrame(this.host, frame);
+    return numbers(this.host, this.host.hear(texts, values));
+  }
+
+  private carryOut(rows: readonly number[], at: number, along: Along): void {
+    const [kind, a, b, c, d] = [rows[at], rows[at + 1], rows[at + 2], rows[at + 3], rows[at + 4]];
     switch (kind) {
       case wire.SEND:
-        return this.send(row, along);
+        return this.send(rows, at, along);
       case wire.UNSEND:
         return this.unsend(a);
       case wire.RECEIVE:
@@ -235,7 +246,7 @@ class ServedClient implements Onlooker, End {
         return;
       }
       case wire.SETTLE:
-        return this.settle(a, b, c, d, e, f, g, h ? along.nextText() : undefined);
+        return this.settle(a, b, c, d, rows[at + 5], rows[at + 6], rows[at + 7], rows[at + 8] ? along.nextText() : undefined);
       case wire.LISTEN:
         this.listening = a === 1;
         return this.backing.listen();
@@ -250,10 +261,11 @@ class ServedClient implements Onlooker, End {
     }
   }
 
-  private send(row: Float64Array, along: Along): void {
-    const [, token, count, bytes, delayMs, expiresMs, flags, more, moreBytes, packed] = row;
+  private send(rows: readonly number[], at: number, along: Along): void {
+    const [token, count, bytes, delayMs, expiresMs] = [rows[at + 1], rows[at + 2], rows[at + 3], rows[at + 4], rows[at + 5]];
+    const [flags, more, moreBytes] = [rows[at + 6], rows[at + 7], rows[at + 8]];
     const key = flags & 4 ? along.nextText() : undefined;
-    const { parcel, headers } = along.bodies(count, packed);
+    const { parcel, headers } = along.bodies(count, rows[at + 9]);
     const outgoing = new ServedOutgoing(this, token, { delayMs, expiresMs: Math.max(0, expiresMs), key }, [flags & 3, more, moreBytes], bytes, parcel, headers);
     this.outgoing.add(outgoing);
     this.backing.depart(outgoing);
@@ -330,7 +342,8 @@ class ServedClient implements Onlooker, End {
       const segment = { parcel, from: offset, count };
       this.beside.addBodies(segment);
       if (own) this.beside.addValue(own);
-      this.answerWith(lengths, wire.DELIVERED, token, number, index, count, grant, until, attempts, sent, packed(segment, own !== undefined, lengths));
+      const form = packed(segment, own !== undefined, lengths);
+      this.answer(wire.DELIVERED, token, number, index, count, grant, until, attempts, sent, form, lengths.length ? Uint32Array.from(lengths) : undefined);
     }
   }
 
@@ -362,15 +375,9 @@ class ServedClient implements Onlooker, End {
 
   /* --------------------------------------------------------- answering */
 
-  answer(...numbers: number[]): void {
-    this.answerWith(undefined, ...numbers);
-  }
-
-  private answerWith(lengths: number[] | undefined, ...numbers: number[]): void {
+  answer(kind: number, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0, i = 0, lengths?: Uint32Array): void {
     if (this.over) return;
-    this.row.fill(0);
-    this.row.set(numbers);
-    this.host.answer(this.row, lengths?.length ? Uint32Array.from(lengths) : undefined);
+    this.host.answer(lengths, kind, a, b, c, d, e, f, g, h, i);
     if (this.host.isFull()) this.flush();
     else void this.flushSoon();
   }
@@ -385,15 +392,20 @@ class ServedClient implements Onlooker, End {
   private async flushSoon(): Promise<void> {
     if (this.flushing || this.over) return;
     this.flushing = true;
-    for (let step = 0; step < PATIENCE; step += 1) await undefined;
-    this.flushing = false;
-    if (!this.over) this.flush();
+    for (let step = 0; this.flushing && step < PATIENCE; step += 1) await undefined;
+    this.join();
+  }
+
+  /** Something is to be said soon: it is said now. */
+  join(): void {
+    if (this.flushing && !this.over) this.flush();
   }
 
   private flush(): void {
-    const [count, bytes, oldest] = Array.from(this.backing.backlog());
-    this.host.answer(Float64Array.of(wire.BACKLOG, count, bytes, oldest), undefined);
-    const frame = this.host.frame(this.backing.clock.now())!;
+    this.flushing = false;
+    const { 0: count, 1: bytes, 2: oldest } = this.backing.backlog();
+    this.host.answer(undefined, wire.BACKLOG, count, bytes, oldest, 0, 0, 0, 0, 0, 0);
+    const frame = frameMade(this.host, this.host.frame(this.backing.clock.now()));
     const { beside, texts } = this;
     this.beside = new Beside();
     this.texts = [];

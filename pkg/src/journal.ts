@@ -5,6 +5,7 @@
 
 import { Alarm } from "./alarm";
 import type { Commands } from "./commands";
+import { numbers } from "./crossing";
 import { Desk } from "./desk";
 import { closedError } from "./errors";
 import * as effect from "./effects";
@@ -129,16 +130,16 @@ export abstract class Journal {
 
   /** Tells askers and onlookers what took effect. */
   protected tell(): void {
-    const rows = this.peer.effects();
+    const rows = numbers(this.peer, this.peer.effects());
     if (!rows.length) return;
-    const texts = this.peer.texts();
+    const texts = (this.peer.texts() ?? []) as string[];
     for (let at = 0; at < rows.length; at += effect.WIDTH) {
       if (rows[at] >= effect.DEAD) this.tellOnlookers(rows, at, texts);
       else this.desk.tell(rows, at);
     }
   }
 
-  private tellOnlookers(rows: Float64Array, at: number, texts: string[]): void {
+  private tellOnlookers(rows: readonly number[], at: number, texts: string[]): void {
     const [kind, a, b, c, d, e] = [rows[at], rows[at + 1], rows[at + 2], rows[at + 3], rows[at + 4], rows[at + 5]];
     if (kind === effect.GONE) return this.forget(a, b, c);
     if (kind === effect.LEASE_LOST) {

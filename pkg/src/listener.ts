@@ -1,7 +1,7 @@
 /** Listens to all rings to this context at once. A worker that may block does, between turns of its event loop, while it is in a conversation. */
 
 import { Bell } from "./bell";
-import { turn } from "./turn";
+import { turn, turned } from "./turn";
 
 /** One ring that is listened to. */
 export interface Ear {
@@ -16,15 +16,32 @@ export interface Ear {
 /** How long a worker that is in a conversation blocks at a time, and how long after the last word it still does. */
 const BLOCK_MS = 0.5;
 const TALK_MS = 3;
+/** In a conversation it looks again and again for so long after the last word: to be woken takes as long. In vain: less often. */
+const POLL_MS = 0.15;
+const POLLS_MISSED_MAX = 2;
+/** Looks between two at the clock. */
+const LOOKS = 8;
+/** However much there is to hear, the event loop turns after so long. */
+const TURN_MS = 2;
 
 class Listener {
   readonly bell = new Bell();
   private readonly ears = new Set<Ear>();
   private listening = false;
+  /** When something was said or heard last. */
+  private last = 0;
+  /** Polls that are left out, and how many it will be next time. */
+  private missing = 0;
+  private missed = 1;
 
   add(ear: Ear): void {
     this.ears.add(ear);
-    if (!this.listening) void this.listen();
+    this.resume();
+  }
+
+  /** A call came through a port: where one can't sleep on memory, nothing else tells of what is in the rings. */
+  resume(): void {
+    if (!this.listening && this.ears.size) void this.listen();
   }
 
   delete(ear: Ear): void {
@@ -49,21 +66,53 @@ class Listener {
     return false;
   }
 
+  /** Something goes to who may answer. */
+  spoke(): void {
+    this.last = performance.now();
+  }
+
+  /** Looks again and again, between whatever else there is to do in this turn. True: there is something. */
+  private async poll(): Promise<boolean> {
+    if (this.missing > 0 || !manyCores()) {
+      this.missing -= 1;
+      return false;
+    }
+    do {
+      for (let look = 0; look < LOOKS; look += 1) {
+        if (this.some()) return (this.missed = 1) > 0;
+        await undefined;
+      }
+    } while (performance.now() < this.last + POLL_MS);
+    this.missing = this.missed;
+    this.missed = Math.min(2 * this.missed, POLLS_MISSED_MAX);
+    return false;
+  }
+
   private async listen(): Promise<void> {
     this.listening = true;
-    let last = 0;
+    let turnedAt = 0;
     while (this.ears.size) {
-      if (this.drain()) last = performance.now();
-      if (mayBlock() && this.talking && performance.now() - last < TALK_MS) {
-        await turn();
-        if (!this.drain()) this.bell.block(BLOCK_MS, this.some);
-        continue;
+      if (this.drain()) this.spoke();
+      const now = performance.now();
+      if (now - turnedAt > TURN_MS) {
+        // Who goes on after this in the same turn may bring what is waited for.
+        while (await turn());
+        turnedAt = performance.now();
       }
-      const woken = this.bell.sleep(this.some);
-      // Where one can't sleep on memory, calls come through the port.
-      if (!woken) break;
-      await woken;
-      this.bell.awake();
+      const talks = this.talking && now - this.last < TALK_MS;
+      if (talks ? await this.poll() : this.some()) continue;
+      if (talks && mayBlock()) {
+        while (await turn());
+        if (!this.some()) this.bell.block(BLOCK_MS, this.some);
+      } else {
+        const woken = this.bell.sleep(this.some);
+        // Where one can't sleep on memory, a call comes through the port: it is armed for that.
+        if (!woken) break;
+        await woken;
+        turned();
+        this.bell.awake();
+      }
+      turnedAt = performance.now();
     }
     this.listening = false;
   }
@@ -80,4 +129,9 @@ export function listener(): Listener {
 function mayBlock(): boolean {
   const scope = globalThis as { DedicatedWorkerGlobalScope?: new () => unknown };
   return typeof scope.DedicatedWorkerGlobalScope === "function" && globalThis instanceof scope.DedicatedWorkerGlobalScope;
+}
+
+/** Whether another context can run while this one looks. */
+function manyCores(): boolean {
+  return ((globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator?.hardwareConcurrency ?? 1) > 1;
 }

@@ -2,6 +2,7 @@
 
 import type { Backing } from "./backing";
 import type { Commands } from "./commands";
+import { numbers } from "./crossing";
 import type { Asker, Delivery, Handle, Onlooker, Part } from "./effects";
 import { peek, metrics, redrive } from "./inspect";
 import type { Journal } from "./journal";
@@ -39,7 +40,8 @@ export class LocalBacking implements Backing {
   }
 
   backlog(): ArrayLike<number> {
-    return this.journal.peer.backlog(this.handle.id);
+    const { peer } = this.journal;
+    return numbers(peer, peer.backlog(this.handle.id));
   }
 
   ask(asker: Asker, command: (commands: Commands, token: number) => void): number {

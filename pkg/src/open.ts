@@ -1,6 +1,7 @@
 /** Opening queues: one journal a storage and context, shared by every queue opened there. */
 
 import type { Backing } from "./backing";
+import { numbers } from "./crossing";
 import type { Handle } from "./effects";
 import { IndexedDb, loadEngine } from "./engine";
 import { notSupported, platformError, publicError, show } from "./errors";
@@ -174,7 +175,8 @@ export async function listQueues(options: { storage?: StorageOption } = {}): Pro
     try {
       await journal.fresh();
       for (const name of journal.peer.names()) {
-        const [backlogCount] = journal.peer.backlog(journal.peer.queue(name));
+        const { peer } = journal;
+        const [backlogCount] = numbers(peer, peer.backlog(peer.queue(name)));
         infos.push({ name, kind: "queue", storage: journal.kind, backlogCount });
       }
     } finally {

@@ -10,9 +10,18 @@ export function portOption(port: unknown, what: string): EventPort {
   const { postMessage, addEventListener, on } = (port ?? {}) as Partial<EventPort & EmitterPort>;
   if (typeof postMessage === "function") {
     if (typeof addEventListener === "function") return port as EventPort;
-    if (typeof on === "function") return new Emitting(port as EmitterPort);
+    if (typeof on === "function") return emitting(port as EmitterPort);
   }
   throw new TypeError(`${what} must be a MessagePort, a Worker or a worker's own scope, not ${show(port)}`);
+}
+
+const coats = new WeakMap<EmitterPort, EventPort>();
+
+/** The same coat each time. */
+function emitting(port: EmitterPort): EventPort {
+  const coat = coats.get(port) ?? new Emitting(port);
+  coats.set(port, coat);
+  return coat;
 }
 
 class Emitting implements EventPort {

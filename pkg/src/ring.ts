@@ -174,6 +174,7 @@ interface Unfreed {
 }
 
 export interface RingFrame {
+  /** In shared memory: to be copied before it is looked at. */
   frame: Uint8Array;
   /** Bodies in shared memory; whoever is done with them calls `done`, once. */
   bodies: Uint8Array;
@@ -210,7 +211,7 @@ export class Reader {
     const found = this.find();
     if (!found || found.number > number) return undefined;
     const { position, length, from, used, pieces, size } = found;
-    const frame = ownCopy(this.bytes, from + used, from + used + size);
+    const frame = this.bytes.subarray(from + used, from + used + size);
     const end = (position + HEAD + aligned(length)) >>> 0;
     const unfreed: Unfreed = { end, done: false };
     this.unfreed.push(unfreed);
@@ -239,7 +240,7 @@ export class Reader {
     const length = this.module.length(this.at, SIZE, position);
     const at = this.at + CONTROL + (position & (SIZE - 1)) + HEAD;
     // Read once: the other side could write them again.
-    const [used, size, pieces] = this.words.subarray(at >> 2, (at >> 2) + 3);
+    const [used, size, pieces] = [this.words[at >> 2], this.words[(at >> 2) + 1], this.words[(at >> 2) + 2]];
     const sound = used >= 0 && (used & 7) === 0 && size >= FRAME_MIN && PREFIX + used + size <= length && pieces >= 0 && pieces <= PIECES_MAX;
     if (!sound) throw platformError("DataError", "a frame in shared memory is damaged");
     const from = at + PREFIX;

@@ -8,15 +8,22 @@ use crate::{
     format::{FormatError, Overflow, Policy, Whole},
     id::{MessageId, NEVER, Time},
     peer::{self, SendOrder, Settle},
-    web::rows,
+    web::rows::{self, Texts},
 };
 
 /// One context's replica of a journal. See [`peer::Peer`] for the order of calls.
 #[wasm_bindgen]
 pub struct Peer {
     peer: peer::Peer,
-    /// What rows refer to by their place.
-    texts: Array,
+    /// The answer that JavaScript reads where it lies.
+    numbers: Vec<f64>,
+    texts: Texts,
+}
+
+/// The memory of this module, from which answers are read: an array made for each would cost more than all else about a call.
+#[wasm_bindgen(js_name = moduleMemory)]
+pub fn module_memory() -> JsValue {
+    wasm_bindgen::memory()
 }
 
 /// Milliseconds or counts from JavaScript: whatever is no number, or too large to be exact, is bounded.
@@ -59,13 +66,13 @@ pub(super) fn named(name: &str, text: &str) -> JsValue {
     error.into()
 }
 
-/// Pairs as JavaScript gets them, one behind the other.
-pub(super) fn pairs(pairs: &[(u32, u32)]) -> Vec<u32> {
-    let mut flat = Vec::with_capacity(pairs.len() * 2);
-    for (token, count) in pairs {
-        flat.extend_from_slice(&[*token, *count]);
+/// Pairs as JavaScript gets them, one behind the other. Answers how many numbers they are.
+pub(super) fn pairs(pairs: &[(u32, u32)], numbers: &mut Vec<f64>) -> usize {
+    numbers.clear();
+    for &(token, count) in pairs {
+        numbers.extend_from_slice(&[token.into(), count.into()]);
     }
-    flat
+    numbers.len()
 }
 
 #[wasm_bindgen]
@@ -73,7 +80,7 @@ impl Peer {
     /// `id`: a random whole number below 2^53 that names this peer. `memory`: no one else will ever read the journal.
     #[wasm_bindgen(constructor)]
     pub fn new(id: f64, seed: f64, memory: bool) -> Self {
-        Self { peer: peer::Peer::new(whole(id), whole(seed), memory), texts: Array::new() }
+        Self { peer: peer::Peer::new(whole(id), whole(seed), memory), numbers: Vec::new(), texts: Texts::default() }
     }
 
     /// The number of the last record applied.
@@ -252,9 +259,15 @@ impl Peer {
         self.peer.chunk().map_or(-1, i32::from)
     }
 
-    /// Pairs of token and count: whose bodies are the record's.
-    pub fn sends(&self) -> Vec<u32> {
-        pairs(self.peer.sends())
+    /// Where the numbers lie that the last call left, for one that answers how many.
+    #[wasm_bindgen(js_name = numbersAt)]
+    pub fn numbers_at(&self) -> *const f64 {
+        self.numbers.as_ptr()
+    }
+
+    /// Leaves pairs of token and count: whose bodies are the record's.
+    pub fn sends(&mut self) -> usize {
+        pairs(self.peer.sends(), &mut self.numbers)
     }
 
     pub fn committed(&mut self, number: f64) {
@@ -265,15 +278,19 @@ impl Peer {
         self.peer.abandoned();
     }
 
-    /// What took effect since the last call, in rows of ten numbers.
-    pub fn effects(&mut self) -> Vec<f64> {
-        self.texts = Array::new();
-        rows::of(self.peer.effects(), &self.texts)
+    /// Leaves what took effect since the last call, in rows of ten numbers.
+    pub fn effects(&mut self) -> usize {
+        let Self { peer, numbers, texts } = self;
+        numbers.clear();
+        for effect in peer.effects() {
+            rows::push(numbers, effect, texts);
+        }
+        numbers.len()
     }
 
     /// The texts that the last rows refer to.
-    pub fn texts(&mut self) -> Array {
-        core::mem::take(&mut self.texts)
+    pub fn texts(&mut self) -> Option<Array> {
+        self.texts.take()
     }
 
     pub fn deadline(&mut self, now: f64) -> f64 {
@@ -284,12 +301,15 @@ impl Peer {
         self.peer.waiting()
     }
 
-    /// Count, bytes, and when the oldest was sent (-1: there is none).
-    pub fn backlog(&self, queue: u32) -> Vec<f64> {
-        let Some(queue) = self.peer.engine().queue(queue) else {
-            return vec![0.0, 0.0, -1.0];
-        };
-        vec![real(queue.backlog()), real(queue.bytes()), queue.oldest().map_or(-1.0, real)]
+    /// Leaves count, bytes, and when the oldest was sent (-1: there is none).
+    pub fn backlog(&mut self, queue: u32) -> usize {
+        let known = self.peer.engine().queue(queue);
+        let told = known.map_or([0.0, 0.0, -1.0], |queue| {
+            [real(queue.backlog()), real(queue.bytes()), queue.oldest().map_or(-1.0, real)]
+        });
+        self.numbers.clear();
+        self.numbers.extend_from_slice(&told);
+        told.len()
     }
 
     /// The queue's metrics as an object, names as in the API.

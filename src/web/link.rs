@@ -1,7 +1,7 @@
 //! A link: frames over a port that also carries the application's own messages. Ours are arrays that begin with a mark; the
 //! others are left alone.
 
-use js_sys::{Array, Function, Uint8Array};
+use js_sys::{Array, Function};
 use wasm_bindgen::prelude::*;
 
 use super::indexeddb::platform::property;
@@ -35,26 +35,16 @@ pub struct Link {
 
 #[wasm_bindgen]
 impl Link {
-    /// `heard` is called with the session, the frame, texts and values of each message of ours: of what kind they are is not
-    /// checked yet. `closed` is called when the platform says that the other side is gone.
+    /// `heard` is called with each message of ours: what is in it, behind the mark, is not checked yet. `closed` is called when
+    /// the platform says that the other side is gone.
     #[wasm_bindgen(constructor)]
     pub fn new(port: Port, heard: Function, closed: Function) -> Self {
         let mark = JsValue::from_str(MARK);
         let known = mark.clone();
         let on_message = Closure::<dyn Fn(JsValue)>::new(move |event: JsValue| {
             let data = event.unchecked_ref::<Event>().data();
-            if !Array::is_array(&data) {
-                return;
-            }
-            let message: &Array = data.unchecked_ref();
-            if message.get(0) == known {
-                let _ = heard.call4(
-                    &JsValue::UNDEFINED,
-                    &message.get(1),
-                    &message.get(2),
-                    &message.get(3),
-                    &message.get(4),
-                );
+            if Array::is_array(&data) && data.unchecked_ref::<Array>().get(0) == known {
+                let _ = heard.call1(&JsValue::UNDEFINED, &data);
             }
         });
         let on_close = Closure::<dyn Fn(JsValue)>::new(move |event| {
@@ -69,21 +59,15 @@ impl Link {
         Self { port, mark, on_message, on_close }
     }
 
-    /// Posts a frame (none: an empty one, which only asks to be looked at) with what goes along. Throws what the platform
-    /// throws for a value that can't be cloned.
-    pub fn post(
-        &self,
-        session: f64,
-        frame: Option<Vec<u8>>,
-        texts: &JsValue,
-        values: &JsValue,
-        transfer: &Array,
-    ) -> Result<(), JsValue> {
-        let message = Array::of2(&self.mark, &JsValue::from_f64(session));
-        message.push(&frame.map_or(JsValue::UNDEFINED, |bytes| Uint8Array::from(&bytes[..]).into()));
-        message.push(texts);
-        message.push(values);
-        self.port.post_message(&message, transfer)
+    /// What a message of ours begins with.
+    #[wasm_bindgen(getter)]
+    pub fn mark(&self) -> JsValue {
+        self.mark.clone()
+    }
+
+    /// Throws what the platform throws for a value that can't be cloned.
+    pub fn post(&self, message: &Array, transfer: &Array) -> Result<(), JsValue> {
+        self.port.post_message(message, transfer)
     }
 
     /// Listens no more.

@@ -5,11 +5,11 @@ use wasm_bindgen::prelude::*;
 
 use super::{
     door::{named, pairs, real},
-    rows::{self, WIDTH},
+    rows::{self, Texts, WIDTH},
 };
 use crate::{
     port::{Allow, Client, Host, Notice, Span},
-    wire::{Answer, Bad, Bodies, Frame, Order, Row},
+    wire::{Answer, Bad, Bodies, Frame, Order},
 };
 
 fn refused(bad: Bad) -> JsValue {
@@ -19,13 +19,6 @@ fn refused(bad: Bad) -> JsValue {
         Bad::OutOfOrder => "order",
     };
     named("FrameError", part)
-}
-
-fn row(numbers: &[f64]) -> Row {
-    let mut row = [0.0; WIDTH];
-    let count = numbers.len().min(WIDTH);
-    row[..count].copy_from_slice(&numbers[..count]);
-    row
 }
 
 /// Kinds of a client's rows behind those of the engine's effects: bodies that came along, and what only the context can make
@@ -38,8 +31,14 @@ const ANSWER: f64 = 32.0;
 #[derive(Default)]
 pub struct PortClient {
     client: Client,
-    texts: Array,
+    /// The answer that JavaScript reads where it lies.
+    numbers: Vec<f64>,
+    texts: Texts,
     lengths: Vec<u32>,
+    /// How the bodies lie beside the frame that is being made.
+    pieces: Vec<(u32, Bodies)>,
+    /// The frame that JavaScript reads, or has written.
+    frame: Vec<u8>,
 }
 
 #[wasm_bindgen]
@@ -49,9 +48,40 @@ impl PortClient {
         Self::default()
     }
 
-    /// Takes in an order, as a row. False: a send is not here any more.
-    pub fn order(&mut self, order: &[f64], text: Option<String>, now: f64) -> Result<bool, JsValue> {
-        let order = Order::read(&row(order)).map_err(refused)?;
+    #[wasm_bindgen(js_name = numbersAt)]
+    pub fn numbers_at(&self) -> *const f64 {
+        self.numbers.as_ptr()
+    }
+
+    /// Where the last frame lies that was made.
+    #[wasm_bindgen(js_name = frameAt)]
+    pub fn frame_at(&self) -> *const u8 {
+        self.frame.as_ptr()
+    }
+
+    /// Where a frame of so many bytes is to be written, for [`PortClient::hear`].
+    pub fn room(&mut self, length: usize) -> *mut u8 {
+        room(&mut self.frame, length)
+    }
+
+    /// Takes in an order, as the numbers of a row. False: a send is not here any more.
+    #[allow(clippy::too_many_arguments)]
+    pub fn order(
+        &mut self,
+        now: f64,
+        text: Option<String>,
+        kind: f64,
+        a: f64,
+        b: f64,
+        c: f64,
+        d: f64,
+        e: f64,
+        f: f64,
+        g: f64,
+        h: f64,
+        i: f64,
+    ) -> Result<bool, JsValue> {
+        let order = Order::read(&[kind, a, b, c, d, e, f, g, h, i]).map_err(refused)?;
         Ok(self.client.order(order, text.map(Into::into), now as u64))
     }
 
@@ -60,27 +90,31 @@ impl PortClient {
         self.client.plan(now as u64)
     }
 
-    /// Pairs of token and count: whose bodies go along.
-    pub fn sends(&self) -> Vec<u32> {
-        pairs(&self.client.sends())
+    /// Leaves pairs of token and count: whose bodies go along.
+    pub fn sends(&mut self) -> usize {
+        pairs(&self.client.sends(), &mut self.numbers)
     }
 
-    /// The frame. `parts`: pairs of count and form (as the wire packs it) of the pieces the bodies lie in.
-    pub fn frame(&mut self, parts: &[f64], lengths: Vec<u32>) -> Result<Vec<u8>, JsValue> {
-        let mut pieces = Vec::with_capacity(parts.len() / 2);
-        for pair in parts.chunks_exact(2) {
-            pieces.push((pair[0] as u32, Bodies::unpack(pair[1]).map_err(refused)?));
-        }
-        let (frame, texts) = self.client.frame(&pieces, lengths);
+    /// So many more of the bodies that go along lie in one piece, of a form as the wire packs it.
+    pub fn piece(&mut self, count: u32, form: f64) -> Result<(), JsValue> {
+        self.pieces.push((count, Bodies::unpack(form).map_err(refused)?));
+        Ok(())
+    }
+
+    /// Makes the frame; answers its length. `lengths`: of the bodies whose form says that they follow.
+    pub fn frame(&mut self, lengths: Option<Vec<u32>>) -> usize {
+        let (frame, texts) = self.client.frame(&self.pieces, lengths.unwrap_or_default());
+        self.pieces.clear();
         for text in texts {
-            self.texts.push(&JsValue::from_str(&text));
+            self.texts.push(&text);
         }
-        Ok(frame.encode())
+        self.frame = frame.encode();
+        self.frame.len()
     }
 
     /// The texts that go with the last frame, or that the last rows refer to.
-    pub fn texts(&mut self) -> Array {
-        core::mem::take(&mut self.texts)
+    pub fn texts(&mut self) -> Option<Array> {
+        self.texts.take()
     }
 
     /// The number of the last frame heard.
@@ -89,9 +123,9 @@ impl PortClient {
         self.client.heard() as f64
     }
 
-    /// Takes in a frame of the host. Throws FrameError, and has changed nothing then.
-    pub fn hear(&mut self, frame: &[u8], now: f64) -> Result<(), JsValue> {
-        let frame = Frame::decode(frame).map_err(refused)?;
+    /// Takes in the frame of the host that was written. Throws FrameError, and has changed nothing then.
+    pub fn hear(&mut self, now: f64) -> Result<(), JsValue> {
+        let frame = Frame::decode(&self.frame).map_err(refused)?;
         self.client.hear(&frame, now as u64).map_err(refused)?;
         self.lengths = frame.lengths;
         Ok(())
@@ -102,26 +136,27 @@ impl PortClient {
         core::mem::take(&mut self.lengths)
     }
 
-    /// What there is to tell, in rows of ten numbers: effects as the engine tells them, and more.
-    pub fn notices(&mut self) -> Vec<f64> {
-        let mut rows = Vec::new();
-        for notice in self.client.notices() {
+    /// Leaves what there is to tell, in rows of ten numbers: effects as the engine tells them, and more.
+    pub fn notices(&mut self) -> usize {
+        let Self { client, numbers, texts, .. } = self;
+        numbers.clear();
+        for notice in client.notices() {
             match notice {
-                Notice::Effect(effect) => rows::push(&mut rows, effect, &self.texts),
+                Notice::Effect(effect) => rows::push(numbers, effect, texts),
                 Notice::Arrived(delivery) => {
                     let mut row = Answer::Delivered(delivery).write();
                     row[0] = ARRIVED;
-                    rows.extend_from_slice(&row);
+                    numbers.extend_from_slice(&row);
                 }
                 Notice::Answer(answer) => {
                     let mut row = answer.write();
                     row[0] += ANSWER;
-                    rows.extend_from_slice(&row);
+                    numbers.extend_from_slice(&row);
                 }
             }
-            debug_assert!(rows.len() % WIDTH == 0);
+            debug_assert!(numbers.len() % WIDTH == 0);
         }
-        rows
+        numbers.len()
     }
 
     pub fn deadline(&self) -> f64 {
@@ -137,7 +172,11 @@ impl PortClient {
 #[wasm_bindgen]
 pub struct PortHost {
     host: Host,
+    /// The answer that JavaScript reads where it lies.
+    numbers: Vec<f64>,
     lengths: Vec<u32>,
+    /// The frame that JavaScript reads, or has written.
+    frame: Vec<u8>,
 }
 
 #[wasm_bindgen]
@@ -146,7 +185,23 @@ impl PortHost {
     #[wasm_bindgen(constructor)]
     pub fn new(allow: u8) -> Self {
         let allow = Allow { send: allow & 1 != 0, receive: allow & 2 != 0, admin: allow & 4 != 0 };
-        Self { host: Host::new(allow), lengths: Vec::new() }
+        Self { host: Host::new(allow), numbers: Vec::new(), lengths: Vec::new(), frame: Vec::new() }
+    }
+
+    #[wasm_bindgen(js_name = numbersAt)]
+    pub fn numbers_at(&self) -> *const f64 {
+        self.numbers.as_ptr()
+    }
+
+    /// Where the last frame lies that was made.
+    #[wasm_bindgen(js_name = frameAt)]
+    pub fn frame_at(&self) -> *const u8 {
+        self.frame.as_ptr()
+    }
+
+    /// Where a frame of so many bytes is to be written, for [`PortHost::hear`].
+    pub fn room(&mut self, length: usize) -> *mut u8 {
+        room(&mut self.frame, length)
     }
 
     #[wasm_bindgen(getter)]
@@ -154,17 +209,17 @@ impl PortHost {
         self.host.heard() as f64
     }
 
-    /// Takes in a frame of the client, with so many texts and values beside it: its orders, in rows. Throws FrameError, and
-    /// has changed nothing then.
-    pub fn hear(&mut self, frame: &[u8], texts: u32, values: u32) -> Result<Vec<f64>, JsValue> {
-        let frame = Frame::decode(frame).map_err(refused)?;
+    /// Takes in the frame of the client that was written, with so many texts and values beside it; leaves its orders, in rows.
+    /// Throws FrameError, and has changed nothing then.
+    pub fn hear(&mut self, texts: u32, values: u32) -> Result<usize, JsValue> {
+        let frame = Frame::decode(&self.frame).map_err(refused)?;
         let orders = self.host.hear(&frame, texts as usize, values as usize).map_err(refused)?;
         self.lengths = frame.lengths;
-        let mut rows = Vec::with_capacity(orders.len() * WIDTH);
+        self.numbers.clear();
         for order in orders {
-            rows.extend_from_slice(&order.write());
+            self.numbers.extend_from_slice(&order.write());
         }
-        Ok(rows)
+        Ok(self.numbers.len())
     }
 
     /// The lengths of the last frame heard.
@@ -177,9 +232,23 @@ impl PortHost {
         self.host.strike()
     }
 
-    /// Takes in an answer, as a row, with the lengths of its bodies.
-    pub fn answer(&mut self, answer: &[f64], lengths: Option<Vec<u32>>) -> Result<(), JsValue> {
-        let answer = Answer::read(&row(answer)).map_err(refused)?;
+    /// Takes in an answer, as the numbers of a row, with the lengths of its bodies.
+    #[allow(clippy::too_many_arguments)]
+    pub fn answer(
+        &mut self,
+        lengths: Option<Vec<u32>>,
+        kind: f64,
+        a: f64,
+        b: f64,
+        c: f64,
+        d: f64,
+        e: f64,
+        f: f64,
+        g: f64,
+        h: f64,
+        i: f64,
+    ) -> Result<(), JsValue> {
+        let answer = Answer::read(&[kind, a, b, c, d, e, f, g, h, i]).map_err(refused)?;
         self.host.answer(&answer, &lengths.unwrap_or_default());
         Ok(())
     }
@@ -195,9 +264,10 @@ impl PortHost {
         self.host.is_full()
     }
 
-    /// The next frame; undefined: there is nothing to tell.
-    pub fn frame(&mut self, now: f64) -> Option<Vec<u8>> {
-        self.host.frame(now).map(|frame| frame.encode())
+    /// Makes the next frame; answers its length, 0 where there is nothing to tell.
+    pub fn frame(&mut self, now: f64) -> usize {
+        self.frame = self.host.frame(now).map(|frame| frame.encode()).unwrap_or_default();
+        self.frame.len()
     }
 
     /// The client is gone: what it held, as rows of number, index, count, grant, and 1 where it was handed out.
@@ -216,4 +286,11 @@ impl PortHost {
         }
         rows
     }
+}
+
+/// Makes the buffer so long; what is in it is to be written over.
+fn room(frame: &mut Vec<u8>, length: usize) -> *mut u8 {
+    frame.clear();
+    frame.resize(length, 0);
+    frame.as_mut_ptr()
 }

@@ -13,16 +13,23 @@ use crate::{
 
 pub const WIDTH: usize = 10;
 
-/// Rows start with the effect's kind; what a row does not use is 0.
-pub fn of(effects: Vec<Effect>, texts: &Array) -> Vec<f64> {
-    let mut rows = Vec::with_capacity(effects.len() * WIDTH);
-    for effect in effects {
-        push(&mut rows, effect, texts);
+/// Texts that rows refer to by their place. Mostly there are none.
+#[derive(Default)]
+pub struct Texts(Option<Array>);
+
+impl Texts {
+    /// Answers its place.
+    pub fn push(&mut self, text: &str) -> u32 {
+        self.0.get_or_insert_with(Array::new).push(&JsValue::from_str(text)) - 1
     }
-    rows
+
+    pub fn take(&mut self) -> Option<Array> {
+        self.0.take()
+    }
 }
 
-pub fn push(rows: &mut Vec<f64>, effect: Effect, texts: &Array) {
+/// Adds a row, which starts with the effect's kind; what it does not use is 0.
+pub fn push(rows: &mut Vec<f64>, effect: Effect, texts: &mut Texts) {
     let row: [f64; WIDTH] = match effect {
         Effect::Sent { token, first, count } => run(0, token, first, count, 0.0),
         Effect::Refused { token, why, count } => some(1, [token.into(), f64::from(why as u8), count.into(), 0.0]),
@@ -37,7 +44,7 @@ pub fn push(rows: &mut Vec<f64>, effect: Effect, texts: &Array) {
         Effect::Lost { token, first, count } => run(5, token, first, count, 0.0),
         Effect::Done { token, value } => some(6, [token.into(), real(value), 0.0, 0.0]),
         Effect::Dead { queue, first, count, reason } => {
-            let place = texts.push(&JsValue::from_str(&reason)) - 1;
+            let place = texts.push(&reason);
             run(7, queue, first, count, place.into())
         }
         Effect::Dropped { queue, first, count, cause } => run(8, queue, first, count, f64::from(cause as u8)),
