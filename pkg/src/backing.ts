@@ -21,6 +21,8 @@ export interface Backing {
 
   ask(asker: Asker, command: (commands: Commands, token: number) => void): number;
   depart(outgoing: Outgoing): void;
+  /** So many bytes have collected that they should go at once. */
+  readonly crowded: boolean;
   /** So much has collected that it should go at once. */
   urge(): void;
   stopWaiting(token: number): void;

@@ -6,7 +6,7 @@ import { listener, type Ear } from "./listener";
 import type { Multiplexer } from "./multiplexer";
 import { Bytes, type Parcel, type Segment } from "./parcel";
 import type { Transferable } from "./platform";
-import { PIECES_MAX, Rings, RingBytes, canShare } from "./ring";
+import { PIECES_MAX, Rings, canShare } from "./ring";
 import { asValue } from "./wire";
 
 type BytesSegment = Segment & { parcel: Bytes };
@@ -15,6 +15,9 @@ type BytesSegment = Segment & { parcel: Bytes };
 export class Beside {
   private readonly items: (Segment | { value: unknown })[] = [];
   private onlyBytes = true;
+
+  /** `leaving`: nobody needs the bodies here once they have gone. */
+  constructor(private readonly leaving: boolean) {}
 
   addBodies(segment: Segment): void {
     this.items.push(segment);
@@ -39,7 +42,7 @@ export class Beside {
   /** As values for a port. */
   values(): { values: unknown[]; transfer: Transferable[] } {
     const transfer: Transferable[] = [];
-    return { values: this.items.map((item) => ("parcel" in item ? asValue(item, transfer) : item.value)), transfer };
+    return { values: this.items.map((item) => ("parcel" in item ? asValue(item, this.leaving, transfer) : item.value)), transfer };
   }
 }
 
@@ -56,7 +59,7 @@ export interface End {
 }
 
 /** So much of the ring may be held by what nobody reads; then it is kept elsewhere. */
-const HELD_MAX = 2 << 20;
+const HELD_MAX = 6 << 20;
 
 export class Channel implements Ear {
   private rings: Rings | undefined;
@@ -69,7 +72,12 @@ export class Channel implements Ear {
   /** The host's offer of shared memory: it may not arrive, as it can't leave its cluster of agents. */
   offer(): void {
     if (!canShare()) return;
-    this.rings = new Rings(true);
+    try {
+      this.rings = new Rings(true);
+    } catch {
+      // There is no room for so much memory: the port alone does.
+      return;
+    }
     this.hand(this.rings.memory, listener().bell.memory);
   }
 
@@ -111,8 +119,13 @@ export class Channel implements Ear {
   }
 
   /** A parcel that is filled where the other side will read it; undefined: there is none. */
-  open(form: Bytes["form"], length: number): RingBytes | undefined {
+  open(form: Bytes["form"], length: number): Bytes | undefined {
     return this.shared ? this.rings!.writer.open(form, length) : undefined;
+  }
+
+  /** What is written in place should go before more is. */
+  get crowded(): boolean {
+    return this.shared && this.rings!.writer.crowded;
   }
 
   /** `frame` is only lent. */
@@ -129,10 +142,7 @@ export class Channel implements Ear {
     const { writer } = this.rings!;
     const bodies = beside.bytes();
     if (!bodies) return false;
-    if (bodies.length === 1) {
-      const [{ parcel, from, count }] = bodies;
-      if (parcel instanceof RingBytes && from === 0 && count === parcel.count && writer.commit(parcel, frame)) return true;
-    }
+    if (writer.commit(bodies, frame)) return true;
     // What was filled in place moves out of the way first.
     writer.close();
     return writer.put(bodies.map(({ parcel, from, count }) => parcel.memory.subarray(parcel.place(from), parcel.place(from + count))), frame);

@@ -143,6 +143,10 @@ export class ClientBacking implements Backing, Commands, End, Station {
     this.kick();
   }
 
+  get crowded(): boolean {
+    return this.channel.crowded;
+  }
+
   urge(): void {
     this.flush();
   }
@@ -225,8 +229,8 @@ export class ClientBacking implements Backing, Commands, End, Station {
   }
 
   private post(): void {
-    const { segments, headers } = this.desk.bodies(this);
-    const beside = new Beside();
+    const { segments, headers } = this.desk.bodies(this, true);
+    const beside = new Beside(true);
     const lengths: number[] = [];
     let place = 0;
     for (const segment of segments) {
@@ -241,9 +245,9 @@ export class ClientBacking implements Backing, Commands, End, Station {
     this.channel.post(frameMade(this.client, length), texts, beside);
   }
 
-  /** A parcel whose bodies are written where the host reads them. */
+  /** A parcel whose bodies are written where the host reads them. Not while others wait to go: it would have to make way. */
   private inPlace(form: Form, length: number): Filling | undefined {
-    return this.channel.open(form as typeof BYTES, length);
+    return this.client.isBlocked() ? undefined : this.channel.open(form as typeof BYTES, length);
   }
 
   private setTimer(): void {

@@ -54,8 +54,8 @@ export class Desk {
     }
   }
 
-  /** The bodies of what was decided. */
-  bodies(commands: Commands): Load {
+  /** The bodies of what was decided. `posted`: they go through a port now, others may follow before there is an answer. */
+  bodies(commands: Commands, posted = false): Load {
     const load: Load = { segments: [], count: 0, headers: undefined };
     const headers: HeadersByIndex = {};
     const sends = numbers(commands, commands.sends());
@@ -64,6 +64,7 @@ export class Desk {
       const count = sends[at + 1];
       outgoing.addSegments(count, load.segments);
       if (outgoing.addHeaders(count, headers, load.count)) load.headers = headers;
+      if (posted) outgoing.post(count);
       load.count += count;
     }
     return load;

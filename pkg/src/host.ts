@@ -139,7 +139,7 @@ class ServedClient implements Onlooker, End {
   readonly outgoing = new Set<ServedOutgoing>();
   private readonly host: PortHost;
   private readonly channel: Channel;
-  private beside = new Beside();
+  private beside = new Beside(false);
   private texts: string[] = [];
   private readonly receives = new Map<number, number>();
   private presence: Presence | undefined;
@@ -407,7 +407,7 @@ class ServedClient implements Onlooker, End {
     this.host.answer(undefined, wire.BACKLOG, count, bytes, oldest, 0, 0, 0, 0, 0, 0);
     const frame = frameMade(this.host, this.host.frame(this.backing.clock.now()));
     const { beside, texts } = this;
-    this.beside = new Beside();
+    this.beside = new Beside(false);
     this.texts = [];
     this.channel.post(frame, texts, beside);
   }

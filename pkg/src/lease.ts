@@ -60,6 +60,14 @@ export class Lease {
     if (this.left === 0) this.leases.end(this);
   }
 
+  /** Bytes that were only lent are copied for who did not borrow them and has not looked yet. */
+  letGo(): void {
+    const { parcel } = this.part;
+    if (!(parcel instanceof LentBytes)) return;
+    if (!this.lent) for (const message of this.messages) message.own();
+    parcel.letGo(this.lent);
+  }
+
   lostError(index: number): LeaseLostError {
     return new LeaseLostError(`the lease of message ${messageId(this.part.number, index)} ran out or was taken away: it is someone else's by now`);
   }
@@ -118,7 +126,7 @@ export class Leases {
     if (!known) return;
     known.splice(known.indexOf(lease), 1);
     if (!known.length) this.held.delete(lease.grant);
-    if (lease.part.parcel instanceof LentBytes) lease.part.parcel.unlook();
+    lease.letGo();
   }
 
   /** Of whoever closes: all leases that end with it. */

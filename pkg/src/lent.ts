@@ -9,6 +9,8 @@ export class LentBytes extends Bytes {
   private needed: number;
   /** Leases whose holders look into the memory itself. */
   private lookers = 0;
+  /** Leases whose holders may still want a copy. */
+  private keepers = 0;
   /** The memory these bytes lie in now is their own. */
   private own = false;
   private over = false;
@@ -24,13 +26,6 @@ export class LentBytes extends Bytes {
     return super.body(place, lend);
   }
 
-  /** Some of the bodies, in memory of their own. */
-  copy(from: number, count: number): Bytes {
-    const memory = ownCopy(this.memory, this.place(from), this.place(from + count));
-    const lengths = this.lengths && Array.from({ length: count }, (_, at) => this.lengths![from + at]);
-    return new Bytes(this.form, memory, count, this.length, lengths);
-  }
-
   /** The memory that was lent is still needed. */
   get holds(): boolean {
     return !this.over;
@@ -42,12 +37,15 @@ export class LentBytes extends Bytes {
     this.end();
   }
 
-  look(): void {
-    this.lookers += 1;
+  /** A lease begins; `lend`: its holder looks into the memory itself. */
+  hold(lend: boolean): void {
+    if (lend) this.lookers += 1;
+    else this.keepers += 1;
   }
 
-  unlook(): void {
-    this.lookers -= 1;
+  letGo(lend: boolean): void {
+    if (lend) this.lookers -= 1;
+    else this.keepers -= 1;
     this.end();
   }
 
@@ -60,7 +58,7 @@ export class LentBytes extends Bytes {
   }
 
   private end(): void {
-    if (this.over || this.lookers || (this.needed > 0 && !this.own)) return;
+    if (this.over || this.lookers || ((this.needed > 0 || this.keepers > 0) && !this.own)) return;
     this.over = true;
     this.done();
   }

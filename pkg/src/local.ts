@@ -52,6 +52,8 @@ export class LocalBacking implements Backing {
     this.journal.depart(outgoing);
   }
 
+  readonly crowded = false;
+
   urge(): void {}
 
   stopWaiting(token: number): void {

@@ -50,11 +50,15 @@ export class ReceivedMessage<Body> implements Message<Body> {
   }
 
   get body(): Body {
-    if (this.value === UNREAD) {
-      const { part, lent } = this.lease;
-      this.value = part.parcel!.body(part.offset + this.place, lent);
-    }
+    this.own();
     return this.value as Body;
+  }
+
+  /** Takes the body, if it was not looked at yet. */
+  own(): void {
+    if (this.value !== UNREAD) return;
+    const { part, lent } = this.lease;
+    this.value = part.parcel!.body(part.offset + this.place, lent);
   }
 
   get attempts(): number {

@@ -16,6 +16,8 @@ export type Form = typeof VALUES | typeof TEXT | typeof BYTES | typeof BUFFERS;
 /** A parcel takes no more when it has so many messages or bytes: one message that stays keeps its whole parcel. */
 const MESSAGES_MAX = 1024;
 const BYTES_MAX = 64 << 10;
+/** What a parcel of bytes has at least once a second body comes. */
+const BYTES_MORE = 4 << 10;
 const EMPTY = new Uint8Array();
 
 export interface Parcel {
@@ -111,10 +113,10 @@ export class Bytes implements Filling {
     return true;
   }
 
-  /** Doubles, up to what a parcel may have; a single body may be larger. */
+  /** Up to what a parcel may have; a single body may be larger. */
   protected grow(end: number): boolean {
     if (this.count && end > BYTES_MAX) return false;
-    const memory = new Uint8Array(this.count ? Math.min(BYTES_MAX, 2 * Math.max(end, this.memory.length)) : end);
+    const memory = new Uint8Array(this.count ? Math.min(BYTES_MAX, Math.max(BYTES_MORE, 4 * end)) : end);
     memory.set(this.memory.subarray(0, this.used));
     this.memory = memory;
     return true;
@@ -122,6 +124,13 @@ export class Bytes implements Filling {
 
   /** Bytes can be stored anywhere. */
   remove(): void {}
+
+  /** The bodies from `from` on in a buffer that can be transferred: this memory itself, where it is theirs alone and they are `leaving`. */
+  buffer(from: number, count: number, leaving: boolean): ArrayBuffer {
+    const { buffer, byteOffset } = this.memory;
+    const alone = leaving && count === this.count && byteOffset === 0 && buffer instanceof ArrayBuffer && buffer.byteLength <= 2 * this.used;
+    return alone ? buffer : ownCopy(this.memory, this.place(from), this.place(from + count)).buffer;
+  }
 
   /** Where a body lies; of the one after the last: where they end. */
   place(at: number): number {

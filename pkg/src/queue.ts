@@ -112,7 +112,7 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     const { open } = this;
     if (open && !open.departed && sameTerms(open.terms, terms)) {
       const receipt = open.add(body, headers, transfer);
-      if (open.count >= URGE) {
+      if (open.count >= URGE || this.backing.crowded) {
         this.open = undefined;
         this.backing.urge();
       }
@@ -164,6 +164,7 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     }
     if (batch.parts.length === 0) return { ids: [], metadata: this.receiptMetrics() };
     for (const part of batch.parts) this.depart(part);
+    if (this.backing.crowded) this.backing.urge();
     if (!signal) return batch.receipt;
     const abort = (): void => {
       for (const part of batch.parts) part.withdrawn = signal.reason;

@@ -44,10 +44,9 @@ export async function receive<Body>(backing: Backing, request: Request, closed: 
   return messages;
 }
 
-/** Messages under a lease. Bytes that are only lent are copied, all at once, for who did not ask to borrow them. */
-function hold(backing: Backing, given: effect.Part, { grant, until, attempts, sent }: Delivery, { firstWins, borrow }: Request, closed: Stop, messages: ReceivedMessage<unknown>[]): void {
-  const part = borrow ? given : owned(given);
-  if (part.parcel instanceof LentBytes) part.parcel.look();
+/** Messages under a lease. */
+function hold(backing: Backing, part: effect.Part, { grant, until, attempts, sent }: Delivery, { firstWins, borrow }: Request, closed: Stop, messages: ReceivedMessage<unknown>[]): void {
+  if (part.parcel instanceof LentBytes) part.parcel.hold(borrow);
   const held = new Lease(backing.leases, part, grant, until, attempts, sent, firstWins, borrow, closed, backing.clock);
   for (let place = 0; place < part.count; place += 1) {
     const message = new ReceivedMessage(held, place);
@@ -61,11 +60,6 @@ function hold(backing: Backing, given: effect.Part, { grant, until, attempts, se
 function leave({ parcel, count, leaving }: effect.Part, work: () => void): void {
   work();
   if (leaving && parcel instanceof LentBytes) parcel.gone(count);
-}
-
-function owned(part: effect.Part): effect.Part {
-  const { parcel, offset, count } = part;
-  return parcel instanceof LentBytes ? { ...part, parcel: parcel.copy(offset, count), offset: 0 } : part;
 }
 
 /** Bodies that are not there any more: their messages were settled elsewhere meanwhile, or the storage is damaged. */

@@ -8,10 +8,10 @@
 
 import module from "../wasm/ring.js";
 import { platformError } from "./errors";
-import { Bytes, aligned, ownCopy, type BYTES } from "./parcel";
+import { Bytes, aligned, ownCopy, type BYTES, type Segment } from "./parcel";
 
-/** Bytes of each ring. */
-const SIZE = 4 << 20;
+/** Bytes of each ring: what a client may have under way (5 MiB), what it fills meanwhile, and the gap where neither fits before the end. */
+const SIZE = 8 << 20;
 /** What both sides look at, before the bytes of each ring. */
 const CONTROL = 128;
 const PAGE = 64 << 10;
@@ -20,6 +20,8 @@ const PREFIX = 16;
 /** Bodies of one frame, at most, and what is kept free behind them for its rows. */
 const BODIES_MAX = 1 << 20;
 const BODIES_MIN = 64 << 10;
+/** With less room than this left for bodies, what is there should go. */
+const CROWDED = 128 << 10;
 const ROWS_MAX = 8 << 10;
 /** Pieces that the bodies of one frame come in, at most. */
 export const PIECES_MAX = 4096;
@@ -81,8 +83,8 @@ export class Writer {
   bell: { ring(): boolean } | undefined;
   /** Calls a reader who can't sleep on memory. */
   doorbell: (() => void) | undefined;
-  /** Bodies that are being written in place. */
-  private filling: RingBytes | undefined;
+  /** Where bodies are being written in place. */
+  private arena: Arena | undefined;
 
   constructor(memory: WebAssembly.Memory, private readonly module: Module, private readonly at: number) {
     this.bytes = new Uint8Array(memory.buffer);
@@ -96,30 +98,40 @@ export class Writer {
 
   /** A parcel that is filled in the ring itself, for bodies of at least `length` bytes; undefined: not now. */
   open(form: typeof BYTES | 3, length: number): RingBytes | undefined {
-    if (this.filling) return undefined;
+    this.arena ??= this.newArena(aligned(length));
+    return this.arena?.open(form, aligned(length));
+  }
+
+  private newArena(length: number): Arena | undefined {
     for (const most of [BODIES_MAX, BODIES_MIN]) {
-      const room = Math.max(most, aligned(length));
+      const room = Math.max(most, length);
       const position = this.module.reserve(this.at, SIZE, PREFIX + room + ROWS_MAX) >>> 0;
       if (position === NONE) continue;
       const from = this.address(position) + PREFIX;
-      return (this.filling = new RingBytes(form, this.bytes.subarray(from, from + room), position));
+      return new Arena(position, this.bytes.subarray(from, from + room));
     }
     return undefined;
   }
 
-  /** Puts a frame behind the bodies that were written in place. False: it does not fit there. */
-  commit(bodies: RingBytes, frame: Uint8Array): boolean {
-    if (bodies !== this.filling || frame.length > ROWS_MAX) return false;
-    this.filling = undefined;
-    bodies.sent = true;
-    this.publish(bodies.position, bodies.used, 1, frame);
+  /** Little more can be written in place. */
+  get crowded(): boolean {
+    return this.arena !== undefined && this.arena.left < CROWDED;
+  }
+
+  /** Puts a frame behind the bodies that were written in place, as far as they are its own. False: they are not, or it does not fit there. */
+  commit(bodies: readonly (Segment & { parcel: Bytes })[], frame: Uint8Array): boolean {
+    const { arena } = this;
+    if (!arena || frame.length > ROWS_MAX || !arena.beginsWith(bodies)) return false;
+    this.arena = undefined;
+    const used = arena.send(bodies.length);
+    this.publish(arena.position, used, bodies.length, frame);
     return true;
   }
 
   /** Bodies that did not go in place go elsewhere: their room is needed. */
   close(): void {
-    this.filling?.detach();
-    this.filling = undefined;
+    this.arena?.send(0);
+    this.arena = undefined;
   }
 
   /** Puts a frame with bodies in these pieces, while nothing is filled in place. False: there is no room now. */
@@ -147,11 +159,48 @@ export class Writer {
   }
 }
 
-/** Bodies that are written where they will be read. */
-export class RingBytes extends Bytes {
-  sent = false;
+/** Room in the ring for bodies that are written where they will be read, parcel after parcel. */
+class Arena {
+  private readonly parcels: RingBytes[] = [];
 
-  constructor(form: Bytes["form"], memory: Uint8Array, readonly position: number) {
+  constructor(readonly position: number, private readonly memory: Uint8Array) {}
+
+  private get used(): number {
+    const last = this.parcels.at(-1);
+    return last ? last.from + last.used : 0;
+  }
+
+  get left(): number {
+    return this.memory.length - this.used;
+  }
+
+  /** The parcel before gets no more then. */
+  open(form: Bytes["form"], length: number): RingBytes | undefined {
+    const { used } = this;
+    if (used + length > this.memory.length) return undefined;
+    this.parcels.at(-1)?.seal();
+    const parcel = new RingBytes(form, this.memory.subarray(used), used);
+    this.parcels.push(parcel);
+    return parcel;
+  }
+
+  /** Whether these are the first parcels here, whole and in their order. */
+  beginsWith(bodies: readonly Segment[]): boolean {
+    return bodies.length > 0 && bodies.every(({ parcel, from, count }, at) => parcel === this.parcels[at] && from === 0 && count === parcel.count);
+  }
+
+  /** The first `count` parcels go; the others move out of the way. Answers where the bodies end that go. */
+  send(count: number): number {
+    this.parcels.forEach((parcel, at) => (at < count ? parcel.seal() : parcel.detach()));
+    this.parcels.length = count;
+    return this.used;
+  }
+}
+
+/** Bodies that are written where they will be read. */
+class RingBytes extends Bytes {
+  /** `from`: where it begins in its arena. */
+  constructor(form: Bytes["form"], memory: Uint8Array, readonly from: number) {
     super(form, memory);
   }
 
@@ -160,9 +209,14 @@ export class RingBytes extends Bytes {
     return false;
   }
 
-  /** What was not sent in place is kept elsewhere. */
+  /** What is behind belongs to others. */
+  seal(): void {
+    this.memory = this.memory.subarray(0, this.used);
+  }
+
+  /** What does not go in place is kept elsewhere. */
   detach(): void {
-    if (!this.sent) this.memory = ownCopy(this.memory, 0, this.used);
+    this.memory = ownCopy(this.memory, 0, this.used);
   }
 }
 

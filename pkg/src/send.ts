@@ -33,6 +33,8 @@ export abstract class Outgoing implements Asker {
   withdrawn: unknown;
   /** How many were accepted or refused. */
   protected over = 0;
+  /** How many have gone through a port, whether they have their answer or not. */
+  private posted = 0;
   readonly parcels: Parcel[] = [];
   private filling: Filling | undefined;
   protected headers: (Headers | undefined)[] | undefined;
@@ -68,9 +70,19 @@ export abstract class Outgoing implements Asker {
     this.count += 1;
   }
 
+  /** The place of the first that has not gone. */
+  private get next(): number {
+    return Math.max(this.over, this.posted);
+  }
+
+  /** The next `count` are posted: a frame may go before the one before it is answered. */
+  post(count: number): void {
+    this.posted = this.next + count;
+  }
+
   /** Adds the next `count` messages to `segments`. */
   addSegments(count: number, segments: Segment[]): void {
-    let [first, left] = [this.over, count];
+    let [first, left] = [this.next, count];
     for (const parcel of this.parcels) {
       const taken = Math.min(left, parcel.count - first);
       if (taken > 0) {
@@ -86,7 +98,7 @@ export abstract class Outgoing implements Asker {
   addHeaders(count: number, headers: HeadersByIndex, index: number): boolean {
     let some = false;
     for (let at = 0; this.headers && at < count; at += 1) {
-      const own = this.headers[this.over + at];
+      const own = this.headers[this.next + at];
       if (own) headers[index + at] = own;
       some ||= own !== undefined;
     }

@@ -1,7 +1,7 @@
 /** The kinds of rows that cross a port, and how bodies lie beside a frame: as `src/wire` has them. */
 
 import { Lent, type LentBytes } from "./lent";
-import { BUFFERS, BYTES, Bytes, TEXT, Text, VALUES, Values, aligned, ownCopy, type Form, type Parcel, type Segment } from "./parcel";
+import { BUFFERS, BYTES, Bytes, TEXT, Text, VALUES, Values, aligned, type Form, type Parcel, type Segment } from "./parcel";
 import { checkedHeaders } from "./options";
 import type { Transferable } from "./platform";
 import type { HeadersByIndex } from "./store";
@@ -71,10 +71,10 @@ function formBeside(parcel: Parcel, from: number, count: number): Form {
   return parcel instanceof Values && parcel.json && parcel.bytes <= TEXT_BYTES_MAX * parcel.count ? TEXT : VALUES;
 }
 
-/** The bodies of a segment as one value; what moves with it is added to `transfer`. */
-export function asValue({ parcel, from, count }: Segment, transfer: Transferable[]): unknown {
+/** The bodies of a segment as one value; what moves with it is added to `transfer`. `leaving`: nobody needs them here any more. */
+export function asValue({ parcel, from, count }: Segment, leaving: boolean, transfer: Transferable[]): unknown {
   if (parcel instanceof Bytes) {
-    const { buffer } = ownCopy(parcel.memory, parcel.place(from), parcel.place(from + count));
+    const buffer = parcel.buffer(from, count, leaving);
     transfer.push(buffer);
     return buffer;
   }

@@ -155,10 +155,11 @@ impl Client {
     pub fn plan(&mut self, now: u64) -> bool {
         self.give_back(now, false);
         let mut blocked = false;
+        let mut room = FRAME_BYTES;
         for (order, text) in core::mem::take(&mut self.pending) {
             let part = matches!(&order, Order::Send(sending) if sending.kind == 1);
             // What belongs together stays together.
-            let full = self.leaving.len() >= ORDERS_MAX && !part;
+            let full = (self.leaving.len() >= ORDERS_MAX || room == 0) && !part;
             let Order::Send(sending) = order else {
                 if full {
                     self.pending.push((order, text))
@@ -168,8 +169,9 @@ impl Client {
                 continue;
             };
             blocked |= full;
-            let going = if blocked { 0 } else { self.going(&sending) };
+            let going = if blocked { 0 } else { self.going(&sending, room) };
             if going > 0 {
+                room = room.saturating_sub(share(sending.bytes, going.into(), sending.count.max(1).into()));
                 let rest = self.depart(sending, going, text);
                 blocked |= rest.is_some();
                 if let Some(rest) = rest {
@@ -184,9 +186,14 @@ impl Client {
         !self.leaving.is_empty() || self.heard - self.told >= HEARD_UNTOLD_MAX
     }
 
-    fn going(&self, sending: &Sending) -> u32 {
+    /// How many messages of a send may go in a frame that has so much `room` for bytes.
+    fn going(&self, sending: &Sending, room: u64) -> u32 {
         match sending.kind {
-            0 => self.flying.credit.fits(sending.count, sending.bytes),
+            0 => {
+                let each = (sending.bytes / u64::from(sending.count.max(1))).max(1);
+                let most = u32::try_from(room / each).unwrap_or(u32::MAX).max(1);
+                self.flying.credit.fits(sending.count, sending.bytes).min(most)
+            }
             // The parts of a batch go with its first.
             1 => sending.count,
             _ => {
@@ -340,14 +347,20 @@ impl Client {
         self.ahead.deadline()
     }
 
+    /// Whether sends wait for credit.
+    pub fn is_blocked(&self) -> bool {
+        self.pending.iter().any(|(order, _)| matches!(order, Order::Send(_)))
+    }
+
     /// Whether an answer is awaited.
     pub fn waiting(&self) -> bool {
         !self.flying.is_empty() || !self.demands.is_empty() || !self.pending.is_empty()
     }
 }
 
-/// Orders of one frame; more go with the next.
+/// Orders of one frame, and bytes of its bodies; more go with the next.
 const ORDERS_MAX: usize = 1024;
+const FRAME_BYTES: u64 = 1 << 20;
 /// The settlement that gives back, as at the door of the engine.
 const RELEASE: u8 = 4;
 /// So many frames of the host may be heard without a word.

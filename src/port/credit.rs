@@ -5,7 +5,7 @@ use crate::share::share;
 /// Messages a client may have sent and not have an answer for.
 pub const MESSAGES: u32 = 1 << 14;
 /// Bytes of their bodies.
-pub const BYTES: u64 = 4 << 20;
+pub const BYTES: u64 = 5 << 20;
 
 /// What is under way, and what may be.
 #[derive(Clone, Copy, Debug, Default)]

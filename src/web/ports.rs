@@ -166,6 +166,12 @@ impl PortClient {
     pub fn waiting(&self) -> bool {
         self.client.waiting()
     }
+
+    /// Whether sends wait for credit.
+    #[wasm_bindgen(js_name = isBlocked)]
+    pub fn is_blocked(&self) -> bool {
+        self.client.is_blocked()
+    }
 }
 
 /// The host's end for one client. See [`Host`].

@@ -133,6 +133,30 @@ test("however slow the consumer, a client has only so much under way", async () 
   await end();
 });
 
+test("frames that go before the one before them is answered bring each body once, with its headers", async () => {
+  const { host, client, end } = await served();
+  const count = 12_000;
+  const kinds = [(n) => n, (n) => ({ n, rest: "x".repeat(200) }), (n) => new Uint8Array(2000).fill(n % 251)];
+  for (const make of kinds) {
+    const seen = [];
+    let full;
+    const all = new Promise((resolve) => { full = resolve; });
+    const consumer = host.consume(({ messages }) => {
+      for (const { body, headers } of messages) seen.push([body, headers.n]);
+      if (seen.length >= count) full();
+    }, { maxBatchSize: 1000 });
+    // In one moment: far more than one frame, or the client's credit, takes.
+    await Promise.all(Array.from({ length: count }, (_, n) => client.send(make(n), n % 1000 ? {} : { headers: { n: String(n) } })));
+    await bounded(all, "all messages");
+    await consumer.stop();
+    seen.forEach(([body, tag], n) => {
+      if (tag !== undefined || n % 1000 === 0) assert.equal(tag, String(n));
+      assert.deepEqual(body, make(n), `body ${n}`);
+    });
+  }
+  await end();
+});
+
 test("a batch is all or nothing through a port, however many parcels it lies in", async () => {
   const { host, client, end } = await served({ capacity: { messages: 2500 }, overflow: "reject" });
   const batch = (count) => Array.from({ length: count }, (_, body) => ({ body }));

@@ -133,8 +133,8 @@ test("a host that is gone without a word, where there are neither locks nor a cl
 
 /** Places of the ring's own words, of its heads, and of anything. */
 const places = {
-  "the words that say where frames are": (random) => (random() < 0.5 ? 0 : 128 + (4 << 20)) + 4 * Math.floor(random() * 32),
-  "the first frames": (random) => 128 + 4 * Math.floor(random() * 200) + (random() < 0.5 ? 0 : 128 + (4 << 20)),
+  "the words that say where frames are": (random) => (random() < 0.5 ? 0 : 128 + (8 << 20)) + 4 * Math.floor(random() * 32),
+  "the first frames": (random) => 128 + 4 * Math.floor(random() * 200) + (random() < 0.5 ? 0 : 128 + (8 << 20)),
   "any place": (random, size) => 4 * Math.floor((random() * size) / 4),
 };
 for (const [where, place] of Object.entries(places)) {

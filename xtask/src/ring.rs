@@ -13,7 +13,7 @@ const MIRI: &str = "nightly-2026-05-20";
 
 /// Shared memory, given by whoever makes an instance. No stack and no data lie in it: instances must not meet there.
 const FLAGS: &str = "-C target-feature=+atomics,+bulk-memory,+mutable-globals -C link-arg=--shared-memory \
-                     -C link-arg=--import-memory -C link-arg=--max-memory=16777216 -C link-arg=--no-stack-first \
+                     -C link-arg=--import-memory -C link-arg=--max-memory=33554432 -C link-arg=--no-stack-first \
                      -C link-arg=-zstack-size=0";
 
 /// The first three say what the module may use.

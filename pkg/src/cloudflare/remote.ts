@@ -129,6 +129,8 @@ export class RemoteBacking implements Backing {
     this.collecting.push(outgoing);
   }
 
+  readonly crowded = false;
+
   urge(): void {}
 
   recall(outgoing: Outgoing): boolean {
