@@ -13,7 +13,9 @@ const NOT_PLAIN = new NotPlain();
 
 let bytes = 0;
 let asJson = true;
-const seen: object[] = [];
+/** Objects that were met in this copy: the first `met` of these. */
+const seen = new Array<object | undefined>(SHARED_MAX);
+let met = 0;
 
 /** Bytes of the last value that `copyBody` or `copy` was given, about. */
 export function copiedBytes(): number {
@@ -36,7 +38,7 @@ export function move(body: unknown, transfer: Transferable[]): { body: unknown; 
 export function copy(body: unknown): unknown {
   bytes = 0;
   asJson = true;
-  seen.length = 0;
+  met = 0;
   try {
     return plain(body, 0);
   } catch (error) {
@@ -79,8 +81,8 @@ function plain(value: unknown, depth: number): unknown {
 
 function plainObject(value: object, depth: number): unknown {
   // An object met twice must stay one object: structuredClone sees to that.
-  if (depth === DEPTH_MAX || seen.length === SHARED_MAX || seen.includes(value)) throw NOT_PLAIN;
-  seen.push(value);
+  if (depth === DEPTH_MAX || met === SHARED_MAX || (met > 0 && wasMet(value))) throw NOT_PLAIN;
+  seen[met++] = value;
   bytes += 8;
   if (Array.isArray(value)) {
     const length = value.length;
@@ -101,6 +103,11 @@ function plainObject(value: object, depth: number): unknown {
     made[key] = plain((value as Record<string, unknown>)[key], depth + 1);
   }
   return made;
+}
+
+function wasMet(value: object): boolean {
+  for (let at = 0; at < met; at += 1) if (seen[at] === value) return true;
+  return false;
 }
 
 /** Objects of the platform that a clone has too. What they are by their prototype alone, their own methods refuse. */

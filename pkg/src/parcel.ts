@@ -199,7 +199,8 @@ export class Text implements Parcel {
 /** The form that suits a body. */
 export function formOf(body: unknown): Form {
   if (typeof body !== "object" || body === null) return VALUES;
-  if (body.constructor === Uint8Array) return (body as Uint8Array).buffer instanceof ArrayBuffer ? BYTES : VALUES;
+  // Shared memory is copied too: to ask for the buffer of a small array would make it one of its own.
+  if (body.constructor === Uint8Array) return BYTES;
   return body.constructor === ArrayBuffer ? BUFFERS : VALUES;
 }
 

@@ -94,10 +94,21 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
 
   /* ----------------------------------------------------------- sending */
 
-  async send(body: Body, options: SendOptions = EMPTY): Promise<SendReceipt> {
+  send(body: Body, options: SendOptions = EMPTY): Promise<SendReceipt> {
+    if (options !== EMPTY || this.options.schema) return this.sendWith(body, options);
+    // Not an async function: its own promise would cost as much as all else here.
+    try {
+      this.check();
+      return this.put(body, PLAIN, undefined, undefined);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  private async sendWith(body: Body, options: SendOptions): Promise<SendReceipt> {
     this.check();
     object("options", options);
-    if (options === EMPTY || Object.keys(options).length === 0) {
+    if (Object.keys(options).length === 0) {
       return this.options.schema ? this.put((await this.checked([body]))[0], PLAIN, undefined, undefined) : this.put(body, PLAIN, undefined, undefined);
     }
     const signal = signalOption(options.signal);

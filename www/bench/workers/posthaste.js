@@ -6,9 +6,11 @@ import { sendInBursts } from "./bursts.js";
 
 const QUEUE = "messages";
 const CAPACITY = { messages: 20_000, bytes: 64 << 20 };
+/** Bursts or batches on the way: about as many messages as the window of those who send one by one, or more. */
 const IN_FLIGHT = 4;
+const BATCHES_IN_FLIGHT = 8;
 
-export async function producer({ port, burst, pool, batches, inFlight = IN_FLIGHT }) {
+export async function producer({ port, burst, pool, size, batches, inFlight = batches && size <= 4096 ? BATCHES_IN_FLIGHT : IN_FLIGHT }) {
   const queue = await openQueue(QUEUE, { port });
   const transport = () => queue.mode.transport;
   if (!batches) return { transport, send: (count, make) => sendInBursts(count, burst, inFlight, (number) => queue.send(make(number))) };
