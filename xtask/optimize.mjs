@@ -19,6 +19,18 @@ function replace(from, to, right) {
 }
 const once = (count) => count === 1;
 
+/** Nowhere used: the engine's objects are freed when nobody has them any more. */
+const unused = [/ {4}__destroy_into_raw\(\) \{[^]*?\n {4}\}\n/g, / {4}free\(\) \{[^]*?\n {4}\}\n/g, /^if \(Symbol\.dispose\) .*\n/gm];
+for (const what of unused) {
+  if (!what.test(text)) throw new Error(`${glue} has nothing like ${what}`);
+  text = text.replace(what, "");
+}
+// Numbers become numbers at the border anyhow.
+text = text.replace(/(?: {8}const val\d+ = \+\w+;\n)+([^]*?)(?=\n {4}\}\n)/g, (body) => {
+  const named = new Map([...body.matchAll(/const (val\d+) = \+(\w+);/g)].map(([, value, name]) => [value, name]));
+  return body.replace(/ {8}const val\d+ = \+\w+;\n/g, "").replace(/\bval\d+\b/g, (value) => named.get(value));
+});
+
 const modules = [...new Set(imports.map(([from]) => from))];
 if (modules.length !== 1) throw new Error(`imports of one module were expected, not of ${modules}`);
 // In quotes: what is in quotes is not renamed again by the bundler.
@@ -26,11 +38,11 @@ replace(`"${modules[0]}": import0`, `"a": import0`, once);
 for (const [, from, to] of imports) replace(`        ${from}: function(`, `        "${to}"(`, once);
 // The longest first: one name may be the beginning of another.
 for (const [from, to] of exports.sort(([a], [b]) => b.length - a.length)) {
-  replace(`wasm.${from}`, `wasm["${to}"]`, (count) => count > 0 || unused(from));
+  replace(`wasm.${from}`, `wasm["${to}"]`, (count) => count > 0 || forBindgen(from));
 }
 
 /** What wasm-bindgen exports for its own sake. */
-function unused(name) {
+function forBindgen(name) {
   return ["__abort_handler", "__instance_terminated"].includes(name);
 }
 

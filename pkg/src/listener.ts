@@ -93,6 +93,8 @@ class Listener {
     let turnedAt = 0;
     while (this.ears.size) {
       if (this.drain()) this.spoke();
+      // Whoever heard something gets to work on it, however much more there is.
+      await undefined;
       const now = performance.now();
       if (now - turnedAt > TURN_MS) {
         // Who goes on after this in the same turn may bring what is waited for.
