@@ -16,9 +16,9 @@ export interface Ear {
 /** How long a worker that is in a conversation blocks at a time, and how long after the last word it still does. */
 const BLOCK_MS = 0.5;
 const TALK_MS = 3;
-/** In a conversation it looks again and again for so long after the last word: to be woken takes as long. In vain: less often. */
+/** Where words come this fast, it looks again and again for so long after the last one: to be woken takes as long. */
+const FAST_MS = 1;
 const POLL_MS = 0.15;
-const POLLS_MISSED_MAX = 2;
 /** Looks between two at the clock. */
 const LOOKS = 8;
 /** However much there is to hear, the event loop turns after so long. */
@@ -30,9 +30,9 @@ class Listener {
   private listening = false;
   /** When something was said or heard last. */
   private last = 0;
-  /** Polls that are left out, and how many it will be next time. */
-  private missing = 0;
-  private missed = 1;
+  /** When something was heard last, and how long after what was heard before. */
+  private heardAt = 0;
+  private gap = Infinity;
 
   add(ear: Ear): void {
     this.ears.add(ear);
@@ -71,20 +71,21 @@ class Listener {
     this.last = performance.now();
   }
 
+  private heard(): void {
+    const now = performance.now();
+    this.gap = now - this.heardAt;
+    this.heardAt = this.last = now;
+  }
+
   /** Looks again and again, between whatever else there is to do in this turn. True: there is something. */
   private async poll(): Promise<boolean> {
-    if (this.missing > 0 || !manyCores()) {
-      this.missing -= 1;
-      return false;
-    }
+    if (this.gap > FAST_MS || !manyCores()) return false;
     do {
       for (let look = 0; look < LOOKS; look += 1) {
-        if (this.some()) return (this.missed = 1) > 0;
+        if (this.some()) return true;
         await undefined;
       }
     } while (performance.now() < this.last + POLL_MS);
-    this.missing = this.missed;
-    this.missed = Math.min(2 * this.missed, POLLS_MISSED_MAX);
     return false;
   }
 
@@ -92,7 +93,7 @@ class Listener {
     this.listening = true;
     let turnedAt = 0;
     while (this.ears.size) {
-      if (this.drain()) this.spoke();
+      if (this.drain()) this.heard();
       // Whoever heard something gets to work on it, however much more there is.
       await undefined;
       const now = performance.now();

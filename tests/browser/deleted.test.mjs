@@ -78,6 +78,7 @@ for (const [way, clear] of Object.entries(ways)) {
     const page = await world.page();
     await page.evaluate(async () => {
       globalThis.queue = await openQueue("jobs", { storage: "indexeddb" });
+      globalThis.lost = event(queue, "storage");
       globalThis.stopped = false;
       globalThis.unsettled = 0;
       globalThis.failures = [];
@@ -91,6 +92,8 @@ for (const [way, clear] of Object.entries(ways)) {
     });
     await clear(world);
     await page.evaluate(async () => {
+      // Until it hears of that, what it sends may be what is lost.
+      await lost;
       stopped = true;
       await bounded(churning, "the last send");
       await until(() => unsettled === 0, "every send to settle");
