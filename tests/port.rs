@@ -6,8 +6,9 @@ mod world;
 
 use posthaste::{
     id::MessageId,
-    port::{Allow, Client, Host},
-    wire::{Bad, Bodies, Form, Frame, Order, Sending},
+    peer::{Effect, Why},
+    port::{Allow, Client, Host, Notice},
+    wire::{Answer, Bad, Bodies, Form, Frame, Order, Sending, Welcome},
 };
 use proptest::{collection::vec, prelude::*};
 use world::{Do, World};
@@ -139,4 +140,31 @@ fn nothing_is_sent_before_the_welcome() {
     let mut client = Client::default();
     client.order(Order::Send(sending(10, 100)), None, 0);
     assert!(!client.plan(0));
+}
+
+#[test]
+fn what_is_called_off_of_a_send_that_is_partly_under_way_is_told_after_the_rest() {
+    let mut host = Host::new(ALL);
+    let welcome = Welcome { visibility_ms: 30_000.0, durability: 0, messages: 0, bytes: 0 };
+    host.answer(&Answer::Welcome(welcome), &[]);
+    let mut client = Client::default();
+    client.hear(&host.frame(0.0).expect("a welcome"), 0).expect("it is sound");
+    client.notices();
+
+    let send = sending(20_000, 20_000);
+    let (token, bodies) = (send.token, send.bodies);
+    client.order(Order::Send(send), None, 0);
+    assert!(client.plan(0));
+    let gone = client.sends()[0].1;
+    assert!(gone < 20_000, "its credit is less");
+    let (frame, _) = client.frame(&[(gone, bodies)], Vec::new());
+    assert!(!client.order(Order::Unsend { token }, None, 0), "a part may be there already");
+    assert_eq!(client.notices(), []);
+
+    host.hear(&frame, 0, 1).expect("it is sound");
+    let first = MessageId::new(1, 0).unwrap();
+    host.answer(&Answer::Sent { token, first, count: gone }, &[]);
+    client.hear(&host.frame(0.0).expect("an answer"), 0).expect("it is sound");
+    let refused = Effect::Refused { token, why: Why::Withdrawn, count: 20_000 - gone };
+    assert_eq!(client.notices(), [Notice::Effect(Effect::Sent { token, first, count: gone }), Notice::Effect(refused)]);
 }

@@ -17,11 +17,11 @@ export class Bell {
     this.words = new Int32Array(memory.buffer);
   }
 
-  /** Wakes whose bell it is; false: it is not asleep. */
+  /** Wakes whose bell it is. False: it is about to sleep, or can't sleep on memory, and is to be called in another way. */
   ring(): boolean {
     const sleeper = this.module.raise(0);
-    if (!sleeper) return false;
-    Atomics.notify(this.words, 0);
+    if (!sleeper) return true;
+    if (Atomics.notify(this.words, 0) === 0) return false;
     this.module.woken(0, sleeper);
     return true;
   }

@@ -1,7 +1,7 @@
 /** The way between client and host: a port for everything, and rings in shared memory beside it where there can be. Frames have numbers; whichever way they come, they are heard in order. */
 
 import { Bell } from "./bell";
-import { Lent, type LentBytes } from "./lent";
+import { Lent, LentBytes } from "./lent";
 import { listener, type Ear } from "./listener";
 import type { Multiplexer } from "./multiplexer";
 import { Bytes, type Parcel, type Segment } from "./parcel";
@@ -20,8 +20,14 @@ export class Beside {
   constructor(private readonly leaving: boolean) {}
 
   addBodies(segment: Segment): void {
+    if (segment.parcel instanceof LentBytes) segment.parcel.hold(false);
     this.items.push(segment);
     this.onlyBytes &&= segment.parcel instanceof Bytes;
+  }
+
+  /** It has gone: memory that was lent may be written over. */
+  over(): void {
+    for (const item of this.items) if ("parcel" in item && item.parcel instanceof LentBytes) item.parcel.letGo(false);
   }
 
   addValue(value: unknown): void {
@@ -65,7 +71,8 @@ export class Channel implements Ear {
   private rings: Rings | undefined;
   /** Both sides look at the rings. */
   shared = false;
-  private readonly lent: LentBytes[] = [];
+  private lent: LentBytes[] = [];
+  private lentMax = LENT_MIN;
 
   constructor(private readonly port: Multiplexer, private readonly session: number, private readonly end: End) {}
 
@@ -97,16 +104,19 @@ export class Channel implements Ear {
     return true;
   }
 
+  /** A frame that can't be posted leaves a gap: nothing can follow it. */
+  private readonly failed = (error: unknown): void => this.end.broken(error);
+
   private hand(...memories: WebAssembly.Memory[]): void {
-    this.port.post(this.session, undefined, [], memories, []);
+    this.port.post(this.session, undefined, [], memories, [], this.failed);
   }
 
-  /** From now on frames may come and go by the rings. `doorbell`: the other side is to be called. */
-  share(doorbell: boolean): void {
+  /** From now on frames may come and go by the rings. */
+  share(): void {
     const { rings } = this;
     if (!rings?.writer.bell || this.shared) return;
     this.shared = true;
-    if (doorbell) rings.writer.doorbell = () => this.port.post(this.session, undefined, [], [], []);
+    rings.writer.doorbell = () => this.port.post(this.session, undefined, [], [], [], this.failed);
     listener().add(this);
   }
 
@@ -131,11 +141,13 @@ export class Channel implements Ear {
   /** `frame` is only lent. */
   post(frame: Uint8Array, texts: readonly string[], beside: Beside): void {
     if (this.shared && !texts.length && this.postShared(frame, beside)) {
+      beside.over();
       listener().spoke();
       return this.port.gather();
     }
     const { values, transfer } = beside.values();
-    this.port.post(this.session, frame.slice(), texts, values, transfer);
+    beside.over();
+    this.port.post(this.session, frame.slice(), texts, values, transfer, this.failed);
   }
 
   private postShared(frame: Uint8Array, beside: Beside): boolean {
@@ -186,9 +198,9 @@ export class Channel implements Ear {
 
   /** Notes whose bodies lie in the ring: those who hold it too long are kept elsewhere. */
   readonly lentTo = (parcel: LentBytes): void => {
-    if (this.lent.push(parcel) < LENT_MAX) return;
-    const held = this.lent.filter(({ holds }) => holds);
-    this.lent.splice(0, this.lent.length, ...held.slice(-LENT_MAX / 2));
+    if (this.lent.push(parcel) < this.lentMax) return;
+    this.lent = this.lent.filter(({ holds }) => holds);
+    this.lentMax = Math.max(LENT_MIN, 2 * this.lent.length);
   };
 
   close(): void {
@@ -196,5 +208,5 @@ export class Channel implements Ear {
   }
 }
 
-/** Parcels that are remembered for being kept elsewhere: a ring holds no more that matter. */
-const LENT_MAX = 8192;
+/** Of so many parcels those are forgotten that hold nothing any more. */
+const LENT_MIN = 8192;

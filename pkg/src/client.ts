@@ -113,7 +113,7 @@ export class ClientBacking implements Backing, Commands, End, Station {
     this.client.plan(0);
     const frame = frameMade(this.client, this.client.frame()).slice();
     const texts = [this.name, lock, ...(letters === 1 ? [deadLetterQueue!] : [])];
-    return () => this.port.post(this.session, frame, texts, [], []);
+    return () => this.port.post(this.session, frame, texts, [], [], (error) => this.broken(error));
   }
 
   /* ------------------------------------------------------------ asking */
@@ -291,11 +291,10 @@ export class ClientBacking implements Backing, Commands, End, Station {
 
   hear(frame: Uint8Array | undefined, texts: readonly unknown[], values: readonly unknown[]): void {
     if (!frame && this.channel.accept(values)) {
-      const waits = "waitAsync" in Atomics;
-      this.order(undefined, wire.SHARED, waits ? 1 : 0);
+      this.order(undefined, wire.SHARED, 1);
       // This still goes through the port: the host looks into the ring from then on.
       this.flush();
-      return this.channel.share(false);
+      return this.channel.share();
     }
     try {
       const now = this.clock.now();

@@ -48,9 +48,14 @@ export function frameMade(by: Framing, length: number): Uint8Array {
   return bytes.subarray(at, at + length);
 }
 
-/** Gives a frame to who hears it. */
+/** As large as frames get: 65,536 rows, 131,072 lengths. */
+const FRAME_MAX = 6 << 20;
+
+/** Gives a frame to who hears it; one that is too large as an empty one, which is refused. Its length is asked once: a peer could change it. */
 export function giveFrame(to: Framing, frame: Uint8Array): void {
-  const at = to.room(frame.length);
+  const given = frame.length;
+  const length = given > FRAME_MAX ? 0 : given;
+  const at = to.room(length);
   look();
-  bytes.set(frame, at);
+  bytes.set(frame.subarray(0, length), at);
 }

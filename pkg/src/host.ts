@@ -43,7 +43,7 @@ export class PortServing implements Serving, Station {
   ) {
     this.target = Multiplexer.at(target, this);
     this.presence = Presence.hold(this.lock, () => undefined);
-    this.target.post(0, undefined, [backing.handle.name], [], []);
+    this.target.post(0, undefined, [backing.handle.name], [], [], () => undefined);
   }
 
   arrived(session: unknown, frame: unknown, texts: unknown, values: unknown): void {
@@ -251,7 +251,7 @@ class ServedClient implements Onlooker, End {
         this.listening = a === 1;
         return this.backing.listen();
       case wire.SHARED:
-        return this.channel.share(a === 0);
+        return a === 1 ? this.channel.share() : undefined;
       case wire.BYE:
         return this.end();
       case 0:

@@ -57,7 +57,7 @@ export class Lease {
   /** Something was said of so many more. */
   over(count: number): void {
     this.left -= count;
-    if (this.left === 0) this.leases.end(this);
+    if (count > 0 && this.left === 0) this.leases.end(this);
   }
 
   /** Bytes that were only lent are copied for who did not borrow them and has not looked yet. */

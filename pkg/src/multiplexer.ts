@@ -20,6 +20,7 @@ interface Said {
   texts: readonly string[];
   values: readonly unknown[];
   transfer: readonly Transferable[];
+  failed: (error: unknown) => void;
 }
 
 const open = new WeakMap<EventPort, Multiplexer>();
@@ -49,35 +50,31 @@ export class Multiplexer {
     if (open.get(this.port) === this) open.delete(this.port);
   }
 
-  post(session: number, frame: Uint8Array | undefined, texts: readonly string[], values: readonly unknown[], transfer: readonly Transferable[]): void {
-    this.said.push({ session, frame, texts, values, transfer });
-    this.gather();
+  /** `failed` hears why it can't be posted. */
+  post(session: number, frame: Uint8Array | undefined, texts: readonly string[], values: readonly unknown[], transfer: readonly Transferable[], failed: (error: unknown) => void): void {
+    const said = { session, frame, texts, values, transfer, failed };
+    if (values.every(arrives)) {
+      this.said.push(said);
+      return this.gather();
+    }
+    // What the other side can't have takes its whole message with it: that goes alone, and after what was said before.
+    this.deliver();
+    this.send([said]);
   }
 
   /** Somebody says something now: the others join in. */
   gather(): void {
     if (this.gathering) return;
     this.gathering = true;
-    try {
-      for (const station of this.stations) station.join();
-    } finally {
-      this.gathering = false;
-      this.deliver();
-    }
+    for (const station of this.stations) guarded(() => station.join());
+    this.gathering = false;
+    this.deliver();
   }
 
   private deliver(): void {
     const { said } = this;
-    if (!said.length) return;
     this.said = [];
-    try {
-      this.send(said);
-    } catch (error) {
-      if (said.length === 1) throw error;
-      // One of them can't be cloned, or moved: it harms no other.
-      const errors = said.map((one) => thrown(() => this.send([one])));
-      throw errors.find((error) => error !== undefined) ?? error;
-    }
+    if (said.length) this.send(said);
   }
 
   private send(said: Said[]): void {
@@ -87,13 +84,17 @@ export class Multiplexer {
       message.push(session, frame, texts, values);
       if (transfer.length) transfers.push(...transfer);
     }
-    this.link.post(message, transfers);
+    try {
+      this.link.post(message, transfers);
+    } catch (error) {
+      for (const { failed } of said) failed(error);
+    }
   }
 
   private heard(message: unknown[]): void {
     turned();
     for (let at = 1; at < message.length; at += 4) {
-      for (const station of this.stations) station.arrived(message[at], message[at + 1], message[at + 2], message[at + 3]);
+      for (const station of this.stations) guarded(() => station.arrived(message[at], message[at + 1], message[at + 2], message[at + 3]));
     }
   }
 
@@ -102,10 +103,16 @@ export class Multiplexer {
   }
 }
 
-function thrown(work: () => void): unknown {
+/** Whether a value can be had wherever a message arrives. */
+function arrives(value: unknown): boolean {
+  return typeof value === "string" || value instanceof ArrayBuffer;
+}
+
+/** What one end fails with is no other's business: it is told as an error that nobody caught. */
+function guarded(work: () => void): void {
   try {
-    return void work();
+    work();
   } catch (error) {
-    return error;
+    void Promise.reject(error);
   }
 }

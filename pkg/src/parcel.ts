@@ -200,8 +200,8 @@ export class Text implements Parcel {
 export function formOf(body: unknown): Form {
   if (typeof body !== "object" || body === null) return VALUES;
   // Shared memory is copied too: to ask for the buffer of a small array would make it one of its own.
-  if (body.constructor === Uint8Array) return BYTES;
-  return body.constructor === ArrayBuffer ? BUFFERS : VALUES;
+  if (body instanceof Uint8Array && body.constructor === Uint8Array) return BYTES;
+  return body instanceof ArrayBuffer && body.constructor === ArrayBuffer ? BUFFERS : VALUES;
 }
 
 /** A new parcel for bodies of that form. `packed` false: whoever gets it keeps values only. */

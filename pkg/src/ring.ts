@@ -81,7 +81,7 @@ export class Writer {
   private readonly words: Int32Array;
   /** What the reader sleeps on. */
   bell: { ring(): boolean } | undefined;
-  /** Calls a reader who can't sleep on memory. */
+  /** Calls a reader who does not sleep on memory. */
   doorbell: (() => void) | undefined;
   /** Where bodies are being written in place. */
   private arena: Arena | undefined;
@@ -155,7 +155,7 @@ export class Writer {
     this.words[(at >> 2) + 2] = pieces;
     this.bytes.set(frame, at + PREFIX + used);
     this.module.commit(this.at, SIZE, position, PREFIX + used + frame.length);
-    if (this.bell?.ring()) this.doorbell?.();
+    if (this.bell?.ring() === false) this.doorbell?.();
   }
 }
 

@@ -45,6 +45,8 @@ pub struct Client {
     pending: Vec<(Order, Option<Box<str>>)>,
     /// What the frame being made brings: orders with their texts, sends without their bodies.
     leaving: Vec<(Order, Option<Box<str>>)>,
+    /// Sends of which a part is under way and the rest was called off: token and count of that.
+    withdrawn: Vec<(u32, u32)>,
     /// Receives that have not been answered.
     demands: Vec<Demand>,
     ahead: Ahead,
@@ -73,12 +75,35 @@ impl Client {
     }
 
     fn unsend(&mut self, token: u32) -> bool {
-        let found = self.forget(&|order| matches!(order, Order::Send(sending) if sending.token == token));
+        let here = |order: &Order| matches!(order, Order::Send(sending) if sending.token == token);
+        let mut rest = 0;
+        for (order, _) in &self.pending {
+            if let Order::Send(sending) = order
+                && here(order)
+            {
+                rest += sending.count;
+            }
+        }
+        let found = self.forget(&here);
         if self.flying.has(token) {
             self.push(Order::Unsend { token }, None);
+            if rest > 0 {
+                self.withdrawn.push((token, rest));
+            }
             return false;
         }
         found
+    }
+
+    /// What was called off here before it went is told once those before it have their answers.
+    fn tell_withdrawn(&mut self, token: u32) {
+        if self.flying.has(token) {
+            return;
+        }
+        while let Some(at) = self.withdrawn.iter().position(|&(known, _)| known == token) {
+            let (token, count) = self.withdrawn.remove(at);
+            self.notices.push(Notice::Effect(Effect::Refused { token, why: Why::Withdrawn, count }));
+        }
     }
 
     /// Drops the orders of that kind that are still here; true: there were some.
@@ -275,16 +300,13 @@ impl Client {
     fn take_in(&mut self, answer: Answer, ahead: f64, now: u64) {
         let effect = match answer {
             Answer::Sent { token, first, count } => {
-                self.flying.answered(token, count);
-                Effect::Sent { token, first, count }
+                return self.answered_send(token, count, Effect::Sent { token, first, count });
             }
             Answer::Refused { token, why, count } => {
-                self.flying.answered(token, count);
-                Effect::Refused { token, why: Why::from(why), count }
+                return self.answered_send(token, count, Effect::Refused { token, why: Why::from(why), count });
             }
             Answer::Duplicate { token, id } => {
-                self.flying.answered(token, 1);
-                Effect::Duplicate { token, id }
+                return self.answered_send(token, 1, Effect::Duplicate { token, id });
             }
             Answer::Delivered(delivery) => {
                 return self.arrived(Delivery { until: delivery.until + ahead, ..delivery });
@@ -309,6 +331,12 @@ impl Client {
             other => return self.notices.push(Notice::Answer(other)),
         };
         self.notices.push(Notice::Effect(effect));
+    }
+
+    fn answered_send(&mut self, token: u32, count: u32, effect: Effect) {
+        self.flying.answered(token, count);
+        self.notices.push(Notice::Effect(effect));
+        self.tell_withdrawn(token);
     }
 
     fn arrived(&mut self, delivery: Delivery) {

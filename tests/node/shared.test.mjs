@@ -1,0 +1,82 @@
+/** Rings in shared memory between threads: who leans on whom, and who is woken how. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { bounded, freshQueue } from "./lab.mjs";
+import { openQueue } from "./posthaste.mjs";
+import { thread } from "./threads.mjs";
+
+const turn = () => new Promise((resolve) => { setImmediate(resolve); });
+const COUNT = 3000;
+
+for (const borrow of [false, true]) {
+  test(`handlers that ack each message leave the bodies of their neighbours alone (${borrow ? "borrowed" : "copies"})`, async () => {
+    const worker = thread(`const queue = await openQueue("neighbours");
+      queue.serve(parentPort);
+      parentPort.once("message", async () => {
+        for (let first = 0; first < ${COUNT}; first += 100) {
+          await Promise.all(Array.from({ length: 100 }, (_, at) => queue.send(new Uint8Array(new Uint32Array(512).fill(first + at).buffer))));
+        }
+      });`);
+    const client = await openQueue("neighbours", { port: worker });
+    const errors = [];
+    client.addEventListener("error", ({ message }) => errors.push(message));
+    const seen = new Set();
+    let batches = 0;
+    await bounded(new Promise((resolve) => {
+      client.consume(async ({ messages }) => {
+        // Every other one takes its time: its neighbours of the same lease are settled meanwhile.
+        if (batches++ % 2) for (let step = 0; step < 20; step += 1) await turn();
+        for (const message of messages) {
+          const words = new Uint32Array(message.body.buffer, message.body.byteOffset, message.body.byteLength / 4);
+          assert.ok(words.length === 512 && words.every((word) => word === words[0]), "a body that is not one message's");
+          seen.add(words[0]);
+          message.ack();
+        }
+        if (seen.size === COUNT) resolve();
+      }, { maxBatchSize: 3, maxConcurrency: 4, borrow });
+      worker.postMessage("go");
+    }), "all messages", 60);
+    assert.deepEqual(errors, []);
+    await client.close();
+    await worker.terminate();
+  });
+}
+
+test("a host that can't sleep on memory is called through the port", async () => {
+  const worker = thread(`delete Atomics.waitAsync;
+    const queue = await openQueue("deaf");
+    queue.serve(parentPort);`);
+  const client = await openQueue("deaf", { port: worker });
+  for (let n = 0; n < 20; n += 1) {
+    await bounded(client.send(new Uint8Array(8)), `answer ${n}`);
+    await turn();
+  }
+  assert.equal(client.mode.transport, "shared-memory");
+  await client.close();
+  await worker.terminate();
+});
+
+test("a client that can't sleep on memory is called through the port, also when another port of its context has closed", async () => {
+  const [{ queue: one }, { queue: two }] = [await freshQueue(), await freshQueue()];
+  const { port1, port2 } = new MessageChannel();
+  const worker = thread(`delete Atomics.waitAsync;
+    const [a, b] = await Promise.all([openQueue(one, { port }), openQueue(two, { port: parentPort })]);
+    const over = new Promise((resolve) => { a.addEventListener("error", resolve); });
+    await b.send(new Uint8Array(8));
+    parentPort.postMessage("sent");
+    await over;
+    for (let n = 0; n < 20; n += 1) {
+      await b.send(new Uint8Array(8));
+      await new Promise((resolve) => { setTimeout(resolve); });
+    }
+    parentPort.postMessage(b.mode.transport);`, { one: one.name, two: two.name, port: port2 }, [port2]);
+  const heard = (what) => bounded(new Promise((resolve) => worker.on("message", (message) => { if (message === what) resolve(); })), what);
+  const [sent, done] = [heard("sent"), heard("shared-memory")];
+  const servings = [one.serve(port1), two.serve(worker)];
+  await sent;
+  port1.close();
+  await done;
+  await Promise.all(servings.map((serving) => serving.close()));
+  await worker.terminate();
+});
