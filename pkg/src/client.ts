@@ -83,6 +83,8 @@ export class ClientBacking implements Backing, Commands, End, Station {
     const timers: unknown[] = [];
     try {
       await new Promise<void>((resolve, reject) => {
+        // Its host may have gone meanwhile.
+        if (this.closed) throw this.closed;
         const again = this.hello(policy, this.own ? lock : "");
         this.welcome = { resolve, reject, again };
         signal?.throwIfAborted();

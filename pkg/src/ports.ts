@@ -2,6 +2,7 @@
 
 import { show } from "./errors";
 import type { EmitterPort, EventPort } from "./platform";
+import { soon } from "./soon";
 
 type Listener = (event: { data: unknown }) => void;
 
@@ -37,6 +38,8 @@ class Emitting implements EventPort {
     const heard = (data: unknown): void => listener({ data });
     this.listeners.set(listener, heard);
     this.port.on(type === "close" ? "exit" : type, heard);
+    // A worker that has ended says so no more.
+    if (type === "close" && (this.port as { threadId?: number }).threadId === -1) soon(() => heard(undefined));
   }
 
   removeEventListener(type: string, listener: Listener): void {
