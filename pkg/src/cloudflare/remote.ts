@@ -6,7 +6,7 @@ import type { Commands } from "../commands";
 import type { Asker, Delivery, Handle, Onlooker, Part } from "../effects";
 import { platformError } from "../errors";
 import { Leases } from "../lease";
-import { VALUES, type Parcel, type Segment, type Values } from "../parcel";
+import { VALUES, valuesOf, type Parcel, type Segment } from "../parcel";
 import type { Outgoing } from "../send";
 import type { Clock, MessageInfo, MessageState, Queue, QueueMetrics } from "../types";
 import { BODY_MAX, CALL_MAX, VERSION, type Answer, type Asked, type Call, type Happening, type Leased, type Opened, type Outcome, type Policy, type Sending, type SentTerms, type Settlement } from "./calls";
@@ -363,11 +363,7 @@ function packed(outgoing: Outgoing): Carried[] {
   const messages: Carried[] = [];
   const segments: Segment[] = [];
   outgoing.addSegments(outgoing.left, segments);
-  const values = segments.flatMap(({ parcel, from, count }) => {
-    const { values: own } = parcel as Partial<Values>;
-    return Array.from({ length: count }, (_, at) => (own ? own[from + at] : parcel.body(from + at, false)));
-  });
-  const errors = values.map((value, at) => {
+  const errors = valuesOf(segments).map((value, at) => {
     try {
       const body = encode(value);
       if (body.length > BODY_MAX) throw new MessageTooLargeError(`the body has ${body.length} bytes, and a body may have ${BODY_MAX}`);
