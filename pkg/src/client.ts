@@ -215,10 +215,6 @@ export class ClientBacking implements Backing, Commands, End, Station {
     if (this.flushing) this.flush();
   }
 
-  gone(): void {
-    this.hostGone();
-  }
-
   /** Everything that may go goes, in as few frames as it fits into. */
   private flush(): void {
     if (this.closed) return;
@@ -261,7 +257,7 @@ export class ClientBacking implements Backing, Commands, End, Station {
   /** The host has been silent for long: it may be gone. Any word of it will do. */
   private askHost(): void {
     if (this.closed) return;
-    if (this.askedAt > 0) return this.hostGone();
+    if (this.askedAt > 0) return this.gone();
     this.askedAt = this.clock.now();
     this.request(wire.FLUSH).catch(() => undefined);
   }
@@ -372,7 +368,7 @@ export class ClientBacking implements Backing, Commands, End, Station {
     if (lock) {
       void Presence.isHeld(lock).then((held) => {
         // Not held here: the host's locks are another origin's, and say nothing.
-        if (held && !this.closed) this.hosts = Presence.watch(lock, this.hostGone);
+        if (held && !this.closed) this.hosts = Presence.watch(lock, this.gone);
       });
     }
     this.welcome?.resolve();
@@ -442,7 +438,8 @@ export class ClientBacking implements Backing, Commands, End, Station {
 
   /* ------------------------------------------------------------- ending */
 
-  private readonly hostGone = (): void => {
+  /** The host is, without a word. */
+  readonly gone = (): void => {
     this.end(undefined);
   };
 

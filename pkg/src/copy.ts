@@ -81,7 +81,7 @@ function plain(value: unknown, depth: number): unknown {
 
 function plainObject(value: object, depth: number): unknown {
   // An object met twice must stay one object: structuredClone sees to that.
-  if (depth === DEPTH_MAX || met === SHARED_MAX || (met > 0 && wasMet(value))) throw NOT_PLAIN;
+  if (depth === DEPTH_MAX || met === SHARED_MAX || wasMet(value)) throw NOT_PLAIN;
   seen[met++] = value;
   bytes += 8;
   if (Array.isArray(value)) {

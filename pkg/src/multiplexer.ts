@@ -99,7 +99,7 @@ export class Multiplexer {
   }
 
   private gone(): void {
-    for (const station of [...this.stations]) station.gone();
+    for (const station of this.stations) station.gone();
   }
 }
 
