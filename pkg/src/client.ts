@@ -113,7 +113,7 @@ export class ClientBacking implements Backing, Commands, End, Station {
     this.order(undefined, wire.HELLO, canShare() ? 1 : 0, letters, rest[0], rest[1], rest[2]);
     this.order(undefined, wire.POLICY, a, b, c, d, e, f, g, h, i);
     this.client.plan(0);
-    const frame = frameMade(this.client, this.client.frame()).slice();
+    const frame = frameMade(this.client.frame()).slice();
     const texts = [this.name, lock, ...(letters === 1 ? [deadLetterQueue!] : [])];
     return () => this.port.post(this.session, frame, texts, [], [], (error) => this.broken(error));
   }
@@ -196,10 +196,6 @@ export class ClientBacking implements Backing, Commands, End, Station {
     return this.client.sends();
   }
 
-  numbersAt(): number {
-    return this.client.numbersAt();
-  }
-
   abandoned(): void {}
 
   private kick(): void {
@@ -240,7 +236,7 @@ export class ClientBacking implements Backing, Commands, End, Station {
     }
     const length = this.client.frame(lengths.length ? Uint32Array.from(lengths) : undefined);
     const texts = (this.client.texts() ?? NONE) as string[];
-    this.channel.post(frameMade(this.client, length), texts, beside);
+    this.channel.post(frameMade(length), texts, beside);
   }
 
   /** A parcel whose bodies are written where the host reads them. Not while others wait to go: it would have to make way. */
@@ -296,7 +292,7 @@ export class ClientBacking implements Backing, Commands, End, Station {
     }
     try {
       const now = this.clock.now();
-      giveFrame(this.client, frame ?? NOTHING);
+      giveFrame(frame ?? NOTHING);
       this.client.hear(now);
       this.heardAt = now;
       this.askedAt = 0;
@@ -309,7 +305,7 @@ export class ClientBacking implements Backing, Commands, End, Station {
   }
 
   private tell(along: Along | undefined): void {
-    const rows = numbers(this.client, this.client.notices());
+    const rows = numbers(this.client.notices());
     for (let at = 0; at < rows.length; at += effect.WIDTH) {
       if (rows[at] < effect.DEAD) this.desk.tell(rows, at);
       else if (rows[at] < wire.ARRIVED) this.tellOnlookers(rows, at);

@@ -10,6 +10,5 @@ export interface Commands {
   settle(token: number, kind: number, number: number, index: number, count: number, grant: number, arg: number, text?: string): void;
   /** Leaves pairs of token and count: whose bodies go with what was decided. */
   sends(): number;
-  numbersAt(): number;
   abandoned(): void;
 }

@@ -1,22 +1,9 @@
 /**
- * The border to the module. What it answers is read where it lies in its memory: an array made for each call, there and
- * here, would cost more than everything else about it.
+ * The border to the module. What it answers is read where it lies in its memory, before the next call: an array made for
+ * each, there and here, would cost more than everything else about it.
  */
 
-import { memory } from "./engine";
-
-/** Leaves numbers behind, and answers how many. */
-export interface Telling {
-  numbersAt(): number;
-}
-
-/** Frames are written to it, and read from it. */
-export interface Framing {
-  /** Where the frame lies that was made. */
-  frameAt(): number;
-  /** Where one of so many bytes is to be written. */
-  room(length: number): number;
-}
+import { frameAt, frameRoom, memory, numbersAt } from "./engine";
 
 let doubles = new Float64Array();
 let bytes = new Uint8Array();
@@ -32,30 +19,30 @@ function look(): void {
 const NONE: readonly number[] = [];
 
 /** The numbers that a call left, which answered `count`. */
-export function numbers(from: Telling, count: number): readonly number[] {
+export function numbers(count: number): readonly number[] {
   if (count === 0) return NONE;
   look();
-  const at = from.numbersAt() / 8;
+  const at = numbersAt() / 8;
   const found = new Array<number>(count);
   for (let place = 0; place < count; place += 1) found[place] = doubles[at + place];
   return found;
 }
 
-/** The frame that was made, until the next call. */
-export function frameMade(by: Framing, length: number): Uint8Array {
+/** The frame that a call made, which answered its `length`; until the next. */
+export function frameMade(length: number): Uint8Array {
   look();
-  const at = by.frameAt();
+  const at = frameAt();
   return bytes.subarray(at, at + length);
 }
 
 /** As large as frames get: 65,536 rows, 131,072 lengths. */
 const FRAME_MAX = 6 << 20;
 
-/** Gives a frame to who hears it; one that is too large as an empty one, which is refused. Its length is asked once: a peer could change it. */
-export function giveFrame(to: Framing, frame: Uint8Array): void {
+/** Writes a frame for who hears it next; one that is too large as an empty one, which is refused. Its length is asked once: a peer could change it. */
+export function giveFrame(frame: Uint8Array): void {
   const given = frame.length;
   const length = given > FRAME_MAX ? 0 : given;
-  const at = to.room(length);
+  const at = frameRoom(length);
   look();
   bytes.set(frame.subarray(0, length), at);
 }

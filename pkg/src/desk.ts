@@ -58,7 +58,7 @@ export class Desk {
   bodies(commands: Commands, posted = false): Load {
     const load: Load = { segments: [], count: 0, headers: undefined };
     const headers: HeadersByIndex = {};
-    const sends = numbers(commands, commands.sends());
+    const sends = numbers(commands.sends());
     for (let at = 0; at < sends.length; at += 2) {
       const outgoing = this.askers.get(sends[at]) as Outgoing;
       const count = sends[at + 1];
@@ -96,7 +96,7 @@ export class Desk {
    * record, for `judge` to fail them or parts of them. What is left of a send goes with a later step.
    */
   reconsider(commands: Commands, judge: (outgoing: Outgoing, from: number, count: number) => void): void {
-    const sends = numbers(commands, commands.sends());
+    const sends = numbers(commands.sends());
     commands.abandoned();
     let from = 0;
     for (let at = 0; at < sends.length; at += 2) {
@@ -113,7 +113,7 @@ export class Desk {
 
   /** Fails everyone the engine works for; `unknown` tells those whose sends were in the step under way. */
   failAsked(commands: Commands, error: unknown, unknown: unknown): void {
-    const inStep = new Set(numbers(commands, commands.sends()).filter((_, at) => at % 2 === 0));
+    const inStep = new Set(numbers(commands.sends()).filter((_, at) => at % 2 === 0));
     const askers = [...this.askers];
     this.askers.clear();
     for (const [token, asker] of askers) asker.fail(inStep.has(token) ? unknown : error);

@@ -100,7 +100,7 @@ export interface Handle {
   readonly name: string;
   /** The queue's number in the journal; -1 while it is made anew. */
   id: number;
-  policy: Float64Array;
+  policy: number[] | Float64Array;
   /** Bodies of bytes are kept packed: no store will ask for them as values. */
   readonly packs: boolean;
   /** A parcel for bytes that is filled where it will be read; undefined: none now. */

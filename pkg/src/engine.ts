@@ -2,9 +2,9 @@
 
 import { show } from "./errors";
 import type { ModuleSource } from "./source";
-import { initSync, IndexedDb, Link, moduleMemory, Peer, PortClient, PortHost, Presence } from "../wasm/posthaste.js";
+import { frameAt, frameRoom, initSync, IndexedDb, Link, moduleMemory, numbersAt, Peer, PortClient, PortHost, Presence } from "../wasm/posthaste.js";
 
-export { IndexedDb, Link, Peer, PortClient, PortHost, Presence };
+export { frameAt, frameRoom, numbersAt, IndexedDb, Link, Peer, PortClient, PortHost, Presence };
 
 let own: WebAssembly.Memory | undefined;
 

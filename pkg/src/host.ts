@@ -227,8 +227,8 @@ class ServedClient implements Onlooker, End {
 
   /** The orders of a frame. */
   private understood(frame: Uint8Array, texts: number, values: number): readonly number[] {
-    giveFrame(this.host, frame);
-    return numbers(this.host, this.host.hear(texts, values));
+    giveFrame(frame);
+    return numbers(this.host.hear(texts, values));
   }
 
   private carryOut(rows: readonly number[], at: number, along: Along): void {
@@ -405,7 +405,7 @@ class ServedClient implements Onlooker, End {
     this.flushing = false;
     const { 0: count, 1: bytes, 2: oldest } = this.backing.backlog();
     this.host.answer(undefined, wire.BACKLOG, count, bytes, oldest, 0, 0, 0, 0, 0, 0);
-    const frame = frameMade(this.host, this.host.frame(this.backing.clock.now()));
+    const frame = frameMade(this.host.frame(this.backing.clock.now()));
     const { beside, texts } = this;
     this.beside = new Beside(false);
     this.texts = [];
@@ -465,9 +465,9 @@ class ServedClient implements Onlooker, End {
     this.channel.close();
     this.backing.handle.onlookers.delete(this);
     for (const token of this.receives.values()) this.backing.stopWaiting(token);
-    const held = this.host.end();
+    const held = numbers(this.host.end());
     for (let at = 0; at < held.length; at += 5) {
-      const [number, index, count, grant, handed] = held.subarray(at, at + 5);
+      const [number, index, count, grant, handed] = held.slice(at, at + 5);
       if (handed) void this.backing.leases.settle(effect.RETRY, number, index, count, grant, 0, "the client that had it is gone");
       else void this.backing.leases.settle(effect.RELEASE, number, index, count, grant);
     }

@@ -130,7 +130,7 @@ export abstract class Journal {
 
   /** Tells askers and onlookers what took effect. */
   protected tell(): void {
-    const rows = numbers(this.peer, this.peer.effects());
+    const rows = numbers(this.peer.effects());
     if (!rows.length) return;
     const texts = (this.peer.texts() ?? []) as string[];
     for (let at = 0; at < rows.length; at += effect.WIDTH) {

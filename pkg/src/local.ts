@@ -41,7 +41,7 @@ export class LocalBacking implements Backing {
 
   backlog(): ArrayLike<number> {
     const { peer } = this.journal;
-    return numbers(peer, peer.backlog(this.handle.id));
+    return numbers(peer.backlog(this.handle.id));
   }
 
   ask(asker: Asker, command: (commands: Commands, token: number) => void): number {

@@ -121,7 +121,8 @@ async function handleOf(journal: Journal, name: string, policy: PolicyOptions): 
   await journal.fresh();
   let id = journal.peer.queue(name);
   if (id < 0) id = await journal.request((peer, token) => peer.create(token, name, policy.numbers, policy.deadLetterQueue));
-  agree(name, journal.peer.policy(id), journal.peer.deadLetterQueue(id), (at) => (policy.given[at] ? policy.numbers[at] : NaN), policy.givenDeadLetterQueue ? policy.deadLetterQueue ?? null : undefined);
+  const current = [...numbers(journal.peer.policy(id))];
+  agree(name, current, journal.peer.deadLetterQueue(id), (at) => (policy.given[at] ? policy.numbers[at] : NaN), policy.givenDeadLetterQueue ? policy.deadLetterQueue ?? null : undefined);
   const known = journal.handles.get(name);
   if (known) {
     known.id = id;
@@ -130,7 +131,7 @@ async function handleOf(journal: Journal, name: string, policy: PolicyOptions): 
   const handle: Handle = {
     name,
     id,
-    policy: journal.peer.policy(id),
+    policy: current,
     packs: journal.kind === "memory",
     deadLetterQueue: journal.peer.deadLetterQueue(id),
     onlookers: new Set(),
@@ -176,7 +177,7 @@ export async function listQueues(options: { storage?: StorageOption } = {}): Pro
       await journal.fresh();
       for (const name of journal.peer.names()) {
         const { peer } = journal;
-        const [backlogCount] = numbers(peer, peer.backlog(peer.queue(name)));
+        const [backlogCount] = numbers(peer.backlog(peer.queue(name)));
         infos.push({ name, kind: "queue", storage: journal.kind, backlogCount });
       }
     } finally {

@@ -7,7 +7,7 @@ import { POLICY, policyValue } from "./options";
  * What an opener names must be what the queue was made with. `given` answers NaN for numbers it does not name; `letters` is
  * its dead-letter queue, null for none, undefined where it does not say.
  */
-export function agree(name: string, kept: Float64Array, keptLetters: string | undefined, given: (at: number) => number, letters: string | null | undefined): void {
+export function agree(name: string, kept: ArrayLike<number>, keptLetters: string | undefined, given: (at: number) => number, letters: string | null | undefined): void {
   for (let at = 0; at < kept.length; at += 1) {
     const value = given(at);
     if (Number.isNaN(value) || value === kept[at] || Math.abs(value - kept[at]) <= 1e-9) continue;

@@ -1,5 +1,6 @@
 /** Keeping a journal short, and telling trouble that passes from trouble that does not. */
 
+import { numbers } from "./crossing";
 import type { Peer } from "./engine";
 import type { Store } from "./store";
 
@@ -8,7 +9,7 @@ export async function clean(peer: Peer, store: Store, current: () => Peer): Prom
   const bytes = peer.snapshot();
   let written = false;
   try {
-    written = await store.snapshot(peer.base, peer.floor(), bytes, Array.from(peer.drained()));
+    written = await store.snapshot(peer.base, peer.floor(), bytes, [...numbers(peer.drained())]);
   } catch {
     // It only saves room and time; the next one will do.
   }

@@ -1,39 +1,24 @@
 //! The door to the peer: what JavaScript calls. Numbers cross as f64, so that counters and times need no BigInt;
 //! everything that happens often crosses as rows of numbers.
 
-use js_sys::{Array, Error};
+use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
 use crate::{
     format::{FormatError, Overflow, Policy, Whole},
     id::{MessageId, NEVER, Time},
     peer::{self, SendOrder, Settle},
-    web::rows::{self, Texts},
+    web::{
+        crossing::{leave, leave_pairs, named, real, whole},
+        rows::{self, Texts},
+    },
 };
 
 /// One context's replica of a journal. See [`peer::Peer`] for the order of calls.
 #[wasm_bindgen]
 pub struct Peer {
     peer: peer::Peer,
-    /// The answer that JavaScript reads where it lies.
-    numbers: Vec<f64>,
     texts: Texts,
-}
-
-/// The memory of this module, from which answers are read: an array made for each would cost more than all else about a call.
-#[wasm_bindgen(js_name = moduleMemory)]
-pub fn module_memory() -> JsValue {
-    wasm_bindgen::memory()
-}
-
-/// Milliseconds or counts from JavaScript: whatever is no number, or too large to be exact, is bounded.
-fn whole(value: f64) -> u64 {
-    if value >= 9_007_199_254_740_991.0 { NEVER } else { value as u64 }
-}
-
-/// A time or count for JavaScript; "never" and "no limit" are Infinity.
-pub(super) fn real(value: u64) -> f64 {
-    if value >= 1 << 53 { f64::INFINITY } else { value as f64 }
 }
 
 /// Negative: left out.
@@ -59,28 +44,12 @@ fn refused(error: FormatError) -> JsValue {
     named(name, text)
 }
 
-/// An error of this name.
-pub(super) fn named(name: &str, text: &str) -> JsValue {
-    let error = Error::new(text);
-    error.set_name(name);
-    error.into()
-}
-
-/// Pairs as JavaScript gets them, one behind the other. Answers how many numbers they are.
-pub(super) fn pairs(pairs: &[(u32, u32)], numbers: &mut Vec<f64>) -> usize {
-    numbers.clear();
-    for &(token, count) in pairs {
-        numbers.extend_from_slice(&[token.into(), count.into()]);
-    }
-    numbers.len()
-}
-
 #[wasm_bindgen]
 impl Peer {
     /// `id`: a random whole number below 2^53 that names this peer. `memory`: no one else will ever read the journal.
     #[wasm_bindgen(constructor)]
     pub fn new(id: f64, seed: f64, memory: bool) -> Self {
-        Self { peer: peer::Peer::new(whole(id), whole(seed), memory), numbers: Vec::new(), texts: Texts::default() }
+        Self { peer: peer::Peer::new(whole(id), whole(seed), memory), texts: Texts::default() }
     }
 
     /// The number of the last record applied.
@@ -117,17 +86,17 @@ impl Peer {
         names
     }
 
-    /// The policy's numbers, in the order [`Peer::create`] takes them; empty when there is no such queue.
-    pub fn policy(&self, queue: u32) -> Vec<f64> {
-        let Some(queue) = self.peer.engine().queue(queue) else {
-            return Vec::new();
-        };
-        let mut numbers = Vec::from(queue.policy.numbers().map(real));
-        for place in [Policy::FACTOR, Policy::JITTER] {
-            numbers[place] /= 1000.0;
-        }
-        numbers.push(f64::from(queue.policy.overflow as u8));
-        numbers
+    /// Leaves the policy's numbers, in the order [`Peer::create`] takes them; none when there is no such queue.
+    pub fn policy(&self, queue: u32) -> usize {
+        leave(|numbers| {
+            if let Some(queue) = self.peer.engine().queue(queue) {
+                numbers.extend(queue.policy.numbers().map(real));
+                for place in [Policy::FACTOR, Policy::JITTER] {
+                    numbers[place] /= 1000.0;
+                }
+                numbers.push(f64::from(queue.policy.overflow as u8));
+            }
+        })
     }
 
     #[wasm_bindgen(js_name = deadLetterQueue)]
@@ -259,15 +228,9 @@ impl Peer {
         self.peer.chunk().map_or(-1, i32::from)
     }
 
-    /// Where the numbers lie that the last call left, for one that answers how many.
-    #[wasm_bindgen(js_name = numbersAt)]
-    pub fn numbers_at(&self) -> *const f64 {
-        self.numbers.as_ptr()
-    }
-
     /// Leaves pairs of token and count: whose bodies are the record's.
     pub fn sends(&mut self) -> usize {
-        pairs(self.peer.sends(), &mut self.numbers)
+        leave_pairs(self.peer.sends())
     }
 
     pub fn committed(&mut self, number: f64) {
@@ -280,12 +243,12 @@ impl Peer {
 
     /// Leaves what took effect since the last call, in rows of ten numbers.
     pub fn effects(&mut self) -> usize {
-        let Self { peer, numbers, texts } = self;
-        numbers.clear();
-        for effect in peer.effects() {
-            rows::push(numbers, effect, texts);
-        }
-        numbers.len()
+        let Self { peer, texts } = self;
+        leave(|rows| {
+            for effect in peer.effects() {
+                rows::push(rows, effect, texts);
+            }
+        })
     }
 
     /// The texts that the last rows refer to.
@@ -307,9 +270,7 @@ impl Peer {
         let told = known.map_or([0.0, 0.0, -1.0], |queue| {
             [real(queue.backlog()), real(queue.bytes()), queue.oldest().map_or(-1.0, real)]
         });
-        self.numbers.clear();
-        self.numbers.extend_from_slice(&told);
-        told.len()
+        leave(|numbers| numbers.extend_from_slice(&told))
     }
 
     /// The queue's metrics as an object, names as in the API.
@@ -337,12 +298,13 @@ impl Peer {
         real(self.peer.floor())
     }
 
-    pub fn drained(&self) -> Vec<f64> {
-        let mut flat = Vec::new();
-        for (from, to) in self.peer.drained() {
-            flat.extend_from_slice(&[real(*from), real(*to)]);
-        }
-        flat
+    /// Leaves the ranges of records whose bodies go with the snapshot, both ends included.
+    pub fn drained(&self) -> usize {
+        leave(|numbers| {
+            for (from, to) in self.peer.drained() {
+                numbers.extend_from_slice(&[real(*from), real(*to)]);
+            }
+        })
     }
 
     /// The snapshot was written, or (false) it was not.

@@ -4,7 +4,7 @@ use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
 use super::{
-    door::{named, pairs, real},
+    crossing::{leave, leave_frame, leave_pairs, named, real, written},
     rows::{self, Texts, WIDTH},
 };
 use crate::{
@@ -31,14 +31,10 @@ const ANSWER: f64 = 32.0;
 #[derive(Default)]
 pub struct PortClient {
     client: Client,
-    /// The answer that JavaScript reads where it lies.
-    numbers: Vec<f64>,
     texts: Texts,
     lengths: Vec<u32>,
     /// How the bodies lie beside the frame that is being made.
     pieces: Vec<(u32, Bodies)>,
-    /// The frame that JavaScript reads, or has written.
-    frame: Vec<u8>,
 }
 
 #[wasm_bindgen]
@@ -46,22 +42,6 @@ impl PortClient {
     #[wasm_bindgen(constructor)]
     pub fn new() -> Self {
         Self::default()
-    }
-
-    #[wasm_bindgen(js_name = numbersAt)]
-    pub fn numbers_at(&self) -> *const f64 {
-        self.numbers.as_ptr()
-    }
-
-    /// Where the last frame lies that was made.
-    #[wasm_bindgen(js_name = frameAt)]
-    pub fn frame_at(&self) -> *const u8 {
-        self.frame.as_ptr()
-    }
-
-    /// Where a frame of so many bytes is to be written, for [`PortClient::hear`].
-    pub fn room(&mut self, length: usize) -> *mut u8 {
-        room(&mut self.frame, length)
     }
 
     /// Takes in an order, as the numbers of a row. False: a send is not here any more.
@@ -92,7 +72,7 @@ impl PortClient {
 
     /// Leaves pairs of token and count: whose bodies go along.
     pub fn sends(&mut self) -> usize {
-        pairs(&self.client.sends(), &mut self.numbers)
+        leave_pairs(&self.client.sends())
     }
 
     /// So many more of the bodies that go along lie in one piece, of a form as the wire packs it.
@@ -108,8 +88,7 @@ impl PortClient {
         for text in texts {
             self.texts.push(&text);
         }
-        self.frame = frame.encode();
-        self.frame.len()
+        leave_frame(frame.encode())
     }
 
     /// The texts that go with the last frame, or that the last rows refer to.
@@ -125,7 +104,7 @@ impl PortClient {
 
     /// Takes in the frame of the host that was written. Throws FrameError, and has changed nothing then.
     pub fn hear(&mut self, now: f64) -> Result<(), JsValue> {
-        let frame = Frame::decode(&self.frame).map_err(refused)?;
+        let frame = written(Frame::decode).map_err(refused)?;
         self.client.hear(&frame, now as u64).map_err(refused)?;
         self.lengths = frame.lengths;
         Ok(())
@@ -138,25 +117,25 @@ impl PortClient {
 
     /// Leaves what there is to tell, in rows of ten numbers: effects as the engine tells them, and more.
     pub fn notices(&mut self) -> usize {
-        let Self { client, numbers, texts, .. } = self;
-        numbers.clear();
-        for notice in client.notices() {
-            match notice {
-                Notice::Effect(effect) => rows::push(numbers, effect, texts),
-                Notice::Arrived(delivery) => {
-                    let mut row = Answer::Delivered(delivery).write();
-                    row[0] = ARRIVED;
-                    numbers.extend_from_slice(&row);
+        let Self { client, texts, .. } = self;
+        leave(|rows| {
+            for notice in client.notices() {
+                match notice {
+                    Notice::Effect(effect) => rows::push(rows, effect, texts),
+                    Notice::Arrived(delivery) => {
+                        let mut row = Answer::Delivered(delivery).write();
+                        row[0] = ARRIVED;
+                        rows.extend_from_slice(&row);
+                    }
+                    Notice::Answer(answer) => {
+                        let mut row = answer.write();
+                        row[0] += ANSWER;
+                        rows.extend_from_slice(&row);
+                    }
                 }
-                Notice::Answer(answer) => {
-                    let mut row = answer.write();
-                    row[0] += ANSWER;
-                    numbers.extend_from_slice(&row);
-                }
+                debug_assert!(rows.len() % WIDTH == 0);
             }
-            debug_assert!(numbers.len() % WIDTH == 0);
-        }
-        numbers.len()
+        })
     }
 
     pub fn deadline(&self) -> f64 {
@@ -178,11 +157,7 @@ impl PortClient {
 #[wasm_bindgen]
 pub struct PortHost {
     host: Host,
-    /// The answer that JavaScript reads where it lies.
-    numbers: Vec<f64>,
     lengths: Vec<u32>,
-    /// The frame that JavaScript reads, or has written.
-    frame: Vec<u8>,
 }
 
 #[wasm_bindgen]
@@ -191,23 +166,7 @@ impl PortHost {
     #[wasm_bindgen(constructor)]
     pub fn new(allow: u8) -> Self {
         let allow = Allow { send: allow & 1 != 0, receive: allow & 2 != 0, admin: allow & 4 != 0 };
-        Self { host: Host::new(allow), numbers: Vec::new(), lengths: Vec::new(), frame: Vec::new() }
-    }
-
-    #[wasm_bindgen(js_name = numbersAt)]
-    pub fn numbers_at(&self) -> *const f64 {
-        self.numbers.as_ptr()
-    }
-
-    /// Where the last frame lies that was made.
-    #[wasm_bindgen(js_name = frameAt)]
-    pub fn frame_at(&self) -> *const u8 {
-        self.frame.as_ptr()
-    }
-
-    /// Where a frame of so many bytes is to be written, for [`PortHost::hear`].
-    pub fn room(&mut self, length: usize) -> *mut u8 {
-        room(&mut self.frame, length)
+        Self { host: Host::new(allow), lengths: Vec::new() }
     }
 
     #[wasm_bindgen(getter)]
@@ -218,14 +177,14 @@ impl PortHost {
     /// Takes in the frame of the client that was written, with so many texts and values beside it; leaves its orders, in rows.
     /// Throws FrameError, and has changed nothing then.
     pub fn hear(&mut self, texts: u32, values: u32) -> Result<usize, JsValue> {
-        let frame = Frame::decode(&self.frame).map_err(refused)?;
+        let frame = written(Frame::decode).map_err(refused)?;
         let orders = self.host.hear(&frame, texts as usize, values as usize).map_err(refused)?;
         self.lengths = frame.lengths;
-        self.numbers.clear();
-        for order in orders {
-            self.numbers.extend_from_slice(&order.write());
-        }
-        Ok(self.numbers.len())
+        Ok(leave(|rows| {
+            for order in orders {
+                rows.extend_from_slice(&order.write());
+            }
+        }))
     }
 
     /// The lengths of the last frame heard.
@@ -272,31 +231,19 @@ impl PortHost {
 
     /// Makes the next frame; answers its length, 0 where there is nothing to tell.
     pub fn frame(&mut self, now: f64) -> usize {
-        self.frame = self.host.frame(now).map(|frame| frame.encode()).unwrap_or_default();
-        self.frame.len()
+        leave_frame(self.host.frame(now).map(|frame| frame.encode()).unwrap_or_default())
     }
 
-    /// The client is gone: what it held, as rows of number, index, count, grant, and 1 where it was handed out.
-    pub fn end(&mut self) -> Vec<f64> {
-        let mut rows = Vec::new();
-        for (spans, handed) in self.host.end().into_iter().zip([1.0, 0.0]) {
-            for Span { first, count, grant } in spans {
-                rows.extend_from_slice(&[
-                    real(first.number()),
-                    first.index().into(),
-                    count.into(),
-                    real(grant),
-                    handed,
-                ]);
+    /// The client is gone. Leaves what it held, in rows of number, index, count, grant, and 1 where it was handed out.
+    pub fn end(&mut self) -> usize {
+        let held = self.host.end();
+        leave(|rows| {
+            for (spans, handed) in held.into_iter().zip([1.0, 0.0]) {
+                for Span { first, count, grant } in spans {
+                    let (number, index) = (real(first.number()), first.index().into());
+                    rows.extend_from_slice(&[number, index, count.into(), real(grant), handed]);
+                }
             }
-        }
-        rows
+        })
     }
-}
-
-/// Makes the buffer so long; what is in it is to be written over.
-fn room(frame: &mut Vec<u8>, length: usize) -> *mut u8 {
-    frame.clear();
-    frame.resize(length, 0);
-    frame.as_mut_ptr()
 }

@@ -4,7 +4,7 @@ use js_sys::Array;
 use serde::Serialize;
 use wasm_bindgen::JsValue;
 
-use super::{door::real, indexeddb::platform::set};
+use super::{crossing::real, indexeddb::platform::set};
 use crate::{
     engine::{Cause, MessageState, Queue, Run, State},
     id::{MessageId, Time},
