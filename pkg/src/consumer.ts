@@ -120,22 +120,26 @@ export class LocalConsumer<Body> implements Consumer {
     });
   }
 
+  private take(max: number, waitMs: number): Promise<ReceivedMessage<Body>[]> {
+    return this.queue.take({ max, leaseMs: 0, waitMs, borrow: this.settings.borrow, firstWins: true, stop: this.stopping, signal: undefined });
+  }
+
   private async gather(): Promise<ReceivedMessage<Body>[]> {
-    const { size, fillMs, borrow } = this.settings;
-    const messages = await this.queue.take({ max: size, leaseMs: 0, waitMs: Infinity, borrow, firstWins: true, stop: this.stopping, signal: undefined });
+    const { size, fillMs } = this.settings;
+    const messages = await this.take(size, Infinity);
     return fillMs > 0 ? this.fill(messages) : messages;
   }
 
   /** Waits for more, for as long as a batch may take to fill. */
   private async fill(messages: ReceivedMessage<Body>[]): Promise<ReceivedMessage<Body>[]> {
-    const { size, fillMs, borrow } = this.settings;
+    const { size, fillMs } = this.settings;
     const { clock } = this.queue.backing;
     const until = clock.now() + fillMs;
     while (messages.length > 0 && messages.length < size) {
       const left = until - clock.now();
       if (left <= 0) break;
       try {
-        messages.push(...(await this.queue.take({ max: size - messages.length, leaseMs: 0, waitMs: left, borrow, firstWins: true, stop: this.stopping, signal: undefined })));
+        messages.push(...(await this.take(size - messages.length, left)));
       } catch {
         // Stopped, or the queue is closed: what is here goes back, unhandled.
         messages.forEach((message) => void message.release());
