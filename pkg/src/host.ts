@@ -6,11 +6,9 @@ import { PortHost, Presence } from "./engine";
 import { PosthasteError, closedError, platformError, show } from "./errors";
 import type { LocalBacking } from "./local";
 import * as effect from "./effects";
-import type { Parcel } from "./parcel";
 import type { EventPort } from "./platform";
-import { Outgoing, type Terms } from "./send";
+import { ServedOutgoing } from "./served";
 import { Stop } from "./stop";
-import type { HeadersByIndex } from "./store";
 import type { Serving } from "./types";
 import { disposable } from "./dispose";
 import { headersBetween } from "./headers";
@@ -83,56 +81,6 @@ export class PortServing implements Serving, Station {
 }
 
 disposable(PortServing.prototype, (serving) => serving.close());
-
-/** Messages that a client sent, on their way into the queue. */
-class ServedOutgoing extends Outgoing {
-  constructor(private readonly client: ServedClient, readonly token: number, terms: Terms, private readonly kind: [number, number, number], private readonly size: number, parcel: Parcel, headers: HeadersByIndex | undefined) {
-    super(client, client.backing.handle, terms);
-    this.parcels.push(parcel);
-    this.count = parcel.count;
-    if (headers) this.headers = Array.from({ length: parcel.count }, (_, at) => headers[at]);
-  }
-
-  override whole(): [number, number, number] {
-    return this.kind;
-  }
-
-  override get bytes(): number {
-    return this.size;
-  }
-
-  sent(number: number, index: number, count: number): void {
-    this.end(count);
-    this.client.answer(wire.SENT, this.token, number, index, count);
-    this.settled();
-  }
-
-  duplicate(number: number, index: number): void {
-    this.end(1);
-    this.client.answer(wire.DUPLICATE, this.token, number, index, 1);
-    this.settled();
-  }
-
-  refused(why: number, count: number): void {
-    this.end(count);
-    this.client.answer(wire.REFUSED, this.token, 0, why, count);
-    this.settled();
-  }
-
-  fail(error: unknown): void {
-    this.end(this.left);
-    this.client.failed(this.token, error);
-    this.settled();
-  }
-
-  without(errors: unknown[]): void {
-    this.fail(errors.find((error) => error !== undefined));
-  }
-
-  private settled(): void {
-    if (this.left === 0) this.client.outgoing.delete(this);
-  }
-}
 
 /** One client of a served queue. */
 class ServedClient implements Onlooker, End {

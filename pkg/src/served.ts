@@ -1,0 +1,64 @@
+/** Messages that a client sent, on their way into the queue. */
+
+import type { LocalBacking } from "./local";
+import type { Parcel } from "./parcel";
+import { Outgoing, type Terms } from "./send";
+import type { HeadersByIndex } from "./store";
+import * as wire from "./wire";
+
+/** The client that sent them, which is told what becomes of them. */
+interface Sender {
+  readonly backing: LocalBacking;
+  readonly outgoing: Set<ServedOutgoing>;
+  answer(kind: number, a: number, b: number, c: number, d: number): void;
+  failed(token: number, error: unknown): void;
+}
+
+export class ServedOutgoing extends Outgoing {
+  constructor(private readonly client: Sender, readonly token: number, terms: Terms, private readonly kind: [number, number, number], private readonly size: number, parcel: Parcel, headers: HeadersByIndex | undefined) {
+    super(client, client.backing.handle, terms);
+    this.parcels.push(parcel);
+    this.count = parcel.count;
+    if (headers) this.headers = Array.from({ length: parcel.count }, (_, at) => headers[at]);
+  }
+
+  override whole(): [number, number, number] {
+    return this.kind;
+  }
+
+  override get bytes(): number {
+    return this.size;
+  }
+
+  sent(number: number, index: number, count: number): void {
+    this.end(count);
+    this.client.answer(wire.SENT, this.token, number, index, count);
+    this.settled();
+  }
+
+  duplicate(number: number, index: number): void {
+    this.end(1);
+    this.client.answer(wire.DUPLICATE, this.token, number, index, 1);
+    this.settled();
+  }
+
+  refused(why: number, count: number): void {
+    this.end(count);
+    this.client.answer(wire.REFUSED, this.token, 0, why, count);
+    this.settled();
+  }
+
+  fail(error: unknown): void {
+    this.end(this.left);
+    this.client.failed(this.token, error);
+    this.settled();
+  }
+
+  without(errors: unknown[]): void {
+    this.fail(errors.find((error) => error !== undefined));
+  }
+
+  private settled(): void {
+    if (this.left === 0) this.client.outgoing.delete(this);
+  }
+}
