@@ -76,25 +76,25 @@ export class ClientBacking implements Backing, Commands, End, Station {
   /** Resolves when the host has welcomed us. */
   async open(policy: PolicyOptions, signal: AbortSignal | undefined): Promise<void> {
     const lock = `posthaste:client:${this.session}`;
-    await new Promise<void>((held) => {
-      this.own = Presence.hold(lock, held);
-      if (!this.own) held();
-    });
     const timers: unknown[] = [];
     try {
       await new Promise<void>((resolve, reject) => {
-        // Its host may have gone meanwhile.
-        if (this.closed) throw this.closed;
-        const again = this.hello(policy, this.own ? lock : "");
-        this.welcome = { resolve, reject, again };
+        this.welcome = { resolve, reject, again: () => undefined };
         signal?.throwIfAborted();
         signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
         timers.push(setTimeout(() => reject(platformError("TimeoutError", `nobody serves the queue ${show(this.name)} at the other end of the port: no answer for ${WELCOME_MS / 1000} s`)), WELCOME_MS));
-        const ask = (): void => {
-          again();
-          timers.push(setTimeout(ask, HELLO_MS));
+        const begin = (): void => {
+          // Its host may have gone meanwhile.
+          if (this.closed) return reject(this.closed);
+          const again = this.hello(policy, this.own ? lock : "");
+          this.welcome = { resolve, reject, again };
+          const ask = (): void => {
+            again();
+            timers.push(setTimeout(ask, HELLO_MS));
+          };
+          ask();
         };
-        ask();
+        this.own = Presence.hold(lock, begin);
       });
     } catch (error) {
       this.end(error);
@@ -361,12 +361,7 @@ export class ClientBacking implements Backing, Commands, End, Station {
     this.durability = DURABILITIES[durability];
     this.storage = along.nextText();
     const lock = along.nextText();
-    if (lock) {
-      void Presence.isHeld(lock).then((held) => {
-        // Not held here: the host's locks are another origin's, and say nothing.
-        if (held && !this.closed) this.hosts = Presence.watch(lock, this.gone);
-      });
-    }
+    if (lock) this.hosts = Presence.watch(lock, this.gone);
     this.welcome?.resolve();
   }
 

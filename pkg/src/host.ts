@@ -27,7 +27,9 @@ export class PortServing implements Serving, Station {
   private readonly target: Multiplexer;
   private readonly clients = new Map<number, ServedClient>();
   private readonly lock = `posthaste:host:${Math.random().toString(36).slice(2)}`;
-  private readonly presence: Presence | undefined;
+  private presence: Presence | undefined;
+  /** Its lock is held, where there are any. */
+  private readonly present: Promise<void>;
   private closing: Promise<void> | undefined;
 
   /** `agree` throws where a client names another policy than the queue has; `over` is called when it ends. */
@@ -40,7 +42,9 @@ export class PortServing implements Serving, Station {
     private readonly over: () => void,
   ) {
     this.target = Multiplexer.at(target, this);
-    this.presence = Presence.hold(this.lock, () => undefined);
+    this.present = new Promise((settled) => {
+      this.presence = Presence.hold(this.lock, settled);
+    });
     this.target.post(0, undefined, [backing.handle.name], [], [], () => undefined);
   }
 
@@ -53,7 +57,7 @@ export class PortServing implements Serving, Station {
     if (this.closing || along[0][0] !== this.backing.handle.name || !(frame instanceof Uint8Array)) return;
     const client = new ServedClient(this.backing, this.target, session, this.allow, () => this.clients.delete(session));
     this.clients.set(session, client);
-    client.greet(frame, along[0] as string[], this.agree, this.presence ? this.lock : "");
+    client.greet(frame, along[0] as string[], this.agree, this.present, this.lock);
   }
 
   join(): void {
@@ -123,7 +127,7 @@ class ServedClient implements Onlooker, End {
 
   /* ---------------------------------------------------------- greeting */
 
-  greet(frame: Uint8Array, texts: string[], agree: (policy: Float64Array, letters: string | undefined | null) => void, lock: string): void {
+  greet(frame: Uint8Array, texts: string[], agree: (policy: Float64Array, letters: string | undefined | null) => void, present: Promise<void>, lock: string): void {
     let rows: readonly number[];
     try {
       rows = this.understood(frame, texts.length, 0);
@@ -133,17 +137,21 @@ class ServedClient implements Onlooker, End {
     } catch (error) {
       return this.dismiss(frameError(error as Error));
     }
-    if (rows[1]) this.channel.offer();
+    // Whose lock is held here shares its locks with the host, and each can watch the other. Before that there is no welcome:
+    // a client that is gone by then holds nothing yet, and one that is welcome knows whether the host's lock says anything.
+    void Promise.all([texts[1] && Presence.isHeld(texts[1]), present]).then(([shared]) => {
+      if (this.over) return;
+      if (shared) this.presence = Presence.watch(texts[1], () => this.end());
+      this.welcome(rows[1] > 0, shared ? lock : "");
+    });
+  }
+
+  private welcome(sharing: boolean, lock: string): void {
+    if (sharing) this.channel.offer();
     const { durability, storage } = this.backing.mode;
     this.texts.push(storage, lock);
     this.answer(wire.WELCOME, this.backing.visibilityMs, DURABILITY[durability]);
     this.backing.handle.onlookers.add(this);
-    const presence = texts[1];
-    if (!presence) return;
-    void Presence.isHeld(presence).then((held) => {
-      // Not held here: its locks are another origin's, and say nothing.
-      if (held && !this.over) this.presence = Presence.watch(presence, () => this.end());
-    });
   }
 
   /* ----------------------------------------------------------- hearing */

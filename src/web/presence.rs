@@ -37,17 +37,22 @@ pub struct Presence {
 
 #[wasm_bindgen]
 impl Presence {
-    /// Holds the lock `name`; `held` is called when it is. Undefined where there are no locks.
-    pub fn hold(name: &str, held: &Function) -> Option<Presence> {
-        Self::request(name, held)
+    /// Holds the lock `name`; `settled` is called when it is held, and where it never will be: a sandboxed frame has no right
+    /// to locks. Undefined where there are none, and `settled` is called at once.
+    pub fn hold(name: &str, settled: &Function) -> Option<Presence> {
+        let presence = Self::request(name, settled, Some(settled));
+        if presence.is_none() {
+            let _ = settled.call1(&JsValue::UNDEFINED, &JsValue::UNDEFINED);
+        }
+        presence
     }
 
     /// Calls `gone` once the lock `name`, which another holds, is free. Undefined where there are no locks.
     pub fn watch(name: &str, gone: &Function) -> Option<Presence> {
-        Self::request(name, gone)
+        Self::request(name, gone, None)
     }
 
-    fn request(name: &str, granted: &Function) -> Option<Presence> {
+    fn request(name: &str, granted: &Function, refused: Option<&Function>) -> Option<Presence> {
         let locks = locks()?;
         let mut release = None;
         let until = Promise::new(&mut |resolve, _| release = Some(resolve));
@@ -66,19 +71,21 @@ impl Presence {
         Some(Presence { asking, release })
     }
 
-    /// Whether someone here or elsewhere holds the lock `name`: if not, it may be of another origin, where locks are others.
+    /// Whether someone who shares locks with this context holds the lock `name`: other origins have locks of their own.
     #[wasm_bindgen(js_name = isHeld, unchecked_return_type = "Promise<boolean>")]
     pub fn is_held(name: String) -> Promise {
         operation::run(async move |operation| {
             let asked = locks().map(|locks| promised(&locks, "query"));
             let Some(Ok(asked)) = asked else { return Ok(JsValue::FALSE) };
-            let held = property(&opening::settled(&operation, &asked).await?, "held");
+            let Ok(known) = opening::settled(&operation, &asked).await else { return Ok(JsValue::FALSE) };
+            let held = property(&known, "held");
             let held: &Array = held.unchecked_ref();
             Ok((0..held.length()).any(|at| property(&held.get(at), "name") == name.as_str()).into())
         })
     }
 
-    /// Lets it go.
+    /// Lets it go. Nothing of it is kept: what is aborted remembers who did it, and no collector sees a circle that goes
+    /// through here.
     pub fn end(&self) {
         let _ = self.release.call1(&JsValue::UNDEFINED, &JsValue::UNDEFINED);
         self.asking.abort();

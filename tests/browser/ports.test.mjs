@@ -63,36 +63,43 @@ promise("a worker serves another worker through a channel that the page made", a
   assert.equal(used, transport(world));
 }, both);
 
+/** A page serves a frame, and is served by it; answers over which transports. */
+const usesFrame = async ({ usesAll, sandbox }) => {
+  const frame = document.createElement("iframe");
+  const ready = event(globalThis, "message");
+  if (sandbox) frame.sandbox = sandbox;
+  frame.src = "/frame.html";
+  document.body.append(frame);
+  await ready;
+  const run = async (code, port, argument) => {
+    const answer = event(globalThis, "message");
+    frame.contentWindow.postMessage({ code: String(code), argument }, "*", port ? [port] : []);
+    const { data } = await answer;
+    if (data.failure) throw new Error(data.failure);
+    return data.value;
+  };
+  const serve = async (port, name) => { (globalThis.host = await openQueue(name)).serve(port); };
+  const connect = async (port, name) => { globalThis.client = await openQueue(name, { port }); };
+  const [outer, inner] = [new MessageChannel(), new MessageChannel()];
+  await serve(outer.port1, "page");
+  await run(connect, outer.port2, "page");
+  const transports = [await run(usesAll)];
+  await run(serve, inner.port1, "frame");
+  await connect(inner.port2, "frame");
+  return [...transports, await (0, eval)(`(${usesAll})`)()];
+};
+
 promise("a page serves a frame, and is served by it", async (world) => {
   const page = await world.page();
-  await page.evaluate(async (usesAll) => {
-    const frame = document.createElement("iframe");
-    const ready = event(globalThis, "message");
-    frame.src = "/frame.html";
-    document.body.append(frame);
-    await ready;
-    const run = async (code, port, argument) => {
-      const answer = event(globalThis, "message");
-      frame.contentWindow.postMessage({ code: String(code), argument }, "*", port ? [port] : []);
-      const { data } = await answer;
-      if (data.failure) throw new Error(data.failure);
-      return data.value;
-    };
-    for (const side of ["page", "frame"]) {
-      const { port1, port2 } = new MessageChannel();
-      const serve = async (port, name) => { (globalThis.host = await openQueue(name)).serve(port); };
-      const connect = async (port, name) => { globalThis.client = await openQueue(name, { port }); };
-      if (side === "page") {
-        await serve(port1, side);
-        await run(connect, port2, side);
-        await run(usesAll);
-      } else {
-        await run(serve, port1, side);
-        await connect(port2, side);
-        await (0, eval)(`(${usesAll})`)();
-      }
-    }
-  }, String(usesAll));
+  const transports = await page.evaluate(usesFrame, { usesAll: String(usesAll) });
+  assert.deepEqual(transports, [transport(world), transport(world)]);
+}, both);
+
+promise("a frame in a sandbox, which has no origin and no right to locks, is served and serves", async (world) => {
+  const page = await world.page();
+  const transports = await page.evaluate(usesFrame, { usesAll: String(usesAll), sandbox: "allow-scripts" });
+  // WebKit lets it share memory.
+  if (world.kind !== "webkit") assert.deepEqual(transports, ["port", "port"]);
 }, both);
 
 promise("a service worker is a client of the page that hands it a port", async (world) => {
@@ -186,6 +193,23 @@ promise("leases of a window that is closed go back at once", async (world) => {
     same([back.body, back.attempts], ["held", 2]);
   });
 });
+
+promise("a worker that serves and dies the moment it has a client is missed at once", async (world) => {
+  const page = await world.page();
+  await page.evaluate(async () => {
+    for (let round = 0; round < 20; round += 1) {
+      await startWorker(`w${round}`);
+      // It opens its queue and serves it in one go.
+      void askWorker(`w${round}`, async () => { (globalThis.host = await openQueue("jobs")).serve(self); });
+      const client = await openQueue("jobs", { port: workerNamed(`w${round}`) });
+      const waiting = client.receive({ wait: 60 });
+      terminateWorker(`w${round}`);
+      // Long before silence would tell.
+      await fails(waiting, "StorageLostError");
+      await client.close();
+    }
+  });
+}, both);
 
 promise("when the worker that serves is terminated, every promise settles and says whether it may have happened", async (world) => {
   const page = await pageWith(world, "w");

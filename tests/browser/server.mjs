@@ -34,7 +34,7 @@ export async function serve(isolated, kept) {
     const type = types[extname(file)] ?? "application/octet-stream";
     // A missing icon is nobody's mistake; browsers ask for it unasked.
     const status = content ? 200 : ["/favicon.ico", "/clear-site-data"].includes(path) ? 204 : 404;
-    const headers = { "content-type": type, "cache-control": kept ? "max-age=60" : "no-store", ...(isolated ? isolation : {}) };
+    const headers = { "content-type": type, "access-control-allow-origin": "*", "cache-control": kept ? "max-age=60" : "no-store", ...(isolated ? isolation : {}) };
     if (path === "/clear-site-data") headers["clear-site-data"] = '"storage"';
     response.writeHead(status, headers);
     response.end(status === 404 ? `no ${path}` : content);
