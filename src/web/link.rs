@@ -1,6 +1,7 @@
 //! A link: frames over a port that also carries the application's own messages. Ours are arrays that begin with a mark; the
 //! others are left alone.
 
+use core::cell::RefCell;
 use js_sys::{Array, Function};
 use wasm_bindgen::prelude::*;
 
@@ -11,6 +12,7 @@ const MARK: &str = "posthaste";
 #[wasm_bindgen]
 extern "C" {
     /// What a `MessagePort`, a `Worker` and a worker's own scope have.
+    #[derive(Clone)]
     pub type Port;
     #[wasm_bindgen(method, catch, js_name = postMessage)]
     fn post_message(this: &Port, message: &JsValue, transfer: &Array) -> Result<(), JsValue>;
@@ -27,8 +29,12 @@ extern "C" {
 /// One end of a port, as long as someone needs it.
 #[wasm_bindgen]
 pub struct Link {
-    port: Port,
     mark: JsValue,
+    open: RefCell<Option<Open>>,
+}
+
+struct Open {
+    port: Port,
     on_message: Closure<dyn Fn(JsValue)>,
     on_close: Closure<dyn Fn(JsValue)>,
 }
@@ -56,7 +62,7 @@ impl Link {
         if let Some(start) = property(&port, "start").dyn_ref::<Function>() {
             let _ = start.call1(&port, &JsValue::UNDEFINED);
         }
-        Self { port, mark, on_message, on_close }
+        Self { mark, open: RefCell::new(Some(Open { port, on_message, on_close })) }
     }
 
     /// What a message of ours begins with.
@@ -65,15 +71,20 @@ impl Link {
         self.mark.clone()
     }
 
-    /// Throws what the platform throws for a value that can't be cloned.
+    /// Throws what the platform throws for a value that can't be cloned. Once it is closed nothing is posted.
     pub fn post(&self, message: &Array, transfer: &Array) -> Result<(), JsValue> {
-        self.port.post_message(message, transfer)
+        // What is posted may call back, and close.
+        let port = self.open.borrow().as_ref().map(|open| open.port.clone());
+        port.map_or(Ok(()), |port| port.post_message(message, transfer))
     }
 
-    /// Listens no more.
+    /// Listens no more, and lets go of the port and of who heard. It must be called: who hears a link holds it, and no
+    /// collector sees a circle that goes through here.
     pub fn close(&self) {
-        self.port.remove_event_listener("message", self.on_message.as_ref().unchecked_ref());
-        self.port.remove_event_listener("close", self.on_close.as_ref().unchecked_ref());
+        if let Some(Open { port, on_message, on_close }) = self.open.take() {
+            port.remove_event_listener("message", on_message.as_ref().unchecked_ref());
+            port.remove_event_listener("close", on_close.as_ref().unchecked_ref());
+        }
     }
 }
 

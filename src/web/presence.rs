@@ -1,6 +1,7 @@
 //! Presence: each end of a link holds a Web Lock, and asks for the other's. Whoever gets it knows that the other is gone, a
 //! few milliseconds after its worker, tab or renderer died, with no message and no heartbeat.
 
+use core::cell::Cell;
 use js_sys::{Array, Function, Object, Promise};
 use wasm_bindgen::prelude::*;
 
@@ -30,7 +31,9 @@ fn locks() -> Option<Locks> {
 
 /// A lock that is held, or waited for, until it is let go.
 #[wasm_bindgen]
-pub struct Presence {
+pub struct Presence(Cell<Option<Claim>>);
+
+struct Claim {
     asking: AbortController,
     release: Function,
 }
@@ -67,8 +70,8 @@ impl Presence {
         let asked = locks.request(name, &options, callback.into_js_value().unchecked_ref()).ok()?;
         let release: Function = release?.unchecked_into();
         // Let go or called off: then there is nothing to hold any more.
-        asked.unchecked_ref::<Thenable>().then(&release, &release);
-        Some(Presence { asking, release })
+        asked.unchecked_ref::<Thenable>().then(&release, refused.unwrap_or(&release));
+        Some(Presence(Cell::new(Some(Claim { asking, release }))))
     }
 
     /// Whether someone who shares locks with this context holds the lock `name`: other origins have locks of their own.
@@ -87,7 +90,9 @@ impl Presence {
     /// Lets it go. Nothing of it is kept: what is aborted remembers who did it, and no collector sees a circle that goes
     /// through here.
     pub fn end(&self) {
-        let _ = self.release.call1(&JsValue::UNDEFINED, &JsValue::UNDEFINED);
-        self.asking.abort();
+        if let Some(Claim { asking, release }) = self.0.take() {
+            let _ = release.call1(&JsValue::UNDEFINED, &JsValue::UNDEFINED);
+            asking.abort();
+        }
     }
 }
