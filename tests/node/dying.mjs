@@ -32,8 +32,8 @@ const sending = `
     Atomics.store(noted, 0, n + 1);
   }`;
 
-/** Receives until there are `enough`, then, after `end`, all that is left; each is checked. Answers how many came. */
-async function receiveAll(queue, round, enough, end) {
+/** Receives until there are `enough`, terminates the worker, then receives all that is left; each is checked. Answers how many came. */
+async function receiveAll(queue, round, enough, worker, serving) {
   let next = 0;
   const some = async (wait) => {
     const messages = await queue.receive({ max: 40, wait, borrow: true });
@@ -43,11 +43,14 @@ async function receiveAll(queue, round, enough, end) {
   };
   while (next < enough) await bounded(some(10), `message ${next} of round ${round}`);
   const [last] = await queue.receive({ wait: 10, borrow: true });
-  await end();
+  await worker.terminate();
   // It was lent before the worker died, and can still be read.
   check(last.body, round, next++);
   await last.ack();
-  while ((await bounded(some(0), `the rest of round ${round}`)) > 0);
+  const rest = async () => { while ((await bounded(some(0), `the rest of round ${round}`)) > 0); };
+  await rest();
+  await serving.close();
+  await rest();
   return next;
 }
 
@@ -56,10 +59,9 @@ async function clientDies(host, round) {
   const confirmed = new SharedArrayBuffer(4);
   const worker = thread(`const queue = await openQueue(name, { port: parentPort });${sending}`, { name: host.name, round, confirmed });
   const serving = host.serve(worker);
-  const came = await receiveAll(host, round, 20 + (round % 90), () => worker.terminate());
+  const came = await receiveAll(host, round, 20 + (round % 90), worker, serving);
   const noted = Atomics.load(new Int32Array(confirmed), 0);
   assert.ok(came >= noted, `round ${round}: ${noted} were confirmed, ${came} came`);
-  await serving.close();
 }
 
 /** The host is terminated in the middle of sending what a client here receives. */
