@@ -1,6 +1,6 @@
 //! The ring: a module of its own over shared memory, and the checks that its two threads need.
 
-use crate::step::{Log, Outcome, Plan};
+use crate::step::{Log, Plan};
 use crate::{build, fresh, root, setup, target};
 use anyhow::{Result, ensure};
 use base64::Engine;
@@ -81,13 +81,14 @@ pub fn tests(plan: &mut Plan) {
         };
         let there =
             rustup(&["run", MIRI, "cargo", "miri", "--version"]).output().is_ok_and(|said| said.status.success());
-        if there && sysroot().join("lib").exists() {
-            return Ok(Outcome::Fresh);
+        if !there {
+            let components = ["--profile", "minimal", "--component", "miri,rust-src"];
+            log.run(rustup(&["toolchain", "install", MIRI]).args(components))?;
         }
-        let components = ["--profile", "minimal", "--component", "miri,rust-src"];
-        log.run(rustup(&["toolchain", "install", MIRI]).args(components))?;
-        log.run(rustup(&["run", MIRI, "cargo", "miri", "setup"]).env("MIRI_SYSROOT", sysroot()))?;
-        Ok(Outcome::Done)
+        // One that was stopped half-way leaves a folder, too.
+        fresh::unless(&[root().join("xtask/src/ring.rs")], &[sysroot().join("lib")], || {
+            log.run(rustup(&["run", MIRI, "cargo", "miri", "setup"]).env("MIRI_SYSROOT", sysroot()))
+        })
     });
     plan.step("ring in miri", &["miri"], |log| {
         let mut miri = Command::new("rustup");
