@@ -67,6 +67,10 @@ export interface End {
 /** So much of the ring may be held by what nobody reads; then it is kept elsewhere. */
 const HELD_MAX = 6 << 20;
 
+/** The host shares memory with so many clients at a time: Chromium has room for some eighty wasm memories a process, and every worker needs one. */
+const OFFERS_MAX = 32;
+const offers = new Set<Channel>();
+
 export class Channel implements Ear {
   private rings: Rings | undefined;
   /** Both sides look at the rings. */
@@ -78,23 +82,28 @@ export class Channel implements Ear {
 
   /** The host's offer of shared memory: it may not arrive, as it can't leave its cluster of agents. */
   offer(): void {
-    if (!canShare()) return;
-    try {
-      this.rings = new Rings(true);
-    } catch {
-      // There is no room for so much memory: the port alone does.
-      return;
-    }
-    this.hand(this.rings.memory, listener().bell.memory);
+    if (canShare() && offers.size < OFFERS_MAX && this.prepare(() => new Rings(true), (rings) => [rings.memory])) offers.add(this);
   }
 
-  /** The client takes what may be an offer; false: it is none. */
-  accept([memory, bell]: readonly unknown[]): boolean {
-    if (this.rings || !canShare() || !(memory instanceof WebAssembly.Memory) || !(bell instanceof WebAssembly.Memory)) return false;
-    this.rings = new Rings(false, memory);
-    this.rings.writer.bell = new Bell(bell);
-    this.hand(listener().bell.memory);
-    return true;
+  /** The client takes what may be an offer. Undefined: it is none; false: there is no room for it. */
+  accept([memory, bell]: readonly unknown[]): boolean | undefined {
+    if (this.rings || !canShare() || !(memory instanceof WebAssembly.Memory) || !(bell instanceof WebAssembly.Memory)) return undefined;
+    return this.prepare(() => new Rings(false, memory), (rings) => {
+      rings.writer.bell = new Bell(bell);
+      return [];
+    });
+  }
+
+  /** Makes rings, and hands on our bell, and what the other side is to have of them. False: there is no room for more memory, and the port alone does. */
+  private prepare(make: () => Rings, handed: (rings: Rings) => WebAssembly.Memory[]): boolean {
+    try {
+      const rings = make();
+      this.hand(...handed(rings), listener().bell.memory);
+      this.rings = rings;
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** The host takes what may be the client's bell; false: it is none. */
@@ -204,6 +213,7 @@ export class Channel implements Ear {
   };
 
   close(): void {
+    offers.delete(this);
     if (this.shared) listener().delete(this);
   }
 }

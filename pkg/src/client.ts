@@ -284,7 +284,9 @@ export class ClientBacking implements Backing, Commands, End, Station {
   }
 
   hear(frame: Uint8Array | undefined, texts: readonly unknown[], values: readonly unknown[]): void {
-    if (!frame && this.channel.accept(values)) {
+    const accepted = frame ? undefined : this.channel.accept(values);
+    if (accepted === false) return;
+    if (accepted) {
       this.order(undefined, wire.SHARED, 1);
       // This still goes through the port: the host looks into the ring from then on.
       this.flush();

@@ -146,6 +146,28 @@ promise("a million messages keep their order, whoever is slow", async (world) =>
   });
 }, { ...both, seconds: 100 });
 
+promise("more workers than there is room for shared memory: the others use the port alone, and all are served", async (world) => {
+  const page = await world.page();
+  const transports = await page.evaluate(async () => {
+    const host = await openQueue("jobs");
+    const names = Array.from({ length: 45 }, (_, at) => `w${at}`);
+    const transports = [];
+    for (const name of names) {
+      await startWorker(name);
+      host.serve(workerNamed(name));
+      transports.push(await askWorker(name, async (name) => {
+        globalThis.client = await openQueue("jobs", { port: self });
+        await client.send(name);
+        return client.mode.transport;
+      }, name));
+    }
+    const messages = await host.receive({ max: 100 });
+    same(messages.map((message) => message.body), names);
+    return transports;
+  });
+  world.note(`${transports.filter((transport) => transport === "shared-memory").length} of 45 share memory`);
+}, { browsers: ["chromium"], isolation: [true] });
+
 promise("leases of a worker that is terminated go back at once, and count", async (world) => {
   const page = await pageWith(world, "w");
   const ms = await page.evaluate(async () => {
