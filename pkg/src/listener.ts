@@ -98,14 +98,13 @@ class Listener {
       await undefined;
       const now = performance.now();
       if (now - turnedAt > TURN_MS) {
-        // Who goes on after this in the same turn may bring what is waited for.
-        while (await turn());
+        await turn();
         turnedAt = performance.now();
       }
       const talks = this.talking && now - this.last < TALK_MS;
       if (talks ? await this.poll() : this.some()) continue;
       if (talks && mayBlock()) {
-        while (await turn());
+        await turn();
         if (!this.some()) this.bell.block(BLOCK_MS, this.some);
       } else {
         const woken = this.bell.sleep(this.some);

@@ -1,7 +1,7 @@
 /** Turns of the event loop. */
 
 /** What waits for the next one. */
-const waiting: ((others: number) => void)[] = [];
+const waiting: (() => void)[] = [];
 let ports: { port1: MessagePort; port2: MessagePort } | undefined;
 let known = 0;
 
@@ -13,24 +13,27 @@ export function turned(): void {
   known += 1;
 }
 
-/** One turn of the event loop: timers and input get their time. Resolves with how many others waited for the same one and go on after this. */
-export function turn(): Promise<number> {
-  const { setImmediate } = globalThis as { setImmediate?: (next: () => void) => unknown };
-  // Where there is this, a port that posts to itself keeps timers waiting for a thousand messages, and programs from ending.
+/** One turn of the event loop: timers and input get their time. */
+export function turn(): Promise<void> {
+  const { setImmediate, scheduler } = globalThis as { setImmediate?: (next: () => void) => unknown; scheduler?: { postTask?: (next: () => void) => unknown } };
   return new Promise((resolve) => {
-    const alone = (): void => {
+    const over = (): void => {
       turned();
-      resolve(0);
+      resolve();
     };
     try {
-      if (setImmediate) return void setImmediate(alone);
+      // Where there is this, a port that posts to itself keeps timers waiting for a thousand messages, and programs from ending.
+      if (setImmediate) return void setImmediate(over);
+      // It takes Chromium 20 us, where a port that posts to itself takes 120.
+      if (scheduler?.postTask) return void scheduler.postTask(over);
     } catch {
-      // What Next.js has by that name where edge functions run throws.
+      // What Next.js has by the first name where edge functions run throws.
     }
     ports ??= opened();
     // A timer waits a little longer than a message does.
-    if (!ports) return void setTimeout(alone);
-    if (waiting.push(resolve) === 1) ports.port2.postMessage(0);
+    if (!ports) return void setTimeout(over);
+    waiting.push(over);
+    ports.port2.postMessage(0);
   });
 }
 
@@ -38,11 +41,7 @@ export function turn(): Promise<number> {
 function opened(): MessageChannel | undefined {
   try {
     const channel = new globalThis.MessageChannel();
-    channel.port1.onmessage = () => {
-      turned();
-      const resumed = waiting.splice(0);
-      resumed.forEach((resume, at) => resume(resumed.length - at - 1));
-    };
+    channel.port1.onmessage = () => waiting.shift()!();
     return channel;
   } catch {
     return undefined;
