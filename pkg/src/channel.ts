@@ -82,23 +82,24 @@ export class Channel implements Ear {
 
   /** The host's offer of shared memory: it may not arrive, as it can't leave its cluster of agents. */
   offer(): void {
-    if (canShare() && offers.size < OFFERS_MAX && this.prepare(() => new Rings(true), (rings) => [rings.memory])) offers.add(this);
+    if (canShare() && offers.size < OFFERS_MAX && this.prepare()) offers.add(this);
   }
 
   /** The client takes what may be an offer. Undefined: it is none; false: there is no room for it. */
   accept([memory, bell]: readonly unknown[]): boolean | undefined {
     if (this.rings || !canShare() || !(memory instanceof WebAssembly.Memory) || !(bell instanceof WebAssembly.Memory)) return undefined;
-    return this.prepare(() => new Rings(false, memory), (rings) => {
-      rings.writer.bell = new Bell(bell);
-      return [];
-    });
+    return this.prepare(memory, bell);
   }
 
-  /** Makes rings, and hands on our bell, and what the other side is to have of them. False: there is no room for more memory, and the port alone does. */
-  private prepare(make: () => Rings, handed: (rings: Rings) => WebAssembly.Memory[]): boolean {
+  /**
+   * Makes rings, in memory that was offered or in new one which is offered, and hands our bell on. False: there is no room for
+   * so much memory, and the port alone does.
+   */
+  private prepare(memory?: WebAssembly.Memory, bell?: WebAssembly.Memory): boolean {
     try {
-      const rings = make();
-      this.hand(...handed(rings), listener().bell.memory);
+      const rings = new Rings(!memory, memory);
+      if (bell) rings.writer.bell = new Bell(bell);
+      this.hand(...(memory ? [] : [rings.memory]), listener().bell.memory);
       this.rings = rings;
       return true;
     } catch {
