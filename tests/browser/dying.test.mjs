@@ -34,7 +34,7 @@ const terminates = async ({ rounds, sends }) => {
   let failed;
   const failure = new Promise((_, reject) => { failed = reject; });
   const start = async (argument) => {
-    // Chromium has room for about a hundred wasm memories a process, and no worker can collect what its page has let go.
+    // Chromium has room for some eighty wasm memories a process, and no worker can collect what its page has let go.
     if (argument.round % 10 === 1) await globalThis.collectGarbage?.();
     const worker = new Worker("/worker.mjs", { type: "module" });
     await event(worker, "message");
@@ -61,7 +61,7 @@ const terminates = async ({ rounds, sends }) => {
     await lent.ack();
     // What the worker had posted is on its way, until nobody hears it any more.
     await turn();
-    while ((await some(0)) > 0 || next < confirmed) await turn();
+    await until(async () => (await some(0)) === 0 && next >= confirmed, `all ${confirmed} that were confirmed in round ${round}`);
     await serving.close();
     while ((await some(0)) > 0);
   };
