@@ -253,13 +253,9 @@ export class StoredJournal extends Journal {
     });
   }
 
-  /** The storage is full: what is needed no more is deleted; then sends fail, what makes room goes on, at last with the room kept for it. */
+  /** The storage is full: sends fail, what makes room goes on, at last with the room kept for it. */
   private async overQuota(step: Append, error: unknown): Promise<void> {
     const { peer } = this;
-    if (step.bodies.length && peer.hasGarbage()) {
-      this.desk.reconsider(peer, () => undefined);
-      return clean(peer, this.store, () => this.peer);
-    }
     this.everyOnlooker((onlooker) => onlooker.storage("degraded", error));
     this.desk.reconsider(peer, (outgoing) => outgoing.fail(error));
     if (step.bodies.length || (await this.store.release())) return;

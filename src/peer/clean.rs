@@ -79,18 +79,11 @@ impl Peer {
         !self.memory && self.clean.plan.is_none() && (long || full)
     }
 
-    /// Whether bodies are needed no more that no snapshot has deleted yet.
-    pub fn has_garbage(&self) -> bool {
-        self.clean.garbage > 0
-    }
-
     /// The state at the present base, to be written together with [`Peer::floor`] and [`Peer::drained`] as they are now.
     pub fn snapshot(&mut self) -> Vec<u8> {
-        // One that is not due is for room in a full storage.
-        let pressed = self.clean.garbage >= limits::GARBAGE_BYTES_MAX || !self.wants_snapshot();
-        let grace = if pressed { limits::FLOOR_GRACE_FULL } else { limits::FLOOR_GRACE };
         let bytes = self.engine.snapshot();
         let Clean { tail, garbage, .. } = self.clean;
+        let grace = if garbage >= limits::GARBAGE_BYTES_MAX { limits::FLOOR_GRACE_FULL } else { limits::FLOOR_GRACE };
         let floor = self.engine.base().saturating_sub(grace);
         let live = self.engine.live_records();
         let ranges = self.clean.drained(&live, floor);

@@ -290,11 +290,6 @@ impl Peer {
         self.peer.wants_snapshot()
     }
 
-    #[wasm_bindgen(js_name = hasGarbage)]
-    pub fn has_garbage(&self) -> bool {
-        self.peer.has_garbage()
-    }
-
     pub fn snapshot(&mut self) -> Vec<u8> {
         self.peer.snapshot()
     }
