@@ -1,7 +1,7 @@
 //! What becomes of a step's commands when things did not go as decided.
 
 use posthaste::{
-    format::{Policy, Record, Whole},
+    format::{How, Item, Policy, Record, Whole},
     id::{MessageId, QueueId},
     peer::{Effect, Peer, SendOrder, Settle},
 };
@@ -63,6 +63,67 @@ fn commands_of_a_step_with_an_unknown_outcome_keep_their_order() {
     peer.committed(base);
     let (again, _) = commit(&mut peer, NOW);
     assert_eq!(Record::decode(&again).expect("it was just written").items, decided);
+}
+
+/// A peer that was given three messages of twenty, one by one, and the last of them; others are leased ahead.
+fn leasing_ahead() -> (Peer, QueueId, MessageId) {
+    let mut peer = Peer::new(1, 1, false);
+    peer.create(1, "work", Policy::default());
+    commit(&mut peer, NOW);
+    let queue = peer.engine().named("work").expect("it was just made");
+    peer.send(2, ten_bytes(queue, 20));
+    commit(&mut peer, NOW);
+    let first = next(&mut peer, queue, NOW).expect("twenty wait");
+    assert_eq!(next(&mut peer, queue, NOW), Some(first.plus(1)));
+    assert_eq!(next(&mut peer, queue, NOW), Some(first.plus(2)));
+    assert!(leased(&peer, queue) > 4, "{} are leased", leased(&peer, queue));
+    (peer, queue, first.plus(2))
+}
+
+fn ten_bytes(queue: QueueId, count: u32) -> SendOrder {
+    SendOrder { queue, count, bytes: 10, delay_ms: None, expires_ms: None, whole: Whole::No, key: None }
+}
+
+fn leased(peer: &Peer, queue: QueueId) -> u64 {
+    peer.engine().queue(queue).expect("it is there").counts().leased
+}
+
+/// The message that a receive which does not wait is given.
+fn next(peer: &mut Peer, queue: QueueId, now: u64) -> Option<MessageId> {
+    peer.receive(3, queue, 1, None, false, now);
+    if peer.decide(now) {
+        peer.committed(peer.engine().base() + 1);
+    }
+    peer.effects().iter().find_map(|effect| match effect {
+        Effect::Delivered { first, .. } => Some(*first),
+        _ => None,
+    })
+}
+
+/// A step at `now` that gives back what is leased ahead, and is refused.
+fn refuse_giving_back(peer: &mut Peer, queue: QueueId, now: u64) {
+    peer.send(4, ten_bytes(queue, 1));
+    assert!(peer.decide(now));
+    let items = Record::decode(peer.record()).expect("it was just written").items;
+    assert!(items.iter().any(|item| matches!(item, Item::Settle { how: How::Release, .. })), "{items:?}");
+    peer.abandoned();
+}
+
+#[test]
+fn what_was_refused_to_be_given_back_is_for_the_next_receiver() {
+    let (mut peer, queue, last) = leasing_ahead();
+    refuse_giving_back(&mut peer, queue, NOW + 1_500);
+    assert_eq!(next(&mut peer, queue, NOW + 1_500), Some(last.plus(1)));
+}
+
+#[test]
+fn what_was_refused_to_be_given_back_goes_back_when_it_is_too_old_for_a_receiver() {
+    let (mut peer, queue, last) = leasing_ahead();
+    refuse_giving_back(&mut peer, queue, NOW + 2_500);
+    // Someone comes: nothing is idle.
+    let late = next(&mut peer, queue, NOW + 2_500).expect("some were not leased");
+    assert!(late > last.plus(1), "{late:?}");
+    assert_eq!(next(&mut peer, queue, NOW + 2_500), Some(last.plus(1)));
 }
 
 #[test]

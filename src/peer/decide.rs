@@ -27,13 +27,13 @@ impl Peer {
         }
         self.begin_with_ahead(now);
         self.place_leases(&mut draft);
-        self.place_given_back(&mut draft);
+        self.place_riders(&mut draft, false);
         let tick = self.engine.queues().any(|(_, queue)| queue.wants_tick(now));
         let starts_due = self.ahead.iter().any(|(_, ahead)| ahead.starts_due(now));
         if draft.items.is_empty() && !tick && !starts_due {
             return false;
         }
-        self.place_starts(&mut draft);
+        self.place_riders(&mut draft, true);
         self.take_off(draft);
         true
     }
@@ -237,31 +237,25 @@ impl Peer {
             let until = now.saturating_add(demand.lease_ms.unwrap_or(queue.policy.visibility_ms).max(1));
             if demand.queue == queue_id && draft.lease(queue_id, &mut picked, demand.max, until, Some(demand.token)) {
                 draft.demands.push(demand.clone());
-                ahead.ask(demand.max, demand.lease_ms, now);
+                // What is left there is too old to be handed out, and goes back as if nobody had come.
+                if ahead.count() == 0 {
+                    ahead.ask(demand.max, demand.lease_ms, now);
+                }
             }
         }
         let until = now.saturating_add(queue.policy.visibility_ms).saturating_add(limits::PREFETCH_IDLE_MS * 2);
         draft.lease(queue_id, &mut picked, more, until, None);
     }
 
-    fn place_given_back(&mut self, draft: &mut Draft) {
+    /// What was leased ahead and goes back; `start`: hand-outs of it, which ride with any step.
+    fn place_riders(&mut self, draft: &mut Draft, start: bool) {
         let mut room = limits::RIDERS_MAX;
         for (queue, ahead) in self.ahead.iter_mut() {
-            for Held { first, count, grant, .. } in ahead.give_back(draft.now, &mut room) {
-                let item = Item::Settle { queue: *queue, first, count, grant, how: How::Release };
-                draft.push(item, Origin::GiveBack);
-            }
-        }
-    }
-
-    /// Hand-outs from what was leased ahead ride with any step.
-    fn place_starts(&mut self, draft: &mut Draft) {
-        let mut room = limits::RIDERS_MAX;
-        for (queue, ahead) in self.ahead.iter_mut() {
-            for held in ahead.give_started(&mut room) {
+            let runs = if start { ahead.give_started(&mut room) } else { ahead.give_back(draft.now, &mut room) };
+            for held in runs {
+                let (queue, how) = (*queue, if start { How::Start } else { How::Release });
                 let Held { first, count, grant, .. } = held;
-                let item = Item::Settle { queue: *queue, first, count, grant, how: How::Start };
-                draft.push(item, Origin::Start(*queue, held));
+                draft.push(Item::Settle { queue, first, count, grant, how }, Origin::Rider { queue, held, start });
             }
         }
     }

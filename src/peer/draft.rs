@@ -18,8 +18,12 @@ pub(super) enum Origin {
     Redrive(Option<Command>),
     Demand(u32),
     Ahead(QueueId),
-    GiveBack,
-    Start(QueueId, Held),
+    /// Given back, or handed out (`start`), of what was leased ahead.
+    Rider {
+        queue: QueueId,
+        held: Held,
+        start: bool,
+    },
 }
 
 /// The record under way.

@@ -5,7 +5,7 @@ use super::{
     command::{Command, Demand, Order, do_not_wait},
     decide::bytes_of,
     draft::{Flight, Origin},
-    prefetch::{Ahead, Held},
+    prefetch::Held,
 };
 use crate::{
     engine::{Outcome, Run, State},
@@ -47,9 +47,8 @@ impl Peer {
                     None
                 }
                 (Origin::Ahead(queue), Outcome::Leased(runs)) => {
-                    let ahead = self.ahead.get_or_insert(queue, Ahead::default());
-                    for (id, run) in runs {
-                        ahead.add(held(id, run));
+                    if let Some(ahead) = self.ahead.get_mut(queue) {
+                        ahead.add(runs.into_iter().map(|(id, run)| held(id, run)));
                     }
                     None
                 }
@@ -147,9 +146,13 @@ impl Peer {
         for origin in origins {
             match origin {
                 Origin::Command(command) | Origin::Redrive(Some(command)) => back.push(command),
-                Origin::Start(queue, held) => self.ahead.get_or_insert(queue, Ahead::default()).started.push(held),
-                // What could not be given back will be when its lease runs out.
-                Origin::GiveBack | Origin::Redrive(None) | Origin::Demand(_) | Origin::Ahead(_) => {}
+                // What was given back the next receiver may have, or it goes with a later step.
+                Origin::Rider { queue, held, start } => {
+                    if let Some(ahead) = self.ahead.get_mut(queue) {
+                        ahead.take_back(held, start);
+                    }
+                }
+                Origin::Redrive(None) | Origin::Demand(_) | Origin::Ahead(_) => {}
             }
         }
         self.put_back(back);
@@ -187,8 +190,7 @@ impl Peer {
                 }
                 // A settlement is checked against its lease: it can be said again, and will stand or be lost.
                 Origin::Command(command) | Origin::Redrive(Some(command)) => back.push(command),
-                Origin::Redrive(None) | Origin::Demand(_) | Origin::Ahead(_) | Origin::GiveBack | Origin::Start(..) => {
-                }
+                Origin::Redrive(None) | Origin::Demand(_) | Origin::Ahead(_) | Origin::Rider { .. } => {}
             }
         }
         self.put_back(back);

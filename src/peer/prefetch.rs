@@ -26,7 +26,7 @@ pub(super) struct Ahead {
     /// Oldest first.
     held: Vec<Held>,
     /// Handed out, and the journal does not know yet.
-    pub started: Vec<Held>,
+    started: Vec<Held>,
     started_at: Time,
     /// When a receiver last came, and how many it wanted.
     asked_at: Time,
@@ -40,8 +40,14 @@ impl Ahead {
         self.held.iter().map(|held| held.count).sum()
     }
 
-    pub fn add(&mut self, held: Held) {
-        self.held.push(held);
+    pub fn add(&mut self, runs: impl Iterator<Item = Held>) {
+        self.held.extend(runs);
+    }
+
+    /// The step with this rider was not committed.
+    pub fn take_back(&mut self, held: Held, start: bool) {
+        let runs = if start { &mut self.started } else { &mut self.held };
+        runs.push(held);
     }
 
     /// Notes that a receiver came. What is leased ahead has the queue's own lease: nothing is for who asks for another.
