@@ -58,7 +58,7 @@ pub const GARBAGE_BYTES_MAX: u64 = 4 << 20;
 /// The newest records stay when a snapshot cleans up, so that a peer that is only a little behind reads them
 /// instead of the snapshot, and learns what became of its own.
 pub const FLOOR_GRACE: u64 = 256;
-/// As [`FLOOR_GRACE`], when there are many bytes to delete.
+/// As [`FLOOR_GRACE`], when there are many bytes to delete, or room is wanted for others.
 pub const FLOOR_GRACE_FULL: u64 = 16;
 /// Ranges deleted with one snapshot; what is left over waits for the next.
 pub const DRAINED_RANGES_MAX: usize = 512;

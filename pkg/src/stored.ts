@@ -140,8 +140,12 @@ export class StoredJournal extends Journal {
     this.failures = 0;
     this.store.hint();
     this.tell();
-    if (peer.wantsSnapshot()) await clean(peer, this.store, () => this.peer);
+    if (peer.wantsSnapshot(false)) await this.clean();
     return true;
+  }
+
+  private clean(): Promise<void> {
+    return clean(this.peer, this.store, () => this.peer);
   }
 
   /** The decided record, with its bodies. */
@@ -253,15 +257,19 @@ export class StoredJournal extends Journal {
     });
   }
 
-  /** The storage is full: sends fail, what makes room goes on, at last with the room kept for it. */
+  /** The storage is full: what is needed no more is deleted; then sends fail, what makes room goes on, at last with the room kept for it. */
   private async overQuota(step: Append, error: unknown): Promise<void> {
     const { peer } = this;
+    if (step.bodies.length && peer.wantsSnapshot(true)) {
+      this.desk.reconsider(peer, () => undefined);
+      return this.clean();
+    }
     this.everyOnlooker((onlooker) => onlooker.storage("degraded", error));
     this.desk.reconsider(peer, (outgoing) => outgoing.fail(error));
     if (step.bodies.length || (await this.store.release())) return;
     this.tries += 1;
     if (this.tries % RECOVERIES_MAX === 0) throw error;
-    await clean(peer, this.store, () => this.peer);
+    await this.clean();
   }
 
   /** A step failed. The connection may be gone, or the engine; both can be made anew from the journal. */

@@ -56,6 +56,11 @@ impl Clean {
         to > self.kept_to || self.kept.get(next).is_some_and(|&number| number <= to)
     }
 
+    /// Whether there are enough records since the last snapshot for another.
+    fn is_long(&self) -> bool {
+        self.tail >= limits::SNAPSHOT_RECORDS_MIN.max(self.size / limits::SNAPSHOT_BYTES_A_RECORD)
+    }
+
     pub fn loaded(&mut self, engine: &Engine) {
         *self = Self { kept: engine.live_records(), kept_to: engine.base(), ..Self::default() };
     }
@@ -71,19 +76,20 @@ impl Clean {
 }
 
 impl Peer {
-    /// Whether the journal has grown enough since the last snapshot, or has enough to delete.
-    pub fn wants_snapshot(&self) -> bool {
-        let Clean { tail, garbage, size, .. } = self.clean;
-        let long = tail >= limits::SNAPSHOT_RECORDS_MIN.max(size / limits::SNAPSHOT_BYTES_A_RECORD);
+    /// Whether the journal has grown enough since the last snapshot, or has enough to delete; `pressed`, for want of room:
+    /// anything.
+    pub fn wants_snapshot(&self, pressed: bool) -> bool {
+        let Clean { tail, garbage, .. } = self.clean;
         let full = garbage >= limits::GARBAGE_BYTES_MAX && tail > limits::FLOOR_GRACE_FULL;
-        !self.memory && self.clean.plan.is_none() && (long || full)
+        !self.memory && self.clean.plan.is_none() && (self.clean.is_long() || full || (pressed && garbage > 0))
     }
 
     /// The state at the present base, to be written together with [`Peer::floor`] and [`Peer::drained`] as they are now.
     pub fn snapshot(&mut self) -> Vec<u8> {
+        let for_room = self.clean.garbage >= limits::GARBAGE_BYTES_MAX || !self.clean.is_long();
+        let grace = if for_room { limits::FLOOR_GRACE_FULL } else { limits::FLOOR_GRACE };
         let bytes = self.engine.snapshot();
         let Clean { tail, garbage, .. } = self.clean;
-        let grace = if garbage >= limits::GARBAGE_BYTES_MAX { limits::FLOOR_GRACE_FULL } else { limits::FLOOR_GRACE };
         let floor = self.engine.base().saturating_sub(grace);
         let live = self.engine.live_records();
         let ranges = self.clean.drained(&live, floor);

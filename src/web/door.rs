@@ -286,8 +286,8 @@ impl Peer {
     }
 
     #[wasm_bindgen(js_name = wantsSnapshot)]
-    pub fn wants_snapshot(&self) -> bool {
-        self.peer.wants_snapshot()
+    pub fn wants_snapshot(&self, pressed: bool) -> bool {
+        self.peer.wants_snapshot(pressed)
     }
 
     pub fn snapshot(&mut self) -> Vec<u8> {

@@ -48,6 +48,23 @@ test("a full storage refuses sends by name, and goes on when there is room", asy
   await queue.close();
 });
 
+test("a send for which there is no room goes once what is done with is deleted, and is refused where nothing is", async () => {
+  let full = false;
+  const { queue } = await queueOn(({ operation }) => {
+    if (operation === "snapshot") full = false;
+    return operation === "append" && full ? "full" : undefined;
+  });
+  await queue.send("done with");
+  const [message] = await bounded(queue.receive({ wait: 60 }), "the message");
+  await message.ack();
+  full = true;
+  await bounded(queue.send("fits now"), "the send");
+  full = true;
+  await fails(queue.send("does not fit"), "QuotaExceededError", "append");
+  assert.deepEqual((await queue.receive({ max: 10 })).map(({ body }) => body), ["fits now"]);
+  await queue.close();
+});
+
 test("an answer that is late is late by the clock", async () => {
   const { queue, clock } = await queueOn(appends({ delayMs: 5000 }, 2));
   let sent = false;

@@ -302,7 +302,7 @@ impl World {
 
     fn take_snapshot(&mut self, at: usize) {
         let peer = &mut self.contexts[at].peer;
-        if !peer.wants_snapshot() && !self.random.once_in(4) {
+        if !peer.wants_snapshot(false) && !self.random.once_in(4) {
             return;
         }
         let bytes = peer.snapshot();
