@@ -26,10 +26,9 @@ const STORAGE = { ok: 0, degraded: 1, lost: 2 };
 export class PortServing implements Serving, Station {
   private readonly target: Multiplexer;
   private readonly clients = new Map<number, ServedClient>();
-  private readonly lock = `posthaste:host:${Math.random().toString(36).slice(2)}`;
   private presence: Presence | undefined;
-  /** Its lock is held, where there are any. */
-  private readonly present: Promise<void>;
+  /** The name of its lock, once that is held, where there are any. */
+  private readonly lock: Promise<string>;
   private closing: Promise<void> | undefined;
 
   /** `agree` throws where a client names another policy than the queue has; `over` is called when it ends. */
@@ -42,8 +41,9 @@ export class PortServing implements Serving, Station {
     private readonly over: () => void,
   ) {
     this.target = Multiplexer.at(target, this);
-    this.present = new Promise((settled) => {
-      this.presence = Presence.hold(this.lock, settled);
+    this.lock = new Promise((settled) => {
+      const name = `posthaste:host:${Math.random().toString(36).slice(2)}`;
+      this.presence = Presence.hold(name, () => settled(name));
     });
     this.target.post(0, undefined, [backing.handle.name], [], [], () => undefined);
   }
@@ -57,7 +57,7 @@ export class PortServing implements Serving, Station {
     if (this.closing || along[0][0] !== this.backing.handle.name || !(frame instanceof Uint8Array)) return;
     const client = new ServedClient(this.backing, this.target, session, this.allow, () => this.clients.delete(session));
     this.clients.set(session, client);
-    client.greet(frame, along[0] as string[], this.agree, this.present, this.lock);
+    client.greet(frame, along[0] as string[], this.agree, this.lock);
   }
 
   join(): void {
@@ -127,7 +127,7 @@ class ServedClient implements Onlooker, End {
 
   /* ---------------------------------------------------------- greeting */
 
-  greet(frame: Uint8Array, texts: string[], agree: (policy: Float64Array, letters: string | undefined | null) => void, present: Promise<void>, lock: string): void {
+  greet(frame: Uint8Array, texts: string[], agree: (policy: Float64Array, letters: string | undefined | null) => void, lock: Promise<string>): void {
     let rows: readonly number[];
     try {
       rows = this.understood(frame, texts.length, 0);
@@ -139,10 +139,10 @@ class ServedClient implements Onlooker, End {
     }
     // Whose lock is held here shares its locks with the host, and each can watch the other. Before that there is no welcome:
     // a client that is gone by then holds nothing yet, and one that is welcome knows whether the host's lock says anything.
-    void Promise.all([texts[1] && Presence.isHeld(texts[1]), present]).then(([shared]) => {
+    void Promise.all([texts[1] && Presence.isHeld(texts[1]), lock]).then(([shared, name]) => {
       if (this.over) return;
       if (shared) this.presence = Presence.watch(texts[1], () => this.end());
-      this.welcome(rows[1] > 0, shared ? lock : "");
+      this.welcome(rows[1] > 0, shared ? name : "");
     });
   }
 
