@@ -1,7 +1,7 @@
 //! The door to the peer: what JavaScript calls. Numbers cross as f64, so that counters and times need no BigInt;
 //! everything that happens often crosses as rows of numbers.
 
-use js_sys::Array;
+use js_sys::{Array, JsString};
 use wasm_bindgen::prelude::*;
 
 use crate::{
@@ -100,8 +100,8 @@ impl Peer {
     }
 
     #[wasm_bindgen(js_name = deadLetterQueue)]
-    pub fn dead_letter_queue(&self, queue: u32) -> Option<String> {
-        self.peer.engine().queue(queue)?.policy.dead_letter_queue.as_deref().map(String::from)
+    pub fn dead_letter_queue(&self, queue: u32) -> Option<JsString> {
+        self.peer.engine().queue(queue)?.policy.dead_letter_queue.as_deref().map(JsString::from)
     }
 
     pub fn create(&mut self, token: u32, name: &str, policy: &[f64], dead_letter_queue: Option<String>) {

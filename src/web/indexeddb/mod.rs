@@ -27,7 +27,7 @@ mod values;
 use std::cell::OnceCell;
 use std::rc::Rc;
 
-use js_sys::{Array, Function, Promise, Uint8Array};
+use js_sys::{Array, Function, JsString, Promise, Uint8Array};
 use wasm_bindgen::prelude::*;
 
 use append::Append;
@@ -69,14 +69,14 @@ impl IndexedDb {
 
     /// "indexeddb".
     #[wasm_bindgen(getter)]
-    pub fn kind(&self) -> String {
-        String::from("indexeddb")
+    pub fn kind(&self) -> JsString {
+        JsString::from("indexeddb")
     }
 
     /// The most that `append` can give: "strict" where the platform takes that option, else "relaxed".
     #[wasm_bindgen(getter, unchecked_return_type = "\"relaxed\" | \"strict\"")]
-    pub fn durability(&self) -> String {
-        String::from(if self.connection.strict() { "strict" } else { "relaxed" })
+    pub fn durability(&self) -> JsString {
+        JsString::from(if self.connection.strict() { "strict" } else { "relaxed" })
     }
 
     /// One atomic step: what `decide` answers becomes the next record. `from` 0: nothing is read and `decide` is called at
