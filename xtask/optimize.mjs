@@ -19,12 +19,27 @@ function replace(from, to, right) {
 }
 const once = (count) => count === 1;
 
-/** Nowhere used: the engine's objects are freed when nobody has them any more. */
-const unused = [/ {4}__destroy_into_raw\(\) \{[^]*?\n {4}\}\n/g, / {4}free\(\) \{[^]*?\n {4}\}\n/g, /^if \(Symbol\.dispose\) .*\n/gm];
+/** Nowhere used. */
+const unused = [
+  // The engine's objects are freed when nobody has them any more.
+  / {4}__destroy_into_raw\(\) \{[^]*?\n {4}\}\n/g,
+  / {4}free\(\) \{[^]*?\n {4}\}\n/g,
+  /^if \(Symbol\.dispose\) .*\n/gm,
+  // Where WebAssembly has what the module needs, encoders have this.
+  /^if \(!\('encodeInto' in cachedTextEncoder\)\) \{[^]*?\n\}\n/gm,
+  / {4}if \(realloc === undefined\) \{[^]*?\n {4}\}\n/g,
+  // It is given a module, in the one way there is.
+  / {4}if \(module !== undefined\) \{[^]*?\n {4}\}\n/g,
+  / {4}if \(!\(module instanceof WebAssembly\.Module\)\) \{[^]*?\n {4}\}\n/g,
+];
 for (const what of unused) {
   if (!what.test(text)) throw new Error(`${glue} has nothing like ${what}`);
   text = text.replace(what, "");
 }
+const registry = /\(typeof FinalizationRegistry === 'undefined'\)\n {4}\? \{ register: \(\) => \{\}, unregister: \(\) => \{\} \}\n {4}: new FinalizationRegistry\(/g;
+const one = "(free) => typeof FinalizationRegistry === 'undefined' ? { register() {}, unregister() {} } : new FinalizationRegistry(free);";
+if (!registry.test(text)) throw new Error(`${glue} has no registries`);
+text = text.replace(registry, "registryOf(").replace("const IndexedDbFinalization", `const registryOf = ${one}\nconst IndexedDbFinalization`);
 // Numbers become numbers at the border anyhow.
 text = text.replace(/(?: {8}const val\d+ = \+\w+;\n)+([^]*?)(?=\n {4}\}\n)/g, (body) => {
   const named = new Map([...body.matchAll(/const (val\d+) = \+(\w+);/g)].map(([, value, name]) => [value, name]));

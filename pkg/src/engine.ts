@@ -47,9 +47,7 @@ async function instantiate(given: ModuleSource): Promise<void> {
 const isModule = (value: unknown): value is WebAssembly.Module => Object.prototype.toString.call(value) === "[object WebAssembly.Module]";
 
 function start(module: WebAssembly.Module): void {
-  // The glue takes any other for bytes.
-  if (!(module instanceof WebAssembly.Module)) Object.setPrototypeOf(module, WebAssembly.Module.prototype);
-  initSync({ module });
+  initSync(module);
 }
 
 /** The module in a response: compiled while it comes, where the server says what it is. */
