@@ -7,6 +7,7 @@ import type { Multiplexer } from "./multiplexer";
 import { Bytes, type Parcel, type Segment } from "./parcel";
 import type { Transferable } from "./platform";
 import { PIECES_MAX, Rings, canShare } from "./ring";
+import { Spare } from "./spare";
 import { asValue } from "./wire";
 
 type BytesSegment = Segment & { parcel: Bytes };
@@ -25,9 +26,14 @@ export class Beside {
     this.onlyBytes &&= segment.parcel instanceof Bytes;
   }
 
-  /** It has gone: memory that was lent may be written over. */
-  over(): void {
-    for (const item of this.items) if ("parcel" in item && item.parcel instanceof LentBytes) item.parcel.letGo(false);
+  /** It has gone: memory that was lent may be written over, and that of bodies which were copied is to spare. */
+  over(spare?: Spare): void {
+    for (const item of this.items) {
+      if (!("parcel" in item)) continue;
+      const { parcel, from, count } = item;
+      if (parcel instanceof LentBytes) parcel.letGo(false);
+      else if (this.leaving && parcel instanceof Bytes && from + count === parcel.count) spare?.keep(parcel);
+    }
   }
 
   addValue(value: unknown): void {
@@ -75,6 +81,7 @@ export class Channel implements Ear {
   private rings: Rings | undefined;
   /** Both sides look at the rings. */
   shared = false;
+  readonly spare = new Spare();
   private lent: LentBytes[] = [];
   private lentMax = LENT_MIN;
 
@@ -138,9 +145,10 @@ export class Channel implements Ear {
     return this.end.talking;
   }
 
-  /** A parcel that is filled where the other side will read it; undefined: there is none. */
-  open(form: Bytes["form"], length: number): Bytes | undefined {
-    return this.shared ? this.rings!.writer.open(form, length) : undefined;
+  /** A parcel that is filled where the other side will read it, unless others `wait` to go: it would have to make way. Undefined: there is none. */
+  open(form: Bytes["form"], length: number, wait: boolean): Bytes | undefined {
+    if (!this.shared) return undefined;
+    return (wait ? undefined : this.rings!.writer.open(form, length)) ?? this.spare.open(form, length);
   }
 
   /** What is written in place should go before more is. */
@@ -151,7 +159,7 @@ export class Channel implements Ear {
   /** `frame` is only lent. */
   post(frame: Uint8Array, texts: readonly string[], beside: Beside): void {
     if (this.shared && !texts.length && this.postShared(frame, beside)) {
-      beside.over();
+      beside.over(this.spare);
       listener().spoke();
       return this.port.gather();
     }

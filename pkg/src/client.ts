@@ -21,7 +21,7 @@ import { Shelf } from "./shelf";
 import { soon } from "./soon";
 import type { Clock, MessageInfo, MessageState, Queue, QueueMetrics } from "./types";
 import { Beside, Channel, type End } from "./channel";
-import type { BYTES, Filling, Form } from "./parcel";
+import type { BYTES } from "./parcel";
 import { Along, packed } from "./wire";
 import * as wire from "./wire";
 
@@ -60,7 +60,7 @@ export class ClientBacking implements Backing, Commands, End, Station {
   private welcome: { resolve(): void; reject(error: unknown): void; again(): void } | undefined;
 
   constructor(readonly name: string, port: EventPort, readonly clock: Clock, policy: PolicyOptions) {
-    this.handle = { name, id: 0, policy: policy.numbers, packs: true, inPlace: (form, length) => this.inPlace(form, length), deadLetterQueue: policy.deadLetterQueue, onlookers: new Set(), ready: undefined };
+    this.handle = { name, id: 0, policy: policy.numbers, packs: true, parcel: (form, length) => this.channel.open(form as typeof BYTES, length, this.client.isBlocked()), deadLetterQueue: policy.deadLetterQueue, onlookers: new Set(), ready: undefined };
     this.alarm = new Alarm(clock);
     this.silence = new Alarm(clock);
     this.port = Multiplexer.at(port, this);
@@ -218,6 +218,7 @@ export class ClientBacking implements Backing, Commands, End, Station {
     this.desk.load(this);
     while (this.client.plan(this.clock.now())) this.post();
     this.channel.settle();
+    if (this.desk.isIdle) this.channel.spare.clear();
     this.tell(undefined);
     this.setTimer();
   }
@@ -239,10 +240,6 @@ export class ClientBacking implements Backing, Commands, End, Station {
     this.channel.post(frameMade(length), texts, beside);
   }
 
-  /** A parcel whose bodies are written where the host reads them. Not while others wait to go: it would have to make way. */
-  private inPlace(form: Form, length: number): Filling | undefined {
-    return this.client.isBlocked() ? undefined : this.channel.open(form as typeof BYTES, length);
-  }
 
   private setTimer(): void {
     this.alarm.set(this.client.deadline(), this.client.waiting(), () => this.kick());

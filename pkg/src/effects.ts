@@ -103,8 +103,8 @@ export interface Handle {
   policy: number[] | Float64Array;
   /** Bodies of bytes are kept packed: no store will ask for them as values. */
   readonly packs: boolean;
-  /** A parcel for bytes that is filled where it will be read; undefined: none now. */
-  readonly inPlace?: (form: Form, length: number) => Filling | undefined;
+  /** A parcel for bytes, in memory that is there already; undefined: none now. */
+  readonly parcel?: (form: Form, length: number) => Filling | undefined;
   deadLetterQueue: string | undefined;
   readonly onlookers: Set<Onlooker>;
   /** Set while the queue is made anew. */

@@ -132,6 +132,14 @@ export class Bytes implements Filling {
     return alone ? buffer : ownCopy(this.memory, this.place(from), this.place(from + count)).buffer;
   }
 
+  /** Takes memory away that others can fill, where it is its own and large enough for that. Its bodies are gone then. */
+  taken(): Uint8Array | undefined {
+    const { memory } = this;
+    if (!(memory.buffer instanceof ArrayBuffer) || memory.length < BYTES_MAX) return undefined;
+    this.memory = EMPTY;
+    return memory;
+  }
+
   /** Where a body lies; of the one after the last: where they end. */
   place(at: number): number {
     return this.lengths ? this.offset(at) : at * aligned(this.length);

@@ -61,7 +61,7 @@ export abstract class Outgoing implements Asker {
     const form = formOf(body);
     const { filling } = this;
     if (!filling || (filling.form !== form && this.handle.packs) || !filling.add(body, transfer)) {
-      const parcel = (form > TEXT ? this.handle.inPlace?.(form, (body as Uint8Array).byteLength) : undefined) ?? parcelFor(form, this.handle.packs);
+      const parcel = (form > TEXT ? this.handle.parcel?.(form, (body as Uint8Array).byteLength) : undefined) ?? parcelFor(form, this.handle.packs);
       parcel.add(body, transfer);
       this.parcels.push(parcel);
       this.filling = parcel;

@@ -319,6 +319,42 @@ test("ten thousand byte bodies of every length come through threads in order, bo
   }
 });
 
+test("bodies that wait for room come whole, in whatever memory they waited", async () => {
+  const { queue: host } = await freshQueue({ name: "waiting bodies", capacity: { messages: 10_000 } });
+  // Small ones share a parcel of which a frame may take a part; large ones have memory of their own, which others get after them.
+  const sizes = [5_000, 65_536, 100_000, 700, 65_529, 30_000];
+  const worker = thread(`const queue = await openQueue(name, { port: parentPort });
+    const sizes = [${sizes}];
+    for (let n = 0; n < 3_000; n += 1_000) {
+      await Promise.all(Array.from({ length: 1_000 }, (_, k) => {
+        const bytes = new Uint8Array(sizes[Math.floor((n + k) / 20) % sizes.length]).fill((n + k) % 251);
+        return queue.send(k % 7 === 0 ? bytes.buffer : bytes);
+      }));
+    }
+    parentPort.postMessage(queue.mode.transport);`, "waiting bodies");
+  const transport = new Promise((resolve) => worker.on("message", (said) => { if (typeof said === "string") resolve(said); }));
+  const serving = host.serve(worker);
+  let next = 0;
+  const odd = [];
+  let all;
+  const done = new Promise((resolve) => { all = resolve; });
+  const consuming = host.consume(({ messages }) => {
+    for (const { body } of messages) {
+      const bytes = new Uint8Array(body);
+      const right = bytes.length === sizes[Math.floor(next / 20) % sizes.length] && bytes.every((byte) => byte === next % 251) && body instanceof ArrayBuffer === ((next % 1_000) % 7 === 0);
+      if (!right) odd.push(next);
+      next += 1;
+    }
+    if (next === 3_000) all();
+  }, { borrow: true, maxBatchSize: 64 });
+  assert.equal(await bounded(transport, "all sends"), "shared-memory");
+  await bounded(done, "all bodies");
+  assert.deepEqual(odd, []);
+  await consuming.stop();
+  await serving.close();
+  await worker.terminate();
+});
+
 test("a borrowed body can be read until its message is settled, and says so after", async () => {
   const { host, client, end } = await served();
   if (client.mode.transport !== "shared-memory") return end();
