@@ -8,7 +8,7 @@ use posthaste::{
     id::MessageId,
     peer::{Effect, Why},
     port::{Allow, Client, Host, Notice},
-    wire::{Answer, Bad, Bodies, Form, Frame, Order, Sending, Welcome},
+    wire::{Answer, Bad, Bodies, Delivery, Form, Frame, Order, Sending, Welcome},
 };
 use proptest::{collection::vec, prelude::*};
 use world::{Do, World};
@@ -142,15 +142,56 @@ fn nothing_is_sent_before_the_welcome() {
     assert!(!client.plan(0));
 }
 
-#[test]
-fn what_is_called_off_of_a_send_that_is_partly_under_way_is_told_after_the_rest() {
+fn welcomed() -> (Host, Client) {
     let mut host = Host::new(ALL);
     let welcome = Welcome { visibility_ms: 30_000.0, durability: 0, messages: 0, bytes: 0 };
     host.answer(&Answer::Welcome(welcome), &[]);
     let mut client = Client::default();
     client.hear(&host.frame(0.0).expect("a welcome"), 0).expect("it is sound");
     client.notices();
+    (host, client)
+}
 
+/// What a receiver asks for ahead, the most at a time, when it takes ten messages every `gap` milliseconds for a second and
+/// a host that is a millisecond away has as many as anyone wants.
+fn asked_ahead(gap: u64) -> u32 {
+    let (mut host, mut client) = welcomed();
+    let bodies = Bodies { form: Form::Values, length: None, headers: false };
+    let mut most = 0;
+    for now in (0..1_000u64).step_by(gap as usize) {
+        client.order(Order::Receive { token: 1, max: 10, lease_ms: 0.0, wait: true, ahead: false }, None, now);
+        while client.plan(now) {
+            let frame = client.frame(&[], Vec::new()).0;
+            for order in host.hear(&frame, 0, 0).expect("it is sound") {
+                let Order::Receive { token, max: count, ahead, .. } = order else { continue };
+                most = if ahead && token != 1 { most.max(count) } else { most };
+                let first = MessageId::new(frame.number, 0).unwrap();
+                let (until, sent) = ((now + 30_000) as f64, now as f64);
+                let grant = frame.number;
+                host.answer(
+                    &Answer::Delivered(Delivery { token, first, count, grant, until, attempt: 1, sent, bodies }),
+                    &[],
+                );
+                host.answer(&Answer::Received { token }, &[]);
+            }
+            if let Some(frame) = host.frame(now as f64) {
+                client.hear(&frame, now + 1).expect("it is sound");
+            }
+        }
+        client.notices();
+    }
+    most
+}
+
+#[test]
+fn a_receiver_that_waits_for_the_way_there_and_back_is_sent_more_ahead_and_a_slow_one_no_more_than_it_asks_for() {
+    let (fast, slow) = (asked_ahead(1), asked_ahead(50));
+    assert!(fast >= 40 && slow == 10, "{fast} and {slow}");
+}
+
+#[test]
+fn what_is_called_off_of_a_send_that_is_partly_under_way_is_told_after_the_rest() {
+    let (mut host, mut client) = welcomed();
     let send = sending(20_000, 20_000);
     let (token, bodies) = (send.token, send.bodies);
     client.order(Order::Send(send), None, 0);

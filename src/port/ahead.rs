@@ -11,6 +11,10 @@ pub struct Ahead {
     /// More was asked for, and has not been answered.
     pub asked: bool,
     asked_at: u64,
+    /// When the last that was asked for had come.
+    came_at: u64,
+    /// How many to have here.
+    target: u32,
     busy: bool,
 }
 
@@ -23,13 +27,24 @@ impl Ahead {
         self.held.push(delivery);
     }
 
-    /// A receiver came for `max`; how many to ask for beyond them.
+    /// A receiver came for `max`; how many to ask for beyond them. Where half of what came is gone at once, the way there and
+    /// back is what takes the time: twice as many are asked for. Of large bodies, or with work to do on them, none go so fast.
     pub fn ask(&mut self, max: u32, now: u64) -> u32 {
         self.busy = now < self.asked_at.saturating_add(limits::PREFETCH_ACTIVE_MS);
         self.asked_at = now;
-        let target = max.clamp(limits::PREFETCH_MIN, limits::PREFETCH_MAX);
+        let least = max.clamp(limits::PREFETCH_MIN, limits::PREFETCH_MAX);
         let have = self.count();
-        if self.asked || !self.busy || have > target / 2 { 0 } else { target - have }
+        if self.asked || !self.busy || have > self.target / 2 {
+            return 0;
+        }
+        let fast = now <= self.came_at.saturating_add(limits::PREFETCH_FAST_MS);
+        self.target = if fast { (2 * self.target).clamp(least, limits::PREFETCH_MAX) } else { least };
+        self.target.saturating_sub(have)
+    }
+
+    /// What was asked for has come.
+    pub fn came(&mut self, now: u64) {
+        (self.asked, self.came_at) = (false, now);
     }
 
     /// What lies in front and has too little left of its lease to be handed out.

@@ -352,7 +352,7 @@ impl Client {
     /// All that was asked for under a token is here.
     fn received(&mut self, token: u32, now: u64) {
         if token == AHEAD {
-            self.ahead.asked = false;
+            self.ahead.came(now);
         }
         self.serve(now);
         self.answered(token);
