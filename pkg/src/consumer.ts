@@ -40,6 +40,9 @@ const STOPPED = new Error("the consumer was stopped");
 /** After a receive that failed. */
 const PAUSE_MS = 250;
 
+/** A batch is handled while what was said of so many before it is on its way; then it waits. */
+const UNHEARD_MAX = 16;
+
 const FAILED = { kind: effect.RETRY, delayMs: -1 } as const;
 const ACKED = { kind: effect.ACK, delayMs: -1 } as const;
 
@@ -88,8 +91,8 @@ export class LocalConsumer<Body> implements Consumer {
   declare [Symbol.asyncDispose]: () => Promise<void>;
 
   private async lane(): Promise<void> {
-    // What was said of the batch before. The next is asked for in the same step; no more than one is waited for.
-    let said: Promise<unknown> | undefined;
+    // What was said of the batches before, and is not known to be heard.
+    const said: (Promise<unknown> | undefined)[] = [];
     while (!this.stopping.come) {
       let messages: ReceivedMessage<Body>[] = [];
       try {
@@ -101,10 +104,10 @@ export class LocalConsumer<Body> implements Consumer {
         this.queue.report(error);
         await this.pause();
       }
-      await said;
-      said = messages.length ? (await this.handle(messages)).said : undefined;
+      if (said.length === UNHEARD_MAX) await said.shift();
+      if (messages.length) said.push((await this.handle(messages)).said);
     }
-    await said;
+    await Promise.all(said);
   }
 
   private pause(): Promise<void> {

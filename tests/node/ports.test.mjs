@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { Worker } from "node:worker_threads";
-import { bodies, bounded, fails, freshQueue, VirtualClock } from "./lab.mjs";
+import { bodies, bounded, fails, freshQueue, quiet, VirtualClock } from "./lab.mjs";
 import { entry, openQueue } from "./posthaste.mjs";
 
 /** A served queue and a client of it, both in this thread. */
@@ -176,6 +176,45 @@ test("a policy that is not the host's is refused, as where the queue lives", asy
   await agreeing.close();
   await serving.close();
   port1.close();
+});
+
+test("a consumer works on while what it said of a few batches is on its way, and waits when it is said of more", async () => {
+  const clock = new VirtualClock();
+  const { queue: host } = await freshQueue({ clock });
+  await host.sendBatch(Array.from({ length: 2_000 }, (_, body) => ({ body })));
+  // What the host says may be kept back on its way.
+  const [left, right] = [new MessageChannel(), new MessageChannel()];
+  let kept;
+  left.port2.on("message", (message) => right.port1.postMessage(message));
+  right.port1.on("message", (message) => {
+    if (kept) kept.push(message);
+    // Without shared memory, by which it would go too.
+    else if (message[2] !== undefined) left.port2.postMessage(message);
+  });
+  const serving = host.serve(right.port2);
+  const client = await openQueue(host.name, { port: left.port1, clock });
+  const seen = [];
+  let [keep, all] = [];
+  const keeps = new Promise((resolve) => { keep = resolve; });
+  const done = new Promise((resolve) => { all = resolve; });
+  const consumer = client.consume(({ messages }) => {
+    seen.push(...bodies(messages));
+    if (seen.length === 1_000) keep(kept = []);
+    if (seen.length === 2_000) all();
+  }, { maxBatchSize: 1 });
+  await bounded(keeps, "a thousand messages");
+  await quiet();
+  const more = seen.length - 1_000;
+  assert.ok(more >= 2 && more <= 16, `${more} batches without a word of those before`);
+  for (const message of kept.splice(0)) left.port2.postMessage(message);
+  kept = undefined;
+  await bounded(done, "all messages");
+  assert.deepEqual(seen, Array.from({ length: 2_000 }, (_, body) => body));
+  await bounded(consumer.stop(), "the consumer stops");
+  assert.deepEqual([(await host.metrics()).acked, (await host.metrics()).backlogCount], [2_000, 0]);
+  await client.close();
+  await serving.close();
+  [left.port1, right.port2].forEach((port) => port.close());
 });
 
 test("one port carries several queues, several clients, and the application's own messages", async () => {
