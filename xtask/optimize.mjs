@@ -31,6 +31,9 @@ const unused = [
   // It is given a module, in the one way there is.
   / {4}if \(module !== undefined\) \{[^]*?\n {4}\}\n/g,
   / {4}if \(!\(module instanceof WebAssembly\.Module\)\) \{[^]*?\n {4}\}\n/g,
+  // And once.
+  /^ {4}(?:cached\w+ = null|wasm(?:Module|Instance) = \w+);\n/gm,
+  /^ {4}if \(wasm !== undefined\) return wasm;\n/gm,
 ];
 for (const what of unused) {
   if (!what.test(text)) throw new Error(`${glue} has nothing like ${what}`);
@@ -40,6 +43,12 @@ const registry = /\(typeof FinalizationRegistry === 'undefined'\)\n {4}\? \{ reg
 const one = "(free) => typeof FinalizationRegistry === 'undefined' ? { register() {}, unregister() {} } : new FinalizationRegistry(free);";
 if (!registry.test(text)) throw new Error(`${glue} has no registries`);
 text = text.replace(registry, "registryOf(").replace("const IndexedDbFinalization", `const registryOf = ${one}\nconst IndexedDbFinalization`);
+// Bytes are a byte each.
+text = text.replace(/ [*/] 1(?=[,) ])/g, "");
+// Memory that grew has another buffer.
+const view = /(cachedDataViewMemory0) === null \|\| \1\.buffer\.detached === true \|\| \(\1\.buffer\.detached === undefined && \1\.buffer !== (wasm\.\w+\.buffer)\)/;
+if (!view.test(text)) throw new Error(`${glue} has no view of the memory`);
+text = text.replace(view, "$1?.buffer !== $2");
 // Numbers become numbers at the border anyhow.
 text = text.replace(/(?: {8}const val\d+ = \+\w+;\n)+([^]*?)(?=\n {4}\}\n)/g, (body) => {
   const named = new Map([...body.matchAll(/const (val\d+) = \+(\w+);/g)].map(([, value, name]) => [value, name]));

@@ -15,6 +15,8 @@ type BytesSegment = Segment & { parcel: Bytes };
 /** What goes along with a frame. */
 export class Beside {
   private readonly items: (Segment | { value: unknown })[] = [];
+  /** Bytes of the bodies that are bytes. */
+  size = 0;
   private onlyBytes = true;
 
   /** `leaving`: nobody needs the bodies here once they have gone. */
@@ -22,8 +24,10 @@ export class Beside {
 
   addBodies(segment: Segment): void {
     if (segment.parcel instanceof LentBytes) segment.parcel.hold(false);
+    const { parcel, from, count } = segment;
     this.items.push(segment);
-    this.onlyBytes &&= segment.parcel instanceof Bytes;
+    if (parcel instanceof Bytes) this.size += parcel.place(from + count) - parcel.place(from);
+    else this.onlyBytes = false;
   }
 
   /** It has gone: memory that was lent may be written over, and that of bodies which were copied is to spare. */

@@ -20,6 +20,8 @@ import * as wire from "./wire";
 
 export const ALLOW = { send: 1, receive: 2, admin: 4 };
 const DURABILITY = { none: 0, relaxed: 1, strict: 2 };
+/** A frame with so many bytes of bodies goes before more are added: shared memory has room for a few of these. */
+const FULL_BYTES = 1 << 20;
 const STORAGE = { ok: 0, degraded: 1, lost: 2 };
 
 /** Serves one queue at one port. */
@@ -235,6 +237,9 @@ class ServedClient implements Onlooker, End {
 
   private receive(token: number, max: number, leaseMs: number, wait: boolean): void {
     const { backing } = this;
+    const { 0: messages, 1: bytes } = backing.backlog();
+    // Of what nobody has asked for yet there is about one frame at a time, however large the bodies are.
+    if (token === wire.AHEAD) max = Math.min(max, Math.ceil((FULL_BYTES * messages) / bytes) || 1);
     this.receiving(1);
     let loaded: Promise<void> | undefined;
     const asker: Asker = {
@@ -334,7 +339,7 @@ class ServedClient implements Onlooker, End {
   answer(kind: number, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0, i = 0, lengths?: Uint32Array): void {
     if (this.over) return;
     this.host.answer(lengths, kind, a, b, c, d, e, f, g, h, i);
-    if (this.host.isFull()) this.flush();
+    if (this.host.isFull() || this.beside.size >= FULL_BYTES) this.flush();
     else void this.flushSoon();
   }
 

@@ -6,16 +6,16 @@ import { Bytes, aligned } from "./parcel";
 const KEPT_MAX = 8 << 20;
 
 export class Spare {
-  private kept: Uint8Array[] = [];
+  private readonly kept: Uint8Array[] = [];
   private bytes = 0;
 
   /** A parcel that is filled in such memory, for bodies of at least `length` bytes; undefined: there is none. */
   open(form: Bytes["form"], length: number): Bytes | undefined {
-    const memory = this.kept.at(-1);
-    if (!memory || memory.length < aligned(length)) return undefined;
-    this.kept.pop();
+    const memory = this.kept.pop();
+    if (!memory) return undefined;
     this.bytes -= memory.length;
-    return new Bytes(form, memory);
+    // What is too little for one will be for the next.
+    return memory.length < aligned(length) ? undefined : new Bytes(form, memory);
   }
 
   /** Keeps the memory of a parcel that nobody needs any more. */
@@ -27,7 +27,7 @@ export class Spare {
   }
 
   clear(): void {
-    this.kept = [];
+    this.kept.length = 0;
     this.bytes = 0;
   }
 }

@@ -48,6 +48,9 @@ export const WELCOME = 17;
 export const ARRIVED = 20;
 export const ANSWER = 32;
 
+/** The token under which a client asks for what nobody wants there yet. */
+export const AHEAD = 2 ** 32 - 1;
+
 /** Why an order failed. */
 export const UNKNOWN_OUTCOME = 1;
 export const FORBIDDEN = 2;

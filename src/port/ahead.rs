@@ -42,9 +42,9 @@ impl Ahead {
         self.target.saturating_sub(have)
     }
 
-    /// What was asked for has come.
+    /// What was asked for has come, or as much of it as there is, or as is to go at a time.
     pub fn came(&mut self, now: u64) {
-        (self.asked, self.came_at) = (false, now);
+        (self.asked, self.came_at, self.target) = (false, now, self.target.min(self.count()));
     }
 
     /// What lies in front and has too little left of its lease to be handed out.

@@ -11,7 +11,7 @@ async function served(options = {}, allow = undefined) {
   const { queue: host, clock } = await freshQueue(options);
   const { port1, port2 } = new MessageChannel();
   const serving = host.serve(port1, allow && { allow });
-  const client = await openQueue(host.name, { port: port2 });
+  const client = await openQueue(host.name, { port: port2, clock });
   const end = async () => {
     await client.close();
     await serving.close();
@@ -215,6 +215,20 @@ test("a consumer works on while what it said of a few batches is on its way, and
   await client.close();
   await serving.close();
   [left.port1, right.port2].forEach((port) => port.close());
+});
+
+test("of large bodies only a few are sent ahead, however fast those before them were taken", async () => {
+  const clock = new VirtualClock();
+  const { host, client, end } = await served({ clock });
+  await host.sendBatch(Array.from({ length: 100 }, () => ({ body: new Uint8Array(256 << 10) })));
+  let most = 0;
+  for (let taken = 0; taken < 80; taken += 1) {
+    const [message] = await bounded(client.receive({ wait: 60 }), "a message");
+    most = Math.max(most, (await host.peek({ max: 100, state: "leased" })).length);
+    await message.ack();
+  }
+  assert.ok(most > 2 && most <= 10, `${most} of 256 KiB are leased at a time`);
+  await end();
 });
 
 test("one port carries several queues, several clients, and the application's own messages", async () => {
