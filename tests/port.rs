@@ -190,6 +190,34 @@ fn a_receiver_that_waits_for_the_way_there_and_back_is_sent_more_ahead_and_a_slo
 }
 
 #[test]
+fn what_comes_in_two_frames_for_one_who_has_waited_long_is_his() {
+    let (mut host, mut client) = welcomed();
+    client.order(Order::Receive { token: 1, max: 10, lease_ms: 0.0, wait: true, ahead: false }, None, 10_000);
+    assert!(client.plan(10_000));
+    host.hear(&client.frame(&[], Vec::new()).0, 0, 0).expect("it is sound");
+    let bodies = Bodies { form: Form::Values, length: None, headers: false };
+    let (later, until) = (60_000, 90_000.0);
+    for number in 1..=2 {
+        let first = MessageId::new(number, 0).unwrap();
+        let delivery = Delivery { token: 1, first, count: 1, grant: number, until, attempt: 1, sent: 0.0, bodies };
+        host.answer(&Answer::Delivered(delivery), &[]);
+        if number == 2 {
+            host.answer(&Answer::Received { token: 1 }, &[]);
+        }
+        client.hear(&host.frame(later as f64).expect("it says something"), later).expect("it is sound");
+        if number == 1 {
+            assert!(!client.plan(later), "nothing goes back");
+            assert_eq!(client.deadline(), u64::MAX);
+        }
+    }
+    let given = client.notices().into_iter().filter_map(|notice| match notice {
+        Notice::Effect(Effect::Delivered { first, .. }) => Some(first.number()),
+        _ => None,
+    });
+    assert_eq!(given.collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
 fn what_is_called_off_of_a_send_that_is_partly_under_way_is_told_after_the_rest() {
     let (mut host, mut client) = welcomed();
     let send = sending(20_000, 20_000);

@@ -164,9 +164,16 @@ impl Client {
     }
 
     fn give_back(&mut self, now: u64, all: bool) {
-        for delivery in self.ahead.give_back(now, all) {
-            self.release(delivery);
+        if all || !self.demanded() {
+            for delivery in self.ahead.give_back(now, all) {
+                self.release(delivery);
+            }
         }
+    }
+
+    /// Whether someone waits for any message: what is here is for them, and more of it is on its way.
+    fn demanded(&self) -> bool {
+        self.demands.iter().any(|demand| demand.plain)
     }
 
     /// Gives back what nobody here was given.
@@ -372,7 +379,7 @@ impl Client {
 
     /// When to make a frame though nobody asked; `u64::MAX`: no need.
     pub fn deadline(&self) -> u64 {
-        self.ahead.deadline()
+        if self.demanded() { u64::MAX } else { self.ahead.deadline() }
     }
 
     /// Whether sends wait for credit.
