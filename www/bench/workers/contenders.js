@@ -19,7 +19,8 @@
 //   its client. `consume` in batches of up to 1,000; a message is acked when the handler has returned, each checked
 //   against its lease. "send" is un-awaited sends in bursts of 1,000, four bursts open at most; "sendBatch" is 256
 //   messages (16 of 64 KiB) at a time, four batches open at most. "borrowed": `borrow: true`, bodies may be views of
-//   memory that is only lent; "copies": everyone's own, for good. The table says which transport it really used.
+//   memory that is only lent; "copies": everyone's own, for good. "from the host": the producer's worker serves the queue,
+//   and the consumer is its client. The table says which transport it really used.
 //
 // Round trips: one body of 64 bytes goes there and back, and the next one starts. posthaste: two queues over one port,
 //   each served by the side that receives from it; "one host": the answering side serves both.
@@ -41,6 +42,7 @@ export const contenders = {
   "borrowed-batches": { title: "posthaste, borrowed, sendBatch", file: "posthaste", link: { borrow: true, batches: true } },
   owned: { title: "posthaste, copies, send", file: "posthaste" },
   "owned-batches": { title: "posthaste, copies, sendBatch", file: "posthaste", link: { batches: true } },
+  outward: { title: "posthaste, from the host, sendBatch", file: "posthaste", link: { outward: true, borrow: true, batches: true } },
   "one-host": { title: "posthaste, one host", file: "posthaste", link: { oneHost: true } },
   "raw-all": { title: "raw postMessage, all at once", file: "raw", link: { window: Infinity } },
   "posthaste-bursts": { title: "posthaste, awaited bursts of 1,000", file: "posthaste", link: { inFlight: 1 } },

@@ -82,8 +82,9 @@ export class Pair {
     }
   }
 
-  transport() {
-    return this.near.ask("transport");
+  /** The client's; that is the producer, where it does not serve. */
+  async transport() {
+    return (await this.near.ask("transport")) ?? this.far.ask("transport");
   }
 
   close() {

@@ -1,5 +1,5 @@
-// posthaste: a memory queue in the consumer's worker, served at the port; the producer is its client. Every message has
-// an id, a lease, attempts and an ack of its own, and the queue's capacity pushes back on the producer.
+// posthaste: a memory queue in the consumer's worker, served at the port; the producer is its client, or (`outward`) the other
+// way round. Every message has an id, a lease, attempts and an ack of its own, and the queue's capacity pushes back on the producer.
 
 import { openQueue } from "../../../pkg/dist/index.js";
 import { sendInBursts } from "./bursts.js";
@@ -10,9 +10,9 @@ const CAPACITY = { messages: 20_000, bytes: 64 << 20 };
 const IN_FLIGHT = 4;
 const BATCHES_IN_FLIGHT = 8;
 
-export async function producer({ port, burst, pool, size, batches, inFlight = batches && size <= 4096 ? BATCHES_IN_FLIGHT : IN_FLIGHT }) {
-  const queue = await openQueue(QUEUE, { port });
-  const transport = () => queue.mode.transport;
+export async function producer({ port, outward, burst, pool, size, batches, inFlight = batches && size <= 4096 ? BATCHES_IN_FLIGHT : IN_FLIGHT }) {
+  const queue = await (outward ? served(QUEUE, port) : openQueue(QUEUE, { port }));
+  const transport = outward ? undefined : () => queue.mode.transport;
   if (!batches) return { transport, send: (count, make) => sendInBursts(count, burst, inFlight, (number) => queue.send(make(number))) };
   return {
     transport,
@@ -27,13 +27,13 @@ export async function producer({ port, burst, pool, size, batches, inFlight = ba
   };
 }
 
-export async function consumer({ port, borrow }, take) {
-  const queue = await openQueue(QUEUE, { storage: "memory", capacity: CAPACITY });
+export async function consumer({ port, borrow, outward }, take) {
+  const queue = await (outward ? openQueue(QUEUE, { port }) : served(QUEUE, port));
   let before = 0;
   let expected = 0;
-  queue.serve(port);
   queue.consume(({ messages }) => messages.forEach(({ body }) => take(body)), { maxBatchSize: 1000, borrow });
   return {
+    transport: () => queue.mode.transport,
     begin(count) {
       before += expected;
       expected = count;

@@ -2,7 +2,7 @@
 // messages a second of the contender it is beside (`raw` unless `other` says), or at most so many times its round trip.
 
 const rivals = ["raw", "arrays", "broadcast", "broadcast-channel", "comlink", "comlink-pipelined"];
-const queues = ["borrowed-batches", "borrowed", "owned-batches", "owned"];
+const queues = ["borrowed-batches", "borrowed", "owned-batches", "owned", "outward"];
 const bytes = { isolated: true, kind: "bytes", contenders: [...rivals, "ringbuf", ...queues] };
 const trip = { trips: true, kind: "bytes", size: 64, contenders: ["raw", "broadcast", "comlink", "posthaste", "one-host"] };
 const plain = { isolated: false, contenders: ["raw", "arrays", ...queues] };
@@ -13,7 +13,7 @@ export const rows = [
     title: "objects of 100 bytes that JSON can say",
     isolated: true,
     kind: "objects",
-    contenders: [...rivals, "ringbuf-json", "msgpackr", "posthaste", "posthaste-batches"],
+    contenders: [...rivals, "ringbuf-json", "msgpackr", "posthaste", "posthaste-batches", "outward"],
     goals: [
       { of: "posthaste", chromium: 9, firefox: 11 },
       { of: "posthaste", other: "comlink", chromium: 40 },
