@@ -8,7 +8,7 @@ use posthaste::{
     id::MessageId,
     peer::{Effect, Why},
     port::{Allow, Client, Host, Notice},
-    wire::{Answer, Bad, Bodies, Delivery, Form, Frame, Order, Sending, Welcome},
+    wire::{Answer, Bad, Bodies, Delivery, Failure, Form, Frame, Order, Sending, Welcome},
 };
 use proptest::{collection::vec, prelude::*};
 use world::{Do, World};
@@ -215,6 +215,50 @@ fn what_comes_in_two_frames_for_one_who_has_waited_long_is_his() {
         _ => None,
     });
     assert_eq!(given.collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
+fn a_receive_that_failed_takes_no_messages_from_the_next() {
+    let (mut host, mut client) = welcomed();
+    let failure = Failure::Error;
+    let bodies = Bodies { form: Form::Values, length: None, headers: false };
+    let first = MessageId::new(1, 0).unwrap();
+    for token in 1..=2 {
+        client.order(Order::Receive { token, max: 10, lease_ms: 0.0, wait: true, ahead: false }, None, 10_000);
+        assert!(client.plan(10_000));
+        host.hear(&client.frame(&[], Vec::new()).0, 0, 0).expect("it is sound");
+        if token == 1 {
+            host.answer(&Answer::Failed { token, failure }, &[]);
+        } else {
+            let delivery =
+                Delivery { token, first, count: 1, grant: 1, until: 90_000.0, attempt: 1, sent: 0.0, bodies };
+            host.answer(&Answer::Delivered(delivery), &[]);
+            host.answer(&Answer::Received { token }, &[]);
+        }
+        client.hear(&host.frame(10_000.0).expect("it says something"), 10_000).expect("it is sound");
+    }
+    let given = client.notices().into_iter().filter_map(|notice| match notice {
+        Notice::Effect(Effect::Delivered { token, .. }) => Some(token),
+        _ => None,
+    });
+    assert_eq!(given.collect::<Vec<_>>(), [2]);
+}
+
+#[test]
+fn when_leasing_ahead_failed_it_is_tried_again() {
+    let (mut host, mut client) = welcomed();
+    let mut tried = 0;
+    for token in 1..=4 {
+        client.order(Order::Receive { token, max: 10, lease_ms: 0.0, wait: true, ahead: false }, None, 10_000);
+        assert!(client.plan(10_000));
+        for order in host.hear(&client.frame(&[], Vec::new()).0, 0, 0).expect("it is sound") {
+            let Order::Receive { token: asked, .. } = order else { continue };
+            tried += u32::from(asked != token);
+            host.answer(&Answer::Failed { token: asked, failure: Failure::Error }, &[]);
+        }
+        client.hear(&host.frame(10_000.0).expect("it says something"), 10_000).expect("it is sound");
+    }
+    assert_eq!(tried, 3, "for all but the first");
 }
 
 #[test]

@@ -335,7 +335,13 @@ impl Client {
                 self.flying.credit = Credit::new(messages, bytes);
                 return self.notices.push(Notice::Answer(answer));
             }
-            other => return self.notices.push(Notice::Answer(other)),
+            other => {
+                if let Answer::Failed { token, .. } = other {
+                    self.demand_over(token);
+                    self.ahead.asked &= token != AHEAD;
+                }
+                return self.notices.push(Notice::Answer(other));
+            }
         };
         self.notices.push(Notice::Effect(effect));
     }
@@ -367,10 +373,15 @@ impl Client {
 
     /// A receive has all it gets, unless it was told so before.
     fn answered(&mut self, token: u32) {
-        if let Some(at) = self.demands.iter().position(|demand| demand.token == token) {
-            self.demands.remove(at);
+        if self.demand_over(token) {
             self.notices.push(Notice::Effect(Effect::Received { token }));
         }
+    }
+
+    /// Nobody waits under this token any more; false: nobody did.
+    fn demand_over(&mut self, token: u32) -> bool {
+        let at = self.demands.iter().position(|demand| demand.token == token);
+        at.map(|at| self.demands.remove(at)).is_some()
     }
 
     pub fn notices(&mut self) -> Vec<Notice> {
