@@ -43,6 +43,10 @@ const registry = /\(typeof FinalizationRegistry === 'undefined'\)\n {4}\? \{ reg
 const one = "(free) => typeof FinalizationRegistry === 'undefined' ? { register() {}, unregister() {} } : new FinalizationRegistry(free);";
 if (!registry.test(text)) throw new Error(`${glue} has no registries`);
 text = text.replace(registry, "registryOf(").replace("const IndexedDbFinalization", `const registryOf = ${one}\nconst IndexedDbFinalization`);
+// What is passed can be: nothing is freed halfway.
+const halfway = / {8}try \{\n([^]*?) {8}\} catch \(e\) \{\n(?: {12}if \(ptr\d\) .*\n)+ {12}throw e;\n {8}\}\n/g;
+if (!halfway.test(text)) throw new Error(`${glue} frees nothing halfway`);
+text = text.replace(halfway, "$1");
 // Bytes are a byte each.
 text = text.replace(/ [*/] 1(?=[,) ])/g, "");
 // Memory that grew has another buffer.

@@ -33,7 +33,7 @@ const opened = new Set<Opened>();
 
 async function openStore(storage: "indexeddb" | StorageDriver): Promise<Store> {
   if (storage !== "indexeddb") return storage.open();
-  if (typeof indexedDB === "undefined") throw platformError("NotSupportedError", `storage "indexeddb" needs IndexedDB, which this context does not have`);
+  if (typeof indexedDB === "undefined") throw platformError("NotSupportedError", `storage "indexeddb" needs IndexedDB, which is not here`);
   try {
     return (await IndexedDb.open(DATABASE)) as unknown as Store;
   } catch (error) {

@@ -36,9 +36,7 @@ fn message(number: f64, index: u32) -> MessageId {
 
 fn refused(error: FormatError) -> JsValue {
     let (name, text) = match error {
-        FormatError::Newer => {
-            ("VersionError", "a newer version of posthaste wrote this journal; reload the page to get it")
-        }
+        FormatError::Newer => ("VersionError", "a newer posthaste wrote this journal: reload the page"),
         FormatError::Corrupt(part) => ("CorruptionError", part),
     };
     named(name, text)
@@ -104,7 +102,7 @@ impl Peer {
         self.peer.engine().queue(queue)?.policy.dead_letter_queue.as_deref().map(JsString::from)
     }
 
-    pub fn create(&mut self, token: u32, name: &str, policy: &[f64], dead_letter_queue: Option<String>) {
+    pub fn create(&mut self, token: u32, name: String, policy: Vec<f64>, dead_letter_queue: Option<String>) {
         let at = |place: usize| policy.get(place).copied().unwrap_or_default();
         let mut numbers = [0; 11];
         for (place, number) in numbers.iter_mut().enumerate() {
@@ -116,7 +114,7 @@ impl Peer {
         }
         let overflow = Overflow::of(at(numbers.len()) as u8).unwrap_or(Overflow::DropNewest);
         let policy = Policy::of(numbers, overflow, dead_letter_queue.map(Into::into));
-        self.peer.create(token, name, policy);
+        self.peer.create(token, &name, policy);
     }
 
     pub fn remove(&mut self, token: u32, queue: u32) {

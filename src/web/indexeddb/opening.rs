@@ -91,7 +91,7 @@ fn factory() -> Result<IdbFactory, JsValue> {
     if factory.is_object() {
         return Ok(factory.unchecked_into());
     }
-    Err(errors::platform_named("NotSupportedError", "there is no IndexedDB in this context"))
+    Err(errors::platform_named("NotSupportedError", "there is no IndexedDB here"))
 }
 
 /// An opening or deletion under way; detached when dropped.
@@ -125,7 +125,7 @@ impl<'a> Waiting<'a> {
         if self.operation.value().is_object() && !is_pending(&self.request) {
             return Err(property(&self.request, "error"));
         }
-        let message = [&errors::quoted(self.name), " did not answer for 10 s: another tab holds or blocks it"].concat();
+        let message = [&errors::quoted(self.name), " did not answer for 10 s: another tab blocks it"].concat();
         Err(errors::platform_named("TimeoutError", &message))
     }
 }

@@ -75,7 +75,7 @@ impl Transaction {
         if error.is_object() {
             return error;
         }
-        errors::platform_named("AbortError", "the transaction was aborted: its connection was closed")
+        errors::platform_named("AbortError", "its connection was closed")
     }
 
     pub fn database(&self) -> IdbDatabase {
