@@ -140,3 +140,36 @@ fn commands_of_a_step_that_was_not_committed_keep_their_order_and_batches_stay_w
     commit(&mut peer, NOW);
     assert_eq!(peer.engine().queue(queue).expect("it is there").backlog(), 100_000);
 }
+
+#[test]
+fn a_part_whose_batch_was_called_off_is_refused() {
+    let (mut peer, queue, _, _) = holding_four();
+    let part = |whole| SendOrder { whole, ..ten_bytes(queue, 1) };
+    peer.send(4, part(Whole::First { more: 1, bytes: 10 }));
+    peer.send(5, part(Whole::Part));
+    assert!(peer.unsend(4));
+    // Another batch before it is not its own.
+    peer.send(6, part(Whole::First { more: 1, bytes: 10 }));
+    peer.send(7, part(Whole::Part));
+    peer.send(8, part(Whole::Part));
+    let (_, effects) = commit(&mut peer, NOW);
+    let refused = effects.iter().filter_map(|effect| match effect {
+        Effect::Refused { token, .. } => Some(*token),
+        _ => None,
+    });
+    assert_eq!(refused.collect::<Vec<_>>(), [5, 8]);
+    assert_eq!(peer.engine().queue(queue).expect("it is there").backlog(), 4 + 2);
+    assert!(!peer.decide(NOW), "nothing is left to do");
+}
+
+#[test]
+fn nothing_is_leased_ahead_for_a_receiver_that_has_left() {
+    let (mut peer, queue, _) = leasing_ahead();
+    // What was leased ahead goes back.
+    let later = NOW + 1_500;
+    commit(&mut peer, later);
+    let held = leased(&peer, queue);
+    peer.send(4, ten_bytes(queue, 10));
+    commit(&mut peer, later);
+    assert_eq!(leased(&peer, queue), held);
+}

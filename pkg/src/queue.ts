@@ -81,8 +81,7 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
 
   private receiving(change: 1 | -1): void {
     this.receivers += change;
-    if (this.receivers === 0) this.backing.receiving(false);
-    else if (change === 1 && this.receivers === 1) this.backing.receiving(true);
+    this.backing.receiving(change);
   }
 
   /** Throws when the queue can't be used any more. */
@@ -179,7 +178,8 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     if (!signal) return batch.receipt;
     const abort = (): void => {
       for (const part of batch.parts) part.withdrawn = signal.reason;
-      if (batch.parts.every((part) => this.backing.recall(part))) batch.fail(signal.reason);
+      // Every part is recalled, whatever became of those before it.
+      if (batch.parts.map((part) => this.backing.recall(part)).every(Boolean)) batch.fail(signal.reason);
     };
     signal.addEventListener("abort", abort);
     return batch.receipt.finally(() => signal.removeEventListener("abort", abort));
@@ -407,7 +407,7 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
 
   /** An "error" event: what went wrong and has no promise to reject. With `unheard`, the console says so where nobody listens. */
   report(error: unknown, unheard?: string): void {
-    if (unheard && !this.hearsErrors) (globalThis as { console?: Console })["console"]?.error(`posthaste: ${unheard} ${show(this.name)}. Listen to its "error" events to have this elsewhere.`, error);
+    if (unheard && !this.hearsErrors) (globalThis as { console?: Console })["console"]?.error(`posthaste: ${unheard} ${show(this.name)}. Its "error" events tell it, too.`, error);
     const message = error instanceof Error ? error.message : show(error);
     const event = typeof ErrorEvent === "function" ? new ErrorEvent("error", { error, message }) : Object.assign(new Event("error"), { error, message });
     this.dispatchEvent(event);

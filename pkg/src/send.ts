@@ -237,8 +237,10 @@ export class Batch {
     this.resolve(new BatchReceipt(this.runs, this.metrics()));
   }
 
+  /** Its parts are over with it, whatever becomes of one that is under way. */
   fail(error: unknown): void {
     this.reject(error);
+    for (const part of this.parts) part.drop();
   }
 }
 
@@ -259,20 +261,22 @@ export class BatchPart extends Outgoing {
 
   sent(number: number, index: number, count: number): void {
     this.batch.accepted(this.first + this.over, number, index, count);
-    this.end(count);
+    this.end(Math.min(count, this.left));
   }
 
   duplicate(number: number, index: number): void {
     this.sent(number, index, 1);
   }
 
-  refused(why: number, count: number): void {
+  refused(why: number): void {
     this.batch.fail(refusal(why, this));
-    this.end(count);
   }
 
   fail(error: unknown): void {
     this.batch.fail(error);
+  }
+
+  drop(): void {
     this.end(this.left);
   }
 

@@ -93,11 +93,14 @@ impl Peer {
             Whole::Part => (send.count, send.bytes),
             Whole::First { more, bytes } => (send.count.saturating_add(more), send.bytes.saturating_add(bytes)),
         };
-        // The parts of a batch share the fate of its first, which the record decides, or this.
-        if whole != Whole::Part {
-            draft.torn = !queue.fits(largest, bytes);
-        }
-        if draft.torn {
+        // The parts of a batch share the fate of its first, which the record decides, or this. Without it they have none.
+        let more = match whole {
+            Whole::Part => draft.more.checked_sub(send.count),
+            Whole::First { more, .. } if queue.fits(largest, bytes) => Some(more),
+            _ => queue.fits(largest, bytes).then_some(0),
+        };
+        draft.more = more.unwrap_or(0);
+        if more.is_none() {
             return self.effects.push(Effect::Refused { token, why: Why::TooLarge, count: send.count });
         }
         if draft.full.contains(&queue_id) {
@@ -228,7 +231,7 @@ impl Peer {
         }
         let mut more = 0;
         if wanted > 0 || !draft.items.is_empty() {
-            more = ahead.wanted(queue.counts_at(now).ready.saturating_sub(wanted));
+            more = ahead.wanted(queue.counts_at(now).ready.saturating_sub(wanted), now);
         }
         // The oldest is taken off first.
         let mut picked = queue.pick(now, wanted + u64::from(more));

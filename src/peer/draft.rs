@@ -52,8 +52,8 @@ pub(super) struct Draft {
     pub added: Vec<(QueueId, u64, u64)>,
     /// Queues in which a send already waits: later ones stay behind it.
     pub full: Vec<QueueId>,
-    /// Whether the send before, of which parts may follow, can never fit.
-    pub torn: bool,
+    /// Messages of the batch before that follow as its parts.
+    pub more: u32,
 }
 
 impl Draft {
@@ -68,7 +68,7 @@ impl Draft {
             bytes: 0,
             added: Vec::new(),
             full: Vec::new(),
-            torn: false,
+            more: 0,
         }
     }
 

@@ -60,10 +60,11 @@ impl Ahead {
     }
 
     /// How many messages to lease ahead now, when `ready` more wait. Half of those are left to others.
-    pub fn wanted(&self, ready: u64) -> u32 {
+    pub fn wanted(&self, ready: u64, now: Time) -> u32 {
         let target = self.asked.clamp(limits::PREFETCH_MIN, limits::PREFETCH_MAX);
         let have = self.count();
-        if !self.busy || have > target / 2 {
+        let gone = now >= self.asked_at.saturating_add(limits::PREFETCH_IDLE_MS);
+        if !self.busy || gone || have > target / 2 {
             return 0;
         }
         u64::from(target - have).min(ready / 2) as u32

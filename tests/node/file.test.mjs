@@ -28,6 +28,16 @@ test("Bun reads what Node wrote, and Node what Bun did", async () => {
   assert.ok((await waiting(folder)).every(({ n, text }) => text.length === (n * 37) % 3000));
 });
 
+test("of a batch of several parts, one of which the storage can't hold, nothing is stored", async () => {
+  const folder = newFolder();
+  await using(folder, async (queue) => {
+    await queue.send("before");
+    await assert.rejects(queue.sendBatch([{ body: 1 }, { body: new Blob(["a"]), delaySeconds: 5 }, { body: 3, idempotencyKey: "3" }]), { name: "DataCloneError" });
+    await queue.send("after");
+  });
+  assert.deepEqual(await waiting(folder), ["before", "after"]);
+});
+
 test("a bit that turns in a file that was closed is told wherever it is, after relaxed steps too", async () => {
   const folder = newFolder();
   await using(folder, async (queue) => {
