@@ -262,6 +262,24 @@ fn when_leasing_ahead_failed_it_is_tried_again() {
 }
 
 #[test]
+fn a_send_that_failed_gives_its_credit_back_and_the_rest_of_it_does_not_go() {
+    let (mut host, mut client) = welcomed();
+    for token in 1..=3 {
+        let send = Sending { token, ..sending(20_000, 20_000) };
+        let bodies = send.bodies;
+        client.order(Order::Send(send), None, 0);
+        assert!(client.plan(0), "there is credit for the first of it");
+        let gone = client.sends()[0].1;
+        assert!(gone < 20_000, "and for no more");
+        host.hear(&client.frame(&[(gone, bodies)], Vec::new()).0, 0, 1).expect("there is credit at the host, too");
+        host.answer(&Answer::Failed { token, failure: Failure::Error }, &[]);
+        client.hear(&host.frame(0.0).expect("an answer"), 0).expect("it is sound");
+        assert!(!client.plan(0), "the rest is forgotten");
+        assert!(!client.is_blocked() && !client.waiting());
+    }
+}
+
+#[test]
 fn what_is_called_off_of_a_send_that_is_partly_under_way_is_told_after_the_rest() {
     let (mut host, mut client) = welcomed();
     let send = sending(20_000, 20_000);

@@ -82,7 +82,7 @@ export class ClientBacking implements Backing, Commands, End, Station {
         this.welcome = { resolve, reject, again: () => undefined };
         signal?.throwIfAborted();
         signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
-        timers.push(setTimeout(() => reject(platformError("TimeoutError", `nobody serves the queue ${show(this.name)} at the other end of the port: no answer for ${WELCOME_MS / 1000} s`)), WELCOME_MS));
+        timers.push(setTimeout(() => reject(platformError("TimeoutError", `nobody serves the queue ${show(this.name)} at this port: no answer for ${WELCOME_MS / 1000} s`)), WELCOME_MS));
         const begin = (): void => {
           // Its host may have gone meanwhile.
           if (this.closed) return reject(this.closed);
@@ -189,6 +189,8 @@ export class ClientBacking implements Backing, Commands, End, Station {
   }
 
   settle(token: number, kind: number, number: number, index: number, count: number, grant: number, argument: number, text?: string): void {
+    // What goes back unread lies here still.
+    if (kind === effect.RELEASE) this.shelf.drop(number, index, count);
     this.order(text, wire.SETTLE, token, kind, number, index, count, grant, argument, text === undefined ? 0 : 1);
   }
 
@@ -327,10 +329,15 @@ export class ClientBacking implements Backing, Commands, End, Station {
         const { parcel, headers } = along.bodies(d, rows[at + 9]);
         return this.shelf.add(b, c, d, parcel, headers);
       }
-      case wire.ANSWER + wire.VALUE:
-        return this.desk.take(a)?.value?.(along.nextValue());
-      case wire.ANSWER + wire.FAILED:
-        return this.desk.take(a)?.fail(b === wire.FORBIDDEN ? this.forbidden() : remoteError(along, b === wire.UNKNOWN_OUTCOME));
+      case wire.ANSWER + wire.VALUE: {
+        // What goes along is taken off though nobody waits for it any more.
+        const value = along.nextValue();
+        return this.desk.take(a)?.value?.(value);
+      }
+      case wire.ANSWER + wire.FAILED: {
+        const error = b === wire.FORBIDDEN ? this.forbidden() : remoteError(along, b === wire.UNKNOWN_OUTCOME);
+        return this.desk.take(a)?.fail(error);
+      }
       case wire.ANSWER + wire.BACKLOG: {
         const changed = this.known[0] !== a;
         this.known = [a, b, c];

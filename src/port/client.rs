@@ -335,13 +335,16 @@ impl Client {
                 self.flying.credit = Credit::new(messages, bytes);
                 return self.notices.push(Notice::Answer(answer));
             }
-            other => {
-                if let Answer::Failed { token, .. } = other {
-                    self.demand_over(token);
-                    self.ahead.asked &= token != AHEAD;
-                }
-                return self.notices.push(Notice::Answer(other));
+            Answer::Failed { token, .. } => {
+                // Of a send, too, nothing more comes, and the rest of it need not go.
+                self.flying.answered(token, u32::MAX);
+                self.unsend(token);
+                self.demand_over(token);
+                self.ahead.asked &= token != AHEAD;
+                self.serve(now);
+                return self.notices.push(Notice::Answer(answer));
             }
+            other => return self.notices.push(Notice::Answer(other)),
         };
         self.notices.push(Notice::Effect(effect));
     }

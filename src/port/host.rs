@@ -25,7 +25,7 @@ const STRIKES_MAX: u32 = 3;
 const ROWS_FULL: usize = 1024;
 const LENGTHS_FULL: usize = LENGTHS_MAX / 4;
 /// Receives one client may have waiting.
-const RECEIVES_MAX: usize = 1024;
+const RECEIVES_MAX: usize = 1 << 14;
 /// Frames the client may leave unheard before it is told no more events.
 const UNHEARD_MAX: u64 = 256;
 
@@ -233,6 +233,8 @@ impl Host {
                 self.lengths.extend_from_slice(lengths);
             }
             Answer::Received { token } | Answer::Failed { token, .. } => {
+                // A send that failed is over as a whole; a receive has no such token.
+                self.flying.answered(token, u32::MAX);
                 while let Some(at) = self.receives.iter().position(|(known, _)| *known == token) {
                     self.receives.remove(at);
                 }

@@ -157,6 +157,23 @@ test("frames that go before the one before them is answered bring each body once
   await end();
 });
 
+test("a batch of several parts is called off as a whole, and the host goes on", async () => {
+  const { host, client, end } = await served({ capacity: { messages: 2 } });
+  await host.sendBatch([{ body: 1 }, { body: 2 }]);
+  const controller = new AbortController();
+  const batch = client.sendBatch([{ body: 3 }, { body: 4, delaySeconds: 5 }], { signal: controller.signal });
+  batch.catch(() => undefined);
+  // It waits at the host now: what comes after it was answered.
+  await bounded(client.metrics(), "metrics");
+  const reason = new Error("called off");
+  controller.abort(reason);
+  assert.equal(await bounded(batch.then(() => undefined, (error) => error), "the batch"), reason);
+  for (const message of await host.receive({ max: 10 })) await message.ack();
+  await bounded(client.send(5), "a send");
+  assert.deepEqual((await host.peek({ max: 10 })).map(({ body }) => body), [5]);
+  await end();
+});
+
 test("a batch is all or nothing through a port, however many parcels it lies in", async () => {
   const { host, client, end } = await served({ capacity: { messages: 2500 }, overflow: "reject" });
   const batch = (count) => Array.from({ length: count }, (_, body) => ({ body }));
