@@ -42,8 +42,8 @@ export interface Backing {
   pause(paused: boolean): Promise<void>;
   redrive(to: string | undefined, max: number, rate: number, closed: Stop): Promise<number>;
 
-  /** Someone here receives, or no one any more: meanwhile the queue is not deleted. */
-  receiving(some: boolean): void;
+  /** One more receives here, or one less: while anyone does the queue is not deleted. */
+  receiving(change: 1 | -1): void;
   /** Listens for events, or looks more closely. */
   listen(): void;
   release(onlooker: Onlooker): Promise<void>;

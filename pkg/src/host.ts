@@ -241,6 +241,10 @@ class ServedClient implements Onlooker, End {
     // Of what nobody has asked for yet there is about one frame at a time, however large the bodies are.
     if (token === wire.AHEAD) max = Math.min(max, Math.ceil((FULL_BYTES * messages) / bytes) || 1);
     this.receiving(1);
+    const fail = (error: unknown): void => {
+      this.receiving(-1);
+      this.failed(token, error);
+    };
     let loaded: Promise<void> | undefined;
     const asker: Asker = {
       delivered: (delivery) => {
@@ -253,22 +257,20 @@ class ServedClient implements Onlooker, End {
           this.receiving(-1);
           this.answer(wire.RECEIVED, token);
         };
-        if (loaded) void loaded.then(end, (error) => this.failed(token, error));
+        if (loaded) void loaded.then(end, fail);
         else end();
       },
-      fail: (error) => {
-        this.receiving(-1);
-        this.failed(token, error);
-      },
+      fail,
     };
     // The lease is always named: the client leases ahead itself, and what is leased ahead here would come out of order.
     const ask = (): void => {
-      if (this.over) return;
+      if (this.over) return this.receiving(-1);
       this.receives.set(token, backing.ask(asker, (commands, own) => commands.receive(own, backing.handle.id, max, leaseMs || backing.visibilityMs, wait, backing.clock.now())));
     };
     // What waits hears of everything new; what does not is to see what is there.
-    if (wait || backing.mode.storage === "memory") ask();
-    else void backing.fresh().then(ask, asker.fail);
+    const before = backing.handle.ready ?? (wait || backing.mode.storage === "memory" ? undefined : backing.fresh());
+    if (before) void before.then(ask, fail);
+    else ask();
   }
 
   /** Delivers what is loaded once what was asked for before it is; the promise of that, where it is not at once. */
@@ -285,12 +287,14 @@ class ServedClient implements Onlooker, End {
 
   private receiving(change: 1 | -1): void {
     this.receivesNow += change;
-    if (this.receivesNow === 0) this.backing.receiving(false);
-    else if (change === 1 && this.receivesNow === 1) this.backing.receiving(true);
+    this.backing.receiving(change);
   }
 
   /** Bodies that are gone go to the dead letters; the others to the client. */
-  private deliver(token: number, { grant, until, attempts, sent }: Delivery, parts: Part[]): void {
+  private deliver(token: number, delivery: Delivery, parts: Part[]): void {
+    // It has gone while they were loaded.
+    if (this.over) return this.backing.leases.giveBack(delivery);
+    const { grant, until, attempts, sent } = delivery;
     for (const { number, index, count, parcel, offset, headers } of parts) {
       if (!parcel) {
         void this.backing.leases.settle(effect.DEAD_LETTER, number, index, count, grant, 0, "its body is missing from the storage");

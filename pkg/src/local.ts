@@ -11,6 +11,8 @@ import type { Stop } from "./stop";
 import type { MessageInfo, MessageState, Queue, QueueMetrics } from "./types";
 
 export class LocalBacking implements Backing {
+  private receivers = 0;
+
   constructor(
     readonly journal: Journal,
     readonly handle: Handle,
@@ -111,8 +113,9 @@ export class LocalBacking implements Backing {
     return redrive(this.journal, this.handle, to, max, rate, closed);
   }
 
-  receiving(some: boolean): void {
-    if (some) this.lock.hold();
+  receiving(change: 1 | -1): void {
+    this.receivers += change;
+    if (this.receivers > 0) this.lock.hold();
     else this.lock.release();
   }
 
