@@ -19,40 +19,35 @@ function replace(from, to, right) {
 }
 const once = (count) => count === 1;
 
-/** Nowhere used. */
-const unused = [
+/** What becomes of the glue: all that matches one of these, which something must, and what stands there instead. */
+const changes = [
   // The engine's objects are freed when nobody has them any more.
-  / {4}__destroy_into_raw\(\) \{[^]*?\n {4}\}\n/g,
-  / {4}free\(\) \{[^]*?\n {4}\}\n/g,
-  /^if \(Symbol\.dispose\) .*\n/gm,
+  [/ {4}__destroy_into_raw\(\) \{[^]*?\n {4}\}\n/g, ""],
+  [/ {4}free\(\) \{[^]*?\n {4}\}\n/g, ""],
+  [/^if \(Symbol\.dispose\) .*\n/gm, ""],
   // Where WebAssembly has what the module needs, encoders have this.
-  /^if \(!\('encodeInto' in cachedTextEncoder\)\) \{[^]*?\n\}\n/gm,
-  / {4}if \(realloc === undefined\) \{[^]*?\n {4}\}\n/g,
+  [/^if \(!\('encodeInto' in cachedTextEncoder\)\) \{[^]*?\n\}\n/gm, ""],
+  [/ {4}if \(realloc === undefined\) \{[^]*?\n {4}\}\n/g, ""],
   // It is given a module, in the one way there is.
-  / {4}if \(module !== undefined\) \{[^]*?\n {4}\}\n/g,
-  / {4}if \(!\(module instanceof WebAssembly\.Module\)\) \{[^]*?\n {4}\}\n/g,
+  [/ {4}if \(module !== undefined\) \{[^]*?\n {4}\}\n/g, ""],
+  [/ {4}if \(!\(module instanceof WebAssembly\.Module\)\) \{[^]*?\n {4}\}\n/g, ""],
   // And once.
-  /^ {4}(?:cached\w+ = null|wasm(?:Module|Instance) = \w+);\n/gm,
-  /^ {4}if \(wasm !== undefined\) return wasm;\n/gm,
+  [/^ {4}(?:cached\w+ = null|wasm(?:Module|Instance) = \w+);\n/gm, ""],
+  [/^ {4}if \(wasm !== undefined\) return wasm;\n/gm, ""],
+  // One function makes all registries.
+  [/\(typeof FinalizationRegistry === 'undefined'\)\n {4}\? \{ register: \(\) => \{\}, unregister: \(\) => \{\} \}\n {4}: new FinalizationRegistry\(/g, "registryOf("],
+  ["const IndexedDbFinalization", "const registryOf = (free) => typeof FinalizationRegistry === 'undefined' ? { register() {}, unregister() {} } : new FinalizationRegistry(free);\nconst IndexedDbFinalization"],
+  // What is passed can be: nothing is freed halfway.
+  [/ {8}try \{\n([^]*?) {8}\} catch \(e\) \{\n(?: {12}if \(ptr\d\) .*\n)+ {12}throw e;\n {8}\}\n/g, "$1"],
+  // Bytes are a byte each.
+  [/ [*/] 1(?=[,) ])/g, ""],
+  // Memory that grew has another buffer.
+  [/(cachedDataViewMemory0) === null \|\| \1\.buffer\.detached === true \|\| \(\1\.buffer\.detached === undefined && \1\.buffer !== (wasm\.\w+\.buffer)\)/, "$1?.buffer !== $2"],
 ];
-for (const what of unused) {
-  if (!what.test(text)) throw new Error(`${glue} has nothing like ${what}`);
-  text = text.replace(what, "");
+for (const [what, instead] of changes) {
+  if (text.search(what) < 0) throw new Error(`${glue} has nothing like ${what}`);
+  text = text.replace(what, instead);
 }
-const registry = /\(typeof FinalizationRegistry === 'undefined'\)\n {4}\? \{ register: \(\) => \{\}, unregister: \(\) => \{\} \}\n {4}: new FinalizationRegistry\(/g;
-const one = "(free) => typeof FinalizationRegistry === 'undefined' ? { register() {}, unregister() {} } : new FinalizationRegistry(free);";
-if (!registry.test(text)) throw new Error(`${glue} has no registries`);
-text = text.replace(registry, "registryOf(").replace("const IndexedDbFinalization", `const registryOf = ${one}\nconst IndexedDbFinalization`);
-// What is passed can be: nothing is freed halfway.
-const halfway = / {8}try \{\n([^]*?) {8}\} catch \(e\) \{\n(?: {12}if \(ptr\d\) .*\n)+ {12}throw e;\n {8}\}\n/g;
-if (!halfway.test(text)) throw new Error(`${glue} frees nothing halfway`);
-text = text.replace(halfway, "$1");
-// Bytes are a byte each.
-text = text.replace(/ [*/] 1(?=[,) ])/g, "");
-// Memory that grew has another buffer.
-const view = /(cachedDataViewMemory0) === null \|\| \1\.buffer\.detached === true \|\| \(\1\.buffer\.detached === undefined && \1\.buffer !== (wasm\.\w+\.buffer)\)/;
-if (!view.test(text)) throw new Error(`${glue} has no view of the memory`);
-text = text.replace(view, "$1?.buffer !== $2");
 // Numbers become numbers at the border anyhow.
 text = text.replace(/(?: {8}const val\d+ = \+\w+;\n)+([^]*?)(?=\n {4}\}\n)/g, (body) => {
   const named = new Map([...body.matchAll(/const (val\d+) = \+(\w+);/g)].map(([, value, name]) => [value, name]));

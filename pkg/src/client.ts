@@ -242,7 +242,6 @@ export class ClientBacking implements Backing, Commands, End, Station {
     this.channel.post(frameMade(length), texts, beside);
   }
 
-
   private setTimer(): void {
     this.alarm.set(this.client.deadline(), this.client.waiting(), () => this.kick());
     const watched = this.hosts !== undefined || this.desk.isIdle;
