@@ -26,13 +26,15 @@ pub const CHUNK_BYTES_MAX: u64 = 64 << 10;
 
 /// Characters of a queue's name (UTF-8 bytes).
 pub const NAME_BYTES_MAX: usize = 2048;
-/// Bytes of an idempotency key.
-pub const KEY_BYTES_MAX: usize = 1024;
-/// Keys remembered a queue; past it the oldest is forgotten before its window ends.
-pub const KEYS_MAX: usize = 100_000;
+/// Bytes of an idempotency key: 256 characters of JavaScript, of which a half one takes 5.
+pub const KEY_BYTES_MAX: usize = 256 * 5;
+/// Keys a queue remembers. A send with one more is refused: none is forgotten before its window ends.
+pub const KEYS_MAX: usize = 1_000_000;
+/// As [`KEYS_MAX`], in bytes of their texts.
+pub const KEYS_BYTES_MAX: usize = 64 << 20;
 /// Bytes kept of the reason of a dead letter and of a handler's last error.
 pub const NOTE_BYTES_MAX: usize = 512;
-/// Queues a journal may hold.
+/// Queues a journal may hold. Dead-letter queues that were deleted and are needed again come on top, as many at most.
 pub const QUEUES_MAX: usize = 10_000;
 
 /// Overdue timers a decision looks at. When more are due, a record without items moves the journal's time first.

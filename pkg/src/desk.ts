@@ -49,8 +49,8 @@ export class Desk {
         continue;
       }
       send.departed = true;
-      const { delayMs, expiresMs, key } = send.terms;
-      if (send.left) commands.send(this.register(send), send.handle.id, send.left, send.bytes, delayMs, expiresMs, ...send.whole(), key);
+      const { delayMs, expiresMs } = send.terms;
+      if (send.left) commands.send(this.register(send), send.handle.id, send.left, send.bytes, delayMs, expiresMs, ...send.whole(), send.key);
     }
   }
 

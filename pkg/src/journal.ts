@@ -7,7 +7,7 @@ import { Alarm } from "./alarm";
 import type { Commands } from "./commands";
 import { numbers } from "./crossing";
 import { Desk } from "./desk";
-import { closedError } from "./errors";
+import { closedError, platformError, show } from "./errors";
 import * as effect from "./effects";
 import type { Asker, Delivery, Handle, Onlooker, Part } from "./effects";
 import { Peer } from "./engine";
@@ -15,6 +15,8 @@ import { Leases } from "./lease";
 import type { Outgoing } from "./send";
 import type { Clock } from "./types";
 
+/** As the engine has it. */
+const QUEUES_MAX = 10_000;
 const random = (): number => Math.floor(Math.random() * 2 ** 52) + 1;
 
 /** What every journal has; how steps are made is its storage's business. */
@@ -75,6 +77,14 @@ export abstract class Journal {
   /** As `ask`, for a command that ends with one number. */
   request(command: (peer: Peer, token: number) => void): Promise<number> {
     return new Promise((resolve, reject) => this.ask({ done: resolve, fail: reject }, (_, token) => command(this.peer, token)));
+  }
+
+  /** Makes a queue. Its number; that of a queue that is there already stays. */
+  async create(name: string, policy: ArrayLike<number>, deadLetterQueue: string | undefined): Promise<number> {
+    const id = await this.request((peer, token) => peer.create(token, name, policy as Float64Array, deadLetterQueue));
+    if (id < Infinity) return id;
+    const there = this.peer.names().length;
+    throw platformError("QuotaExceededError", `the queue ${show(name)} can't be made: a storage holds ${QUEUES_MAX} queues with their dead-letter queues, and has ${there}; delete some first`);
   }
 
   /** A send whose messages go with the next step; more may be added to it until then. */

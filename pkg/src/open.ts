@@ -120,7 +120,7 @@ async function openClient<Body>(name: string, options: QueueOptions<Body>, polic
 async function handleOf(journal: Journal, name: string, policy: PolicyOptions): Promise<Handle> {
   await journal.fresh();
   let id = journal.peer.queue(name);
-  if (id < 0) id = await journal.request((peer, token) => peer.create(token, name, policy.numbers, policy.deadLetterQueue));
+  if (id < 0) id = await journal.create(name, policy.numbers, policy.deadLetterQueue);
   const current = [...numbers(journal.peer.policy(id))];
   agree(name, current, journal.peer.deadLetterQueue(id), (at) => (policy.given[at] ? policy.numbers[at] : NaN), policy.givenDeadLetterQueue ? policy.deadLetterQueue ?? null : undefined);
   const known = journal.handles.get(name);

@@ -7,7 +7,11 @@ import type { Headers, StorageDriver } from "./store";
 import type { Backoff, Clock, QueueOptions, SendOptions, StorageOption } from "./types";
 
 const NAME_MAX = 512;
+/** What a dead-letter queue's name has more than its queue's, by default: nothing is cut off, so that it is another name. */
+const LETTERS = "-dlq";
 const KEY_MAX = 256;
+/** Half of a character that takes two: nothing that UTF-8 has. */
+const HALF = /\p{Cs}/u;
 const HEADERS_MAX = 64;
 const HEADER_CHARACTERS_MAX = 4096;
 /** A hundred years: what is longer is a mistake in the unit. */
@@ -55,8 +59,9 @@ export function text(what: string, value: unknown): string {
 
 export function queueName(value: unknown, what = "a queue's name"): string {
   const name = text(what, value);
-  if (!name || name.length > NAME_MAX) throw new RangeError(`${what} must have 1 to ${NAME_MAX} characters, not ${name.length}: ${show(name)}`);
-  if (/[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/.test(name)) {
+  const max = NAME_MAX + (name.endsWith(LETTERS) ? LETTERS.length : 0);
+  if (!name || name.length > max) throw new RangeError(`${what} must have 1 to ${max} characters, not ${name.length}: ${show(name)}`);
+  if (HALF.test(name)) {
     throw new RangeError(`${what} must be well-formed text: ${show(name)} has half a character`);
   }
   return name;
@@ -130,7 +135,7 @@ export function policyOptions(name: string, options: QueueOptions): PolicyOption
     given[OVERFLOW_AT] = OVERFLOW.indexOf(overflow);
     if (given[OVERFLOW_AT] < 0) throw new TypeError(`overflow must be one of ${OVERFLOW.map(show).join(", ")}, not ${show(overflow)}`);
   }
-  const keeper = name.endsWith("-dlq") && options.deadLetterQueue === undefined;
+  const keeper = name.endsWith(LETTERS) && options.deadLetterQueue === undefined;
   const defaults = keeper ? DEFAULTS.with(1, NO_LIMIT) : DEFAULTS;
   return {
     numbers: Float64Array.from(given, (value, at) => value ?? defaults[at]),
@@ -142,7 +147,7 @@ export function policyOptions(name: string, options: QueueOptions): PolicyOption
 
 function deadLetterQueue(name: string, given: unknown): string | undefined {
   if (given === false) return undefined;
-  if (given === undefined) return `${name}-dlq`.slice(0, NAME_MAX);
+  if (given === undefined) return name + LETTERS;
   if (given === true) throw new TypeError("deadLetterQueue must be a name, or false for none, not true");
   const checked = queueName(given, "deadLetterQueue");
   if (checked === name) throw new RangeError(`deadLetterQueue must be another queue than ${show(name)} itself`);

@@ -173,6 +173,7 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
       for (const message of messages) addToBatch(batch, checkedRequest(message, at), message.body, plain, at++);
     }
     if (batch.parts.length === 0) return { ids: [], metadata: this.receiptMetrics() };
+    batch.check(this.mode.transport !== "local");
     for (const part of batch.parts) this.depart(part);
     if (this.backing.crowded) this.backing.urge();
     if (!signal) return batch.receipt;

@@ -8,6 +8,11 @@ import type { Headers, HeadersByIndex } from "./store";
 import type { BacklogMetrics, SendBatchReceipt, SendReceipt } from "./types";
 import { visible } from "./visible";
 
+/** Messages of a batch: they share a record of the journal. */
+const BATCH_MAX = 2 ** 20;
+/** Items of a record that a batch may fill. */
+const BATCH_RUNS_MAX = 61_440;
+
 /** What the messages of one command have in common. */
 export interface Terms {
   /** -1: the queue's. */
@@ -20,6 +25,11 @@ export interface Terms {
 /** The text form of a message's id. */
 export function messageId(number: number, index: number): string {
   return `${number}-${index}`;
+}
+
+/** Text for the engine, which has UTF-8 only: half characters, and the zeros that mark them, as a zero and four hex digits. */
+function encoded(text: string): string {
+  return text.replace(/[\0\p{Cs}]/gu, (unit) => `\0${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 type Metrics = () => { metrics: BacklogMetrics };
@@ -45,6 +55,12 @@ export abstract class Outgoing implements Asker {
   /** Whether it stands as a whole: as the engine's `send` takes it, with how much follows as its parts. */
   whole(): [kind: number, more: number, bytes: number] {
     return [0, 0, 0];
+  }
+
+  /** The idempotency key as the engine has it: no two different strings are one. */
+  get key(): string | undefined {
+    const { key } = this.terms;
+    return key === undefined ? undefined : encoded(key);
   }
 
   /** Estimated bytes of the bodies. */
@@ -221,12 +237,21 @@ export class Batch {
   }
 
   add(body: unknown, terms: Terms, headers: Headers | undefined, transfer: Transferable[] | undefined): void {
+    if (this.left === BATCH_MAX) throw new RangeError(`a batch may have ${BATCH_MAX} messages, not more`);
     let part = this.last;
     if (!part || part.terms.key !== undefined || !sameTerms(part.terms, terms)) {
       this.parts.push((this.last = part = new BatchPart(this.owner, this.handle, terms, this, this.left)));
     }
     part.add(body, headers, transfer);
     this.left += 1;
+  }
+
+  /** Throws when it is more than one step, and one frame where it goes through a port, can hold: it goes whole or not at all. */
+  check(posted: boolean): void {
+    const runs = this.parts.reduce((sum, { parcels }) => sum + (posted ? parcels.length : 1), 0);
+    if (runs <= BATCH_RUNS_MAX) return;
+    const alike = posted ? "a kind of body, a delay and an expiration, about 64 KiB at most," : "a delay and an expiration";
+    throw new RangeError(`a batch may have ${BATCH_RUNS_MAX} runs of messages that share ${alike} and have no idempotencyKey, not ${runs}: send it in several`);
   }
 
   accepted(place: number, number: number, index: number, count: number): void {

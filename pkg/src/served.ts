@@ -26,6 +26,11 @@ export class ServedOutgoing extends Outgoing {
     return this.kind;
   }
 
+  /** The client has encoded it. */
+  override get key(): string | undefined {
+    return this.terms.key;
+  }
+
   override get bytes(): number {
     return this.size;
   }

@@ -353,7 +353,7 @@ export class StoredJournal extends Journal {
   private async renew(handle: Handle): Promise<void> {
     try {
       let id = this.closed ? -1 : this.peer.queue(handle.name);
-      if (id < 0) id = await this.request((peer, token) => peer.create(token, handle.name, handle.policy, handle.deadLetterQueue));
+      if (id < 0) id = await this.create(handle.name, handle.policy, handle.deadLetterQueue);
       handle.id = id;
       handle.ready = undefined;
       this.kick();

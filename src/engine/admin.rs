@@ -12,17 +12,21 @@ impl Engine {
         if let Some(queue) = self.named(name) {
             return Outcome::Queue { queue, made: false };
         }
-        if self.queues.len() + 2 > limits::QUEUES_MAX {
+        let letters = policy.dead_letter_queue.as_deref();
+        let making = 1 + usize::from(letters.is_some_and(|letters| self.named(letters).is_none()));
+        // Dead letters of its own would come back to it for ever.
+        if self.queues.len() + making > limits::QUEUES_MAX || letters == Some(name) {
             return Outcome::Void;
         }
         let queue = self.made(name, policy.clone(), false);
-        if let Some(name) = &policy.dead_letter_queue {
-            self.ensure(name);
+        if let Some(letters) = letters {
+            self.ensure(letters);
         }
         Outcome::Queue { queue, made: true }
     }
 
-    /// The queue of that name, made as a keeper where it is missing.
+    /// The queue of that name, made as a keeper where it is missing: past [`limits::QUEUES_MAX`] too, as a dead letter must
+    /// have a place. That makes no more queues than there are whose dead-letter queue was deleted.
     pub(super) fn ensure(&mut self, name: &str) -> QueueId {
         self.named(name).unwrap_or_else(|| self.made(name, Policy::keeper(), true))
     }

@@ -24,7 +24,7 @@ impl Engine {
     pub fn restore(bytes: &[u8]) -> Result<Self, FormatError> {
         let mut from = Reader::open(bytes);
         let mut engine = Self { base: from.number(), time: from.number(), next_queue: from.small(), ..Self::default() };
-        let mut left = from.count(limits::QUEUES_MAX);
+        let mut left = from.count(limits::QUEUES_MAX * 2);
         while left > 0 && !from.failed() {
             left -= 1;
             let id = from.small();

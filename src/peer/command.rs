@@ -74,6 +74,7 @@ impl Peer {
         self.pending.push(Command { token, order });
     }
 
+    /// Ends with the queue's number; [`crate::id::NEVER`] where the journal can hold no more queues.
     pub fn create(&mut self, token: u32, name: &str, policy: Policy) {
         self.order(token, Order::Create { name: name.into(), policy: Box::new(policy) });
     }

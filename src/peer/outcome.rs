@@ -10,7 +10,7 @@ use super::{
 use crate::{
     engine::{Outcome, Run, State},
     format::Overflow,
-    id::MessageId,
+    id::{MessageId, NEVER},
     sorted::Sorted,
 };
 
@@ -121,6 +121,8 @@ impl Peer {
             (_, Outcome::Queue { queue, .. }) => {
                 self.effects.push(Effect::Done { token, value: u64::from(queue) });
             }
+            // Distinguished from every queue's number.
+            (Order::Create { .. }, _) => self.effects.push(Effect::Done { token, value: NEVER }),
             (_, Outcome::Done(value)) => self.effects.push(Effect::Done { token, value }),
             (_, _) => self.effects.push(Effect::Done { token, value: 0 }),
         }
