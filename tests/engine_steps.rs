@@ -37,10 +37,10 @@ fn holding_four() -> (Peer, QueueId, MessageId, u64) {
 #[test]
 fn a_range_is_settled_as_far_as_its_lease_goes() {
     let (mut peer, queue, first, grant) = holding_four();
-    peer.settle(4, first, 1, grant, Settle::Ack);
-    peer.settle(5, first.plus(2), 1, grant, Settle::Ack);
+    peer.settle(4, queue, first, 1, grant, Settle::Ack);
+    peer.settle(5, queue, first.plus(2), 1, grant, Settle::Ack);
     commit(&mut peer, NOW);
-    peer.settle(6, first, 4, grant, Settle::Ack);
+    peer.settle(6, queue, first, 4, grant, Settle::Ack);
     let (_, effects) = commit(&mut peer, NOW);
     let lost = |first, count| Effect::Lost { token: 6, first, count };
     let done = Effect::Done { token: 6, value: 1 };
@@ -53,7 +53,7 @@ fn a_range_is_settled_as_far_as_its_lease_goes() {
 fn commands_of_a_step_with_an_unknown_outcome_keep_their_order() {
     let (mut peer, queue, first, grant) = holding_four();
     peer.pause(4, queue, true);
-    peer.settle(5, first, 4, grant, Settle::Ack);
+    peer.settle(5, queue, first, 4, grant, Settle::Ack);
     peer.pause(6, queue, false);
     assert!(peer.decide(NOW));
     let decided = Record::decode(peer.record()).expect("it was just written").items;
@@ -131,7 +131,7 @@ fn commands_of_a_step_that_was_not_committed_keep_their_order_and_batches_stay_w
     let (mut peer, queue, first, grant) = holding_four();
     let (delay_ms, expires_ms, key) = (None, None, None);
     peer.send(4, SendOrder { queue, count: 100_000, bytes: 100_000, delay_ms, expires_ms, whole: Whole::No, key });
-    peer.settle(5, first, 4, grant, Settle::Ack);
+    peer.settle(5, queue, first, 4, grant, Settle::Ack);
     assert!(peer.decide(NOW));
     let decided = Record::decode(peer.record()).expect("it was just written").items;
     peer.abandoned();

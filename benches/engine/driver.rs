@@ -80,7 +80,7 @@ impl Driver {
             taken += count;
             // A context settles message by message.
             for place in (0..count).filter(|_| settle) {
-                self.peer.settle(3, first.plus(place), 1, grant, Settle::Ack);
+                self.peer.settle(3, self.queue, first.plus(place), 1, grant, Settle::Ack);
             }
         }
         taken

@@ -7,7 +7,7 @@ export interface Commands {
   /** `leaseMs` 0: the queue's visibility timeout. */
   receive(token: number, queue: number, max: number, leaseMs: number, wait: boolean, now: number): void;
   unreceive(token: number): void;
-  settle(token: number, kind: number, number: number, index: number, count: number, grant: number, arg: number, text?: string): void;
+  settle(token: number, queue: number, kind: number, number: number, index: number, count: number, grant: number, arg: number, text?: string): void;
   /** Leaves pairs of token and count: whose bodies go with what was decided. */
   sends(): number;
   abandoned(): void;

@@ -248,7 +248,7 @@ class ServedClient implements Onlooker, End {
     let loaded: Promise<void> | undefined;
     const asker: Asker = {
       delivered: (delivery) => {
-        if (this.over) return backing.leases.giveBack(delivery);
+        if (this.over) return backing.leases.giveBack(backing.handle, delivery);
         loaded = this.inOrder(backing.load([delivery]), ([parts]) => this.deliver(token, delivery, parts)) ?? loaded;
       },
       received: () => {
@@ -293,11 +293,11 @@ class ServedClient implements Onlooker, End {
   /** Bodies that are gone go to the dead letters; the others to the client. */
   private deliver(token: number, delivery: Delivery, parts: Part[]): void {
     // It has gone while they were loaded.
-    if (this.over) return this.backing.leases.giveBack(delivery);
+    if (this.over) return this.backing.leases.giveBack(this.backing.handle, delivery);
     const { grant, until, attempts, sent } = delivery;
     for (const { number, index, count, parcel, offset, headers } of parts) {
       if (!parcel) {
-        void this.backing.leases.settle(effect.DEAD_LETTER, number, index, count, grant, 0, "its body is missing from the storage");
+        void this.backing.leases.settle(effect.DEAD_LETTER, { queue: this.backing.handle, number, index, count, grant }, 0, "its body is missing from the storage");
         continue;
       }
       const lengths: number[] = [];
@@ -318,7 +318,7 @@ class ServedClient implements Onlooker, End {
       done: () => this.answer(wire.DONE, token, 1),
       fail: (error) => this.failed(token, error),
     };
-    this.backing.ask(asker, (commands, own) => commands.settle(own, kind, number, index, count, grant, argument, text));
+    this.backing.ask(asker, (commands, own) => commands.settle(own, this.backing.handle.id, kind, number, index, count, grant, argument, text));
   }
 
   private request(kind: number, token: number, a: number, b: number, c: number, along: Along): void {
@@ -433,8 +433,9 @@ class ServedClient implements Onlooker, End {
     const held = numbers(this.host.end());
     for (let at = 0; at < held.length; at += 5) {
       const [number, index, count, grant, handed] = held.slice(at, at + 5);
-      if (handed) void this.backing.leases.settle(effect.RETRY, number, index, count, grant, 0, "the client that had it is gone");
-      else void this.backing.leases.settle(effect.RELEASE, number, index, count, grant);
+      const range = { queue: this.backing.handle, number, index, count, grant };
+      if (handed) void this.backing.leases.settle(effect.RETRY, range, 0, "the client that had it is gone");
+      else void this.backing.leases.settle(effect.RELEASE, range);
     }
     this.leave();
   }

@@ -152,14 +152,12 @@ export abstract class Journal {
   private tellOnlookers(rows: readonly number[], at: number, texts: string[]): void {
     const [kind, a, b, c, d, e] = [rows[at], rows[at + 1], rows[at + 2], rows[at + 3], rows[at + 4], rows[at + 5]];
     if (kind === effect.GONE) return this.forget(a, b, c);
-    if (kind === effect.LEASE_LOST) {
-      this.leases.lost(a, b, c, d);
-      return this.everyOnlooker((onlooker) => onlooker.leaseLost?.(a, b, c, d));
-    }
+    if (kind === effect.LEASE_LOST) this.leases.lost(b, c, d, e);
     for (const onlooker of this.onlookersOf(a)) {
       if (kind === effect.DEAD) onlooker.dead(b, c, d, texts[e]);
       else if (kind === effect.DROPPED) onlooker.dropped(b, c, d, e);
       else if (kind === effect.DEPTH) onlooker.depth(b);
+      else if (kind === effect.LEASE_LOST) onlooker.leaseLost?.(b, c, d, e);
       else onlooker.gone();
     }
   }

@@ -2,7 +2,7 @@
 
 import { LeaseLostError } from "./errors";
 import * as effect from "./effects";
-import type { Asker, Delivery, Part, Settle } from "./effects";
+import type { Asker, Delivery, Handle, Part, Settle } from "./effects";
 import type { Commands } from "./commands";
 import { LentBytes } from "./lent";
 import type { ReceivedMessage } from "./message";
@@ -10,6 +10,15 @@ import { messageId } from "./send";
 import { soon } from "./soon";
 import type { Stop } from "./stop";
 import type { Clock } from "./types";
+
+/** Neighbouring messages of one queue under one lease. One record may bring neighbours of several queues, and lease them. */
+export interface Range {
+  readonly queue: Handle;
+  readonly number: number;
+  readonly index: number;
+  readonly count: number;
+  readonly grant: number;
+}
 
 /** Neighbouring messages that were leased together and whose bodies lie in one parcel. */
 export class Lease {
@@ -19,6 +28,7 @@ export class Lease {
 
   constructor(
     readonly leases: Leases,
+    readonly queue: Handle,
     readonly part: Part,
     readonly grant: number,
     readonly until: number,
@@ -36,22 +46,26 @@ export class Lease {
 
   /** The message's word, for this one or, with `count`, it and those after it. */
   say(kind: Settle, place: number, arg = 0, text?: string): Promise<Set<number> | undefined> {
-    const { number, index } = this.part;
-    return this.leases.settle(kind, number, index + place, 1, this.grant, arg, text);
+    return this.leases.settle(kind, this.range(place, 1), arg, text);
   }
 
   /** Of all of which nothing was said: the same. The last promise; undefined where there are none. */
   sayRest(kind: Settle, arg = 0, text?: string): Promise<Set<number> | undefined> | undefined {
-    const { messages, part } = this;
+    const { messages } = this;
     let last: Promise<Set<number> | undefined> | undefined;
     for (let at = 0; at < messages.length; ) {
       const from = at;
       while (at < messages.length && messages[at].said === undefined) messages[at++].settle(kind);
-      if (at > from) last = this.leases.settle(kind, part.number, part.index + from, at - from, this.grant, arg, text);
+      if (at > from) last = this.leases.settle(kind, this.range(from, at - from), arg, text);
       at += 1;
     }
     this.over(this.left);
     return last;
+  }
+
+  private range(place: number, count: number): Range {
+    const { queue, part, grant } = this;
+    return { queue, number: part.number, index: part.index + place, count, grant };
   }
 
   /** Something was said of so many more. */
@@ -81,7 +95,11 @@ class Settlement implements Asker {
   private reject!: (error: unknown) => void;
   private notStanding: Set<number> | undefined = undefined;
 
-  constructor(readonly kind: Settle, readonly number: number, readonly first: number, public count: number, readonly grant: number, readonly arg: number, readonly text: string | undefined) {
+  /** Of how many. */
+  count: number;
+
+  constructor(readonly kind: Settle, readonly range: Range, readonly arg: number, readonly text: string | undefined) {
+    this.count = range.count;
     this.promise = new Promise((resolve, reject) => {
       this.resolve = resolve;
       this.reject = reject;
@@ -90,8 +108,10 @@ class Settlement implements Asker {
   }
 
   /** Whether these are the next messages, and the same is said of them. */
-  goesOn(kind: Settle, number: number, index: number, grant: number, arg: number, text: string | undefined): boolean {
-    return this.kind === kind && this.number === number && this.first + this.count === index && this.grant === grant && this.arg === arg && this.text === text;
+  goesOn(kind: Settle, { queue, number, index, grant }: Range, arg: number, text: string | undefined): boolean {
+    const { range } = this;
+    const next = range.queue === queue && range.number === number && range.index + this.count === index && range.grant === grant;
+    return next && this.kind === kind && this.arg === arg && this.text === text;
   }
 
   lost(_number: number, index: number, count: number): void {
@@ -150,14 +170,14 @@ export class Leases {
     for (const leases of [...this.held.values()]) for (const lease of [...leases]) for (const message of lease.messages) message.lose();
   }
 
-  settle(kind: Settle, number: number, index: number, count: number, grant: number, arg = 0, text?: string): Promise<Set<number> | undefined> {
+  settle(kind: Settle, range: Range, arg = 0, text?: string): Promise<Set<number> | undefined> {
     const { open } = this;
-    if (open?.goesOn(kind, number, index, grant, arg, text)) {
-      open.count += count;
+    if (open?.goesOn(kind, range, arg, text)) {
+      open.count += range.count;
       return open.promise;
     }
     this.flush();
-    const made = new Settlement(kind, number, index, count, grant, arg, text);
+    const made = new Settlement(kind, range, arg, text);
     this.open = made;
     soon(() => this.flush());
     return made.promise;
@@ -168,11 +188,12 @@ export class Leases {
     const { open } = this;
     if (!open) return;
     this.open = undefined;
-    this.ask(open, (commands, token) => commands.settle(token, open.kind, open.number, open.first, open.count, open.grant, open.arg, open.text));
+    const { kind, count, arg, text, range: { queue, number, index, grant } } = open;
+    this.ask(open, (commands, token) => commands.settle(token, queue.id, kind, number, index, count, grant, arg, text));
   }
 
   /** As if it had never been taken. */
-  giveBack({ number, index, count, grant }: Delivery): void {
-    void this.settle(effect.RELEASE, number, index, count, grant);
+  giveBack(queue: Handle, { number, index, count, grant }: Delivery): void {
+    void this.settle(effect.RELEASE, { queue, number, index, count, grant });
   }
 }

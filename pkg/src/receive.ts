@@ -36,7 +36,7 @@ export async function receive<Body>(backing: Backing, request: Request, closed: 
   deliveries.forEach((delivery, at) => {
     for (const part of parts[at]) {
       if (!part.parcel) missing(backing, part.number, part.index, part.count, delivery.grant);
-      else if (closed.come) leave(part, () => backing.leases.giveBack({ ...delivery, ...part }));
+      else if (closed.come) leave(part, () => backing.leases.giveBack(backing.handle, { ...delivery, ...part }));
       else leave(part, () => hold(backing, part, delivery, request, closed, messages as ReceivedMessage<unknown>[]));
     }
   });
@@ -47,7 +47,7 @@ export async function receive<Body>(backing: Backing, request: Request, closed: 
 /** Messages under a lease. */
 function hold(backing: Backing, part: effect.Part, { grant, until, attempts, sent }: Delivery, { firstWins, borrow }: Request, closed: Stop, messages: ReceivedMessage<unknown>[]): void {
   if (part.parcel instanceof LentBytes) part.parcel.hold(borrow);
-  const held = new Lease(backing.leases, part, grant, until, attempts, sent, firstWins, borrow, closed, backing.clock);
+  const held = new Lease(backing.leases, backing.handle, part, grant, until, attempts, sent, firstWins, borrow, closed, backing.clock);
   for (let place = 0; place < part.count; place += 1) {
     const message = new ReceivedMessage(held, place);
     held.messages.push(message);
@@ -64,7 +64,7 @@ function leave({ parcel, count, leaving }: effect.Part, work: () => void): void 
 
 /** Bodies that are not there any more: their messages were settled elsewhere meanwhile, or the storage is damaged. */
 function missing(backing: Backing, number: number, index: number, count: number, grant: number): void {
-  void backing.leases.settle(effect.DEAD_LETTER, number, index, count, grant, 0, "its body is missing from the storage");
+  void backing.leases.settle(effect.DEAD_LETTER, { queue: backing.handle, number, index, count, grant }, 0, "its body is missing from the storage");
 }
 
 async function lease(backing: Backing, { max, leaseMs, waitMs, stop, signal }: Request, closed: Stop): Promise<Delivery[]> {
@@ -85,7 +85,7 @@ async function lease(backing: Backing, { max, leaseMs, waitMs, stop, signal }: R
     };
     const asker: Asker = {
       delivered(delivery) {
-        if (over) backing.leases.giveBack(delivery);
+        if (over) backing.leases.giveBack(backing.handle, delivery);
         else deliveries.push(delivery);
       },
       received() {
@@ -103,7 +103,7 @@ async function lease(backing: Backing, { max, leaseMs, waitMs, stop, signal }: R
     });
     const abort = (reason: unknown): void => {
       end();
-      deliveries.forEach((delivery) => backing.leases.giveBack(delivery));
+      deliveries.forEach((delivery) => backing.leases.giveBack(backing.handle, delivery));
       backing.stopWaiting(token);
       reject(reason);
     };

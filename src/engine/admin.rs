@@ -65,7 +65,7 @@ impl Engine {
             };
             count += u64::from(run.count);
             if let State::Leased { grant, holder, .. } = run.state {
-                events.push(Event::LeaseEnded { holder, first: id, count: run.count, grant });
+                events.push(Event::LeaseEnded { queue: queue_id, holder, first: id, count: run.count, grant });
             }
             drop_run(queue_id, queue, id, &run, Cause::Purged, events);
         }

@@ -82,6 +82,7 @@ pub enum Event {
         cause: Cause,
     },
     LeaseEnded {
+        queue: QueueId,
         holder: u64,
         first: MessageId,
         count: u32,

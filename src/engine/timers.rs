@@ -127,7 +127,7 @@ impl Engine {
         };
         let firing = run.firing(time, queue.policy.max_retries);
         if let State::Leased { grant, holder, started, .. } = run.state {
-            events.push(Event::LeaseEnded { holder, first: id, count: run.count, grant });
+            events.push(Event::LeaseEnded { queue: queue_id, holder, first: id, count: run.count, grant });
             run.attempts = run.attempts.saturating_add(u32::from(started));
         }
         match firing {

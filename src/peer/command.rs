@@ -117,28 +117,24 @@ impl Peer {
         }
     }
 
-    pub fn settle(&mut self, token: u32, first: MessageId, count: u32, grant: u64, how: Settle) {
+    /// What is said of messages of that queue under one lease.
+    pub fn settle(&mut self, token: u32, queue: QueueId, first: MessageId, count: u32, grant: u64, how: Settle) {
         let mut how = how;
         match &mut how {
             Settle::Retry { error: Some(note), .. } | Settle::DeadLetter { reason: note } => *note = bounded(note),
             _ => {}
         }
         // The lease may have ended for some of them already, the first too.
-        let mut held = None;
-        for place in 0..count {
-            let holds = |queue: &Queue| queue.find(first.plus(place)).is_some_and(|(_, run)| run.is_leased_by(grant));
-            held = self.engine.queues().find(|(_, queue)| holds(queue));
-            if held.is_some() {
-                break;
-            }
-        }
-        let Some((queue, _)) = held else {
+        let holds = |queue: &Queue| {
+            (0..count).any(|place| queue.find(first.plus(place)).is_some_and(|(_, run)| run.is_leased_by(grant)))
+        };
+        if !self.engine.queue(queue).is_some_and(holds) {
             self.effects.push(Effect::Lost { token, first, count });
             self.effects.push(Effect::Done { token, value: 0 });
             return;
-        };
+        }
         if let Some(ahead) = self.ahead.get_mut(queue) {
-            ahead.settled(first, count);
+            ahead.settled(first, count, grant);
         }
         self.order(token, Order::Settle { queue, first, count, grant, how });
     }

@@ -74,6 +74,7 @@ pub enum Effect {
     },
     /// A lease of this peer ended without its doing.
     LeaseLost {
+        queue: QueueId,
         first: MessageId,
         count: u32,
         grant: u64,

@@ -160,10 +160,10 @@ impl Peer {
                 Event::Dropped { queue, first, count, cause } => {
                     self.effects.push(Effect::Dropped { queue, first, count, cause });
                 }
-                Event::LeaseEnded { holder, first, count, grant } => {
-                    let forgotten = |(_, ahead): &mut (_, Ahead)| ahead.forget(first, count, grant);
-                    if holder == self.id && !self.ahead.iter_mut().any(forgotten) {
-                        self.effects.push(Effect::LeaseLost { first, count, grant });
+                Event::LeaseEnded { queue, holder, first, count, grant } => {
+                    let forgotten = |ahead: &mut Ahead| ahead.forget(first, count, grant);
+                    if holder == self.id && !self.ahead.get_mut(queue).is_some_and(forgotten) {
+                        self.effects.push(Effect::LeaseLost { queue, first, count, grant });
                     }
                 }
                 Event::Gone { first, count, .. } => {

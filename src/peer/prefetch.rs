@@ -97,13 +97,13 @@ impl Ahead {
     }
 
     /// A settlement tells by itself that the messages were handed out.
-    pub fn settled(&mut self, first: MessageId, count: u32) {
-        cut(&mut self.started, first, count);
+    pub fn settled(&mut self, first: MessageId, count: u32, grant: u64) {
+        cut(&mut self.started, first, count, grant);
     }
 
     /// Drops what the journal took from us; true when any of it was here.
     pub fn forget(&mut self, first: MessageId, count: u32, grant: u64) -> bool {
-        self.held.iter().any(|held| held.grant == grant) && cut(&mut self.held, first, count)
+        cut(&mut self.held, first, count, grant)
     }
 
     /// What should go back now, `room` runs at most: everything, when nobody asked for a while.
@@ -144,15 +144,16 @@ fn front(runs: &mut Vec<Held>, room: &mut usize) -> Vec<Held> {
     core::mem::replace(runs, rest)
 }
 
-/// Takes `first..first + count` out of runs; true when any of it was there.
-fn cut(runs: &mut Vec<Held>, first: MessageId, count: u32) -> bool {
+/// Takes what that lease gave of `first..first + count` out of runs; true when any of it was there. The same messages may
+/// be leased anew by the record that tells how their last lease ended.
+fn cut(runs: &mut Vec<Held>, first: MessageId, count: u32, grant: u64) -> bool {
     let end = first.plus(count);
     let mut found = false;
     let mut at = 0;
     while let Some(held) = runs.get_mut(at) {
         let (start, stop) = (held.first, held.first.plus(held.count));
         at += 1;
-        if start >= end || stop <= first {
+        if held.grant != grant || start >= end || stop <= first {
             continue;
         }
         found = true;

@@ -1,7 +1,7 @@
 //! Leasing ahead over a port: a busy receiver is sent a few messages more than it asked for, so that it need not wait for the
 //! way there and back. What is not asked for soon goes back.
 
-use crate::{limits, wire::Delivery};
+use crate::{id::MessageId, limits, wire::Delivery};
 
 /// What came and was not asked for yet.
 #[derive(Default)]
@@ -66,11 +66,25 @@ impl Ahead {
         Some(given)
     }
 
-    /// Takes out what the journal took away.
-    pub fn forget(&mut self, grant: u64) -> Vec<Delivery> {
+    /// Takes out what the journal took away of a lease; the rest of it stays, in its order.
+    pub fn forget(&mut self, first: MessageId, count: u32, grant: u64) -> Vec<Delivery> {
+        let end = first.plus(count);
         let mut gone = Vec::new();
-        while let Some(at) = self.held.iter().position(|delivery| delivery.grant == grant) {
-            gone.push(self.held.remove(at));
+        for delivery in core::mem::take(&mut self.held) {
+            let (start, stop) = (delivery.first, delivery.first.plus(delivery.count));
+            let (from, to) = (start.max(first), stop.min(end));
+            if delivery.grant != grant || from >= to {
+                self.held.push(delivery);
+                continue;
+            }
+            let part = |from: MessageId, to: MessageId| Delivery { first: from, count: to.since(from), ..delivery };
+            if start < from {
+                self.held.push(part(start, from));
+            }
+            gone.push(part(from, to));
+            if to < stop {
+                self.held.push(part(to, stop));
+            }
         }
         gone
     }

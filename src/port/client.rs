@@ -323,10 +323,10 @@ impl Client {
             Answer::Lost { token, first, count } => Effect::Lost { token, first, count },
             Answer::Done { token, value } => Effect::Done { token, value: value as u64 },
             Answer::LeaseLost { first, count, grant } => {
-                for Delivery { first, count, .. } in self.ahead.forget(grant) {
+                for Delivery { first, count, .. } in self.ahead.forget(first, count, grant) {
                     self.notices.push(Notice::Effect(Effect::Gone { first, count }));
                 }
-                Effect::LeaseLost { first, count, grant }
+                Effect::LeaseLost { queue: 0, first, count, grant }
             }
             Answer::Dropped { first, count, cause } => Effect::Dropped { queue: 0, first, count, cause: cause.into() },
             Answer::Gone => Effect::QueueGone { queue: 0 },

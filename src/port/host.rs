@@ -41,6 +41,8 @@ pub struct Host {
     held: Vec<Span>,
     ahead: Vec<Span>,
     receives: Vec<(u32, bool)>,
+    /// Settlements that are carried out in parts: how many of these have no answer.
+    settling: Vec<(u32, usize)>,
     listening: bool,
     rows: Vec<Row>,
     lengths: Vec<u32>,
@@ -58,6 +60,7 @@ impl Host {
             held: Vec::new(),
             ahead: Vec::new(),
             receives: Vec::new(),
+            settling: Vec::new(),
             listening: false,
             rows: Vec::new(),
             lengths: Vec::new(),
@@ -203,6 +206,9 @@ impl Host {
             admitted.push(Order::Skip { texts: usize::from(text), values: 0 });
         }
         let mut left = parts.len();
+        if left > 1 {
+            self.settling.push((token, left));
+        }
         for Span { first, count, grant } in parts {
             left -= 1;
             // The text goes along once, with the last.
@@ -235,10 +241,10 @@ impl Host {
             Answer::Received { token } | Answer::Failed { token, .. } => {
                 // A send that failed is over as a whole; a receive has no such token.
                 self.flying.answered(token, u32::MAX);
-                while let Some(at) = self.receives.iter().position(|(known, _)| *known == token) {
-                    self.receives.remove(at);
-                }
+                self.receives.retain(|&(known, _)| known != token);
+                self.settling.retain(|&(known, _)| known != token);
             }
+            Answer::Done { token, .. } if self.goes_on(token) => return,
             Answer::LeaseLost { first, count, grant } => return self.lease_lost(first, count, grant),
             Answer::Welcome(ref welcome) => {
                 let (messages, bytes) = (self.flying.credit.messages_max, self.flying.credit.bytes_max);
@@ -247,6 +253,17 @@ impl Host {
             _ => {}
         }
         self.push(answer);
+    }
+
+    /// A part of a settlement is over; whether others are not.
+    fn goes_on(&mut self, token: u32) -> bool {
+        let Some(at) = self.settling.iter().position(|&(known, _)| known == token) else { return false };
+        self.settling[at].1 -= 1;
+        if self.settling[at].1 == 0 {
+            self.settling.swap_remove(at);
+            return false;
+        }
+        true
     }
 
     fn refused(&mut self, token: u32, why: u8, count: u32) {

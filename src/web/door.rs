@@ -169,6 +169,7 @@ impl Peer {
     pub fn settle(
         &mut self,
         token: u32,
+        queue: u32,
         kind: u8,
         number: f64,
         index: u32,
@@ -187,7 +188,7 @@ impl Peer {
         };
         let first = message(number, index);
         let count = count.clamp(1, MessageId::INDEX_MAX + 1 - first.index());
-        self.peer.settle(token, first, count, whole(grant), how);
+        self.peer.settle(token, queue, first, count, whole(grant), how);
     }
 
     pub fn cancel(&mut self, token: u32, queue: u32, number: f64, index: u32) {

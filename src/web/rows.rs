@@ -50,9 +50,7 @@ pub fn push(rows: &mut Vec<f64>, effect: Effect, texts: &mut Texts) {
         Effect::Dropped { queue, first, count, cause } => run(8, queue, first, count, f64::from(cause as u8)),
         Effect::Depth { queue, backlog } => some(9, [queue.into(), real(backlog), 0.0, 0.0]),
         Effect::Gone { first, count } => some(10, [real(first.number()), first.index().into(), count.into(), 0.0]),
-        Effect::LeaseLost { first, count, grant } => {
-            some(11, [real(first.number()), first.index().into(), count.into(), real(grant)])
-        }
+        Effect::LeaseLost { queue, first, count, grant } => run(11, queue, first, count, real(grant)),
         Effect::QueueGone { queue } => some(12, [queue.into(), 0.0, 0.0, 0.0]),
     };
     rows.extend_from_slice(&row);

@@ -251,7 +251,7 @@ impl Journal {
             Finish::Release => Settle::Release,
         };
         let token = self.ask(Ask::Finish { held, finish, lost: BTreeSet::new() });
-        self.peers[held.peer].settle(token, held.id, 1, held.grant, how);
+        self.peers[held.peer].settle(token, held.queue, held.id, 1, held.grant, how);
     }
 
     fn pass(&mut self, ms: u64) -> Check {

@@ -1,6 +1,6 @@
 //! One queue in memory, its clients, and the ports between them; what everyone was told is kept and held against each other.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 use posthaste::{
     format::{Policy, Whole},
@@ -13,6 +13,7 @@ use posthaste::{
 type Check = Result<(), String>;
 
 const CAPACITY: u64 = 60;
+const VISIBILITY_MS: u64 = 30_000;
 const BODIES: Bodies = Bodies { form: Form::Values, length: None, headers: false };
 
 #[derive(Clone, Debug)]
@@ -54,7 +55,7 @@ struct Asked {
 enum Kind {
     Send,
     Receive,
-    Settle { last: bool },
+    Settle,
 }
 
 struct End {
@@ -73,7 +74,7 @@ struct End {
 impl End {
     fn new(life: u32) -> Self {
         let mut host = Host::new(Allow { send: true, receive: true, admin: true });
-        let welcome = Welcome { visibility_ms: 30_000.0, durability: 0, messages: 0, bytes: 0 };
+        let welcome = Welcome { visibility_ms: VISIBILITY_MS as f64, durability: 0, messages: 0, bytes: 0 };
         host.answer(&Answer::Welcome(welcome), &[]);
         let mut client = Client::default();
         client.hear(&host.frame(0.0).expect("a welcome"), 0).expect("it is sound");
@@ -165,11 +166,12 @@ impl World {
     fn die(&mut self, at: usize) -> Check {
         let end = &mut self.ends[at];
         let life = end.life + 1;
-        for spans in end.host.end() {
+        // What was handed out counts as a delivery; what lay ahead goes back.
+        for (spans, handed) in end.host.end().into_iter().zip([true, false]) {
             for span in spans {
-                let how = Settle::Retry { delay_ms: Some(0), error: None };
+                let how = if handed { Settle::Retry { delay_ms: Some(0), error: None } } else { Settle::Release };
                 self.token += 1;
-                self.peer.settle(self.token, span.first, span.count, span.grant, how);
+                self.peer.settle(self.token, self.queue, span.first, span.count, span.grant, how);
             }
         }
         self.holders.retain(|_, holder| *holder != at);
@@ -211,15 +213,13 @@ impl World {
         let frame = Frame::decode(&frame.encode()).map_err(|bad| format!("{bad:?}"))?;
         let orders = end.host.hear(&frame, texts.len(), values).map_err(|bad| format!("refused: {bad:?}"))?;
         let life = end.life;
-        let mut orders: VecDeque<Order> = orders.into();
-        while let Some(order) = orders.pop_front() {
-            let last = !matches!((&order, orders.front()), (Order::Settle { token: a, .. }, Some(Order::Settle { token: b, .. })) if a == b);
-            self.carry_out(at, life, order, last);
+        for order in orders {
+            self.carry_out(at, life, order);
         }
         Ok(true)
     }
 
-    fn carry_out(&mut self, client: usize, life: u32, order: Order, last: bool) {
+    fn carry_out(&mut self, client: usize, life: u32, order: Order) {
         self.token += 1;
         let (own, queue) = (self.token, self.queue);
         let mut ask = |token, kind| {
@@ -255,17 +255,18 @@ impl World {
             }
             Order::Receive { token, max, lease_ms, wait, .. } => {
                 ask(token, Kind::Receive);
-                let lease = (lease_ms > 0.0).then_some(lease_ms as u64);
-                self.peer.receive(own, queue, max, lease, wait, self.now);
+                // The lease is always named: the client leases ahead itself.
+                let lease = if lease_ms > 0.0 { lease_ms as u64 } else { VISIBILITY_MS };
+                self.peer.receive(own, queue, max, Some(lease), wait, self.now);
             }
             Order::Settle { token, kind, first, count, grant, .. } => {
-                ask(token, Kind::Settle { last });
+                ask(token, Kind::Settle);
                 let how = match kind {
                     0 => Settle::Ack,
                     1 => Settle::Retry { delay_ms: Some(0), error: None },
                     _ => Settle::Release,
                 };
-                self.peer.settle(own, first, count, grant, how);
+                self.peer.settle(own, queue, first, count, grant, how);
             }
             _ => {}
         }
@@ -313,9 +314,7 @@ impl World {
                 _ => unreachable!(),
             }),
             Effect::Done { token, .. } => match asked(token) {
-                Some(Asked { kind: Kind::Settle { last: true }, .. }) => {
-                    (*token, |token, _| Answer::Done { token, value: 1.0 })
-                }
+                Some(Asked { kind: Kind::Settle, .. }) => (*token, |token, _| Answer::Done { token, value: 1.0 }),
                 _ => return Ok(()),
             },
             _ => return Ok(()),
@@ -326,7 +325,7 @@ impl World {
             end.host.answer(&answer(token, &effect), &[]);
         } else if let Effect::Delivered { first, count, grant, .. } = effect {
             self.token += 1;
-            self.peer.settle(self.token, first, count, grant, Settle::Release);
+            self.peer.settle(self.token, self.queue, first, count, grant, Settle::Release);
         }
         Ok(())
     }

@@ -47,6 +47,7 @@ enum Ask {
 /// What the application holds.
 #[derive(Clone, Copy)]
 pub struct Holding {
+    pub queue: QueueId,
     pub first: MessageId,
     pub count: u32,
     pub grant: u64,
@@ -75,10 +76,12 @@ pub struct Witness<'a> {
 }
 
 /// Notes a message that the application holds, as one run with its neighbour where it can be.
-fn hold(held: &mut Vec<Holding>, id: MessageId, grant: u64) {
+fn hold(held: &mut Vec<Holding>, queue: QueueId, id: MessageId, grant: u64) {
     match held.last_mut() {
-        Some(last) if last.grant == grant && last.first.plus(last.count) == id => last.count += 1,
-        _ => held.push(Holding { first: id, count: 1, grant }),
+        Some(last) if (last.queue, last.grant) == (queue, grant) && last.first.plus(last.count) == id => {
+            last.count += 1
+        }
+        _ => held.push(Holding { queue, first: id, count: 1, grant }),
     }
 }
 
@@ -112,14 +115,14 @@ impl Context {
     }
 
     pub fn settle(&mut self, holding: Holding, how: Settle) {
-        let Holding { first, count, grant } = holding;
+        let Holding { queue, first, count, grant } = holding;
         let said = match how {
             Settle::Ack => Said::Ack,
             Settle::Extend { .. } => Said::Extend,
             _ => Said::GiveUp,
         };
         let token = self.ask(Ask::Settle { first, count, grant, said, lost: Vec::new() });
-        self.peer.settle(token, first, count, grant, how);
+        self.peer.settle(token, queue, first, count, grant, how);
     }
 
     pub fn cancel(&mut self, queue: QueueId, id: MessageId) {
@@ -224,7 +227,7 @@ impl Context {
                         }
                         let body = store.body(id.number(), id.index());
                         if ledger.delivered(history, id, (self.id, *queue, grant), body)? {
-                            hold(&mut self.held, id, grant);
+                            hold(&mut self.held, *queue, id, grant);
                         }
                     }
                 }

@@ -274,7 +274,7 @@ class Host {
         // What does not fit into the answer goes back; the first always does.
         let fits = 0;
         while (fits < count && (room === CALL_MAX || (bodies[fits]?.length ?? 0) <= room)) room -= bodies[fits++]?.length ?? 1;
-        if (fits < count) backing.leases.giveBack({ ...delivery, number, index: index + fits, count: count - fits });
+        if (fits < count) backing.leases.giveBack(backing.handle, { ...delivery, number, index: index + fits, count: count - fits });
         if (!fits) continue;
         const own = headers && { headers: Array.from({ length: fits }, (_, place) => headers[offset + place]) };
         const { grant, until, attempts, sent } = delivery;
@@ -287,7 +287,7 @@ class Host {
   /** The indices of those for which it did not stand. */
   private async settle({ backing }: Bytes, { kind, number, index, count, grant, arg, text }: Settlement): Promise<number[]> {
     if (!(kind <= RELEASE)) throw platformError("NotSupportedError", `this object does not know the settlement ${kind}: deploy it anew`);
-    const lost = await backing.leases.settle(kind as Settle, number, index, count, grant, arg, text);
+    const lost = await backing.leases.settle(kind as Settle, { queue: backing.handle, number, index, count, grant }, arg, text);
     return [...(lost ?? [])];
   }
 

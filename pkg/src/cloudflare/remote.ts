@@ -221,7 +221,7 @@ export class RemoteBacking implements Backing {
     const token = (this.token += 1);
     const commands: Partial<Commands> = {
       receive: (_token, _queue, max, leaseMs, wait) => void this.receive(token, asker, max, leaseMs, wait),
-      settle: (_token, kind, number, index, count, grant, arg, text) => {
+      settle: (_token, _queue, kind, number, index, count, grant, arg, text) => {
         if (!this.settling.length) queueMicrotask(() => void this.settle());
         this.settling.push({ asker, settlement: { kind, number, index, count, grant, arg, ...(text !== undefined && { text }) } });
       },
