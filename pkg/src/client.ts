@@ -1,5 +1,6 @@
 /** A client: the end of a port at which a queue is used that another context serves. */
 
+import { abortable } from "./abort";
 import { Alarm } from "./alarm";
 import type { Backing } from "./backing";
 import type { Commands } from "./commands";
@@ -78,10 +79,8 @@ export class ClientBacking implements Backing, Commands, End, Station {
     const lock = `posthaste:client:${this.session}`;
     const timers: unknown[] = [];
     try {
-      await new Promise<void>((resolve, reject) => {
+      await abortable(signal, new Promise<void>((resolve, reject) => {
         this.welcome = { resolve, reject, again: () => undefined };
-        signal?.throwIfAborted();
-        signal?.addEventListener("abort", () => reject(signal.reason), { once: true });
         timers.push(setTimeout(() => reject(platformError("TimeoutError", `nobody serves the queue ${show(this.name)} at this port: no answer for ${WELCOME_MS / 1000} s`)), WELCOME_MS));
         const begin = (): void => {
           // Its host may have gone meanwhile.
@@ -95,7 +94,7 @@ export class ClientBacking implements Backing, Commands, End, Station {
           ask();
         };
         this.own = Presence.hold(lock, begin);
-      });
+      }));
     } catch (error) {
       this.end(error);
       throw error;
@@ -390,10 +389,7 @@ export class ClientBacking implements Backing, Commands, End, Station {
 
   async flushed(signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
-    await new Promise<void>((resolve, reject) => {
-      signal?.addEventListener("abort", () => reject(signal.reason));
-      this.request(wire.FLUSH).then(() => resolve(), reject);
-    });
+    await abortable(signal, this.request(wire.FLUSH));
   }
 
   load(deliveries: Delivery[]): Part[][] {

@@ -1,5 +1,6 @@
 /** Consuming: batches for a handler, with Cloudflare's rules. Returns: acked. Throws: retried, except what was settled. */
 
+import { onAbort } from "./abort";
 import { disposable } from "./dispose";
 import * as effect from "./effects";
 import { show } from "./errors";
@@ -75,11 +76,10 @@ export class LocalConsumer<Body> implements Consumer {
     if (typeof handler !== "function") throw new TypeError(`a handler must be a function, not ${show(handler)}`);
     this.settings = settings(options);
     const signal = signalOption(options.signal);
-    const abort = (): void => void this.stop();
     if (signal?.aborted) this.stopping.now(STOPPED);
-    signal?.addEventListener("abort", abort);
+    const off = signal && onAbort(signal, () => void this.stop());
     const lanes = Array.from({ length: this.settings.concurrency }, () => this.lane());
-    this.done = Promise.all(lanes).then(() => signal?.removeEventListener("abort", abort));
+    this.done = Promise.all(lanes).then(() => undefined).finally(off);
     this.done.catch(() => undefined);
   }
 

@@ -3,6 +3,7 @@
  * back what took effect. While a step is under way everything new waits for the next: that is the group commit.
  */
 
+import { abortable } from "./abort";
 import { Alarm } from "./alarm";
 import type { Commands } from "./commands";
 import { numbers } from "./crossing";
@@ -113,13 +114,11 @@ export abstract class Journal {
 
   /** Resolves when everything asked so far is committed; what waits for room or for messages is not waited for. */
   flushed(signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      signal?.throwIfAborted();
+    return abortable(signal, new Promise((resolve) => {
       if (this.closed) throw this.closed;
-      signal?.addEventListener("abort", () => reject(signal.reason));
       this.quiet.push(resolve);
       this.kick();
-    });
+    }));
   }
 
   /** Nothing is left to do for now. */

@@ -1,5 +1,6 @@
 /** A queue as its users have it: the thin surface over what is behind it. */
 
+import { onAbort } from "./abort";
 import type { Backing } from "./backing";
 import { checkedRequest, encode, ofBatch, validate } from "./body";
 import { LocalConsumer } from "./consumer";
@@ -145,12 +146,11 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     const outgoing = new SingleOutgoing(this, this.backing.handle, terms, this.receiptMetrics);
     const receipt = outgoing.add(body, headers, transfer);
     this.depart(outgoing);
-    const abort = (): void => {
-      outgoing.withdrawn = signal.reason;
-      if (this.backing.recall(outgoing)) outgoing.fail(signal.reason);
-    };
-    signal.addEventListener("abort", abort);
-    return receipt.finally(() => signal.removeEventListener("abort", abort));
+    const off = onAbort(signal, (reason) => {
+      outgoing.withdrawn = reason;
+      if (this.backing.recall(outgoing)) outgoing.fail(reason);
+    });
+    return receipt.finally(off);
   }
 
   async sendBatch(messages: Iterable<MessageSendRequest<Body>>, options: SendBatchOptions = {}): Promise<SendBatchReceipt> {
@@ -177,13 +177,12 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     for (const part of batch.parts) this.depart(part);
     if (this.backing.crowded) this.backing.urge();
     if (!signal) return batch.receipt;
-    const abort = (): void => {
-      for (const part of batch.parts) part.withdrawn = signal.reason;
+    const off = onAbort(signal, (reason) => {
+      for (const part of batch.parts) part.withdrawn = reason;
       // Every part is recalled, whatever became of those before it.
-      if (batch.parts.map((part) => this.backing.recall(part)).every(Boolean)) batch.fail(signal.reason);
-    };
-    signal.addEventListener("abort", abort);
-    return batch.receipt.finally(() => signal.removeEventListener("abort", abort));
+      if (batch.parts.map((part) => this.backing.recall(part)).every(Boolean)) batch.fail(reason);
+    });
+    return batch.receipt.finally(off);
   }
 
   /** What the schema makes of bodies. Those sent first come through first, however long the schema takes for each. */

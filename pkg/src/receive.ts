@@ -1,5 +1,6 @@
 /** Receiving: one request for messages, from the question to their bodies. */
 
+import { onAbort } from "./abort";
 import type { Backing } from "./backing";
 import type { Asker, Delivery } from "./effects";
 import * as effect from "./effects";
@@ -75,11 +76,12 @@ async function lease(backing: Backing, { max, leaseMs, waitMs, stop, signal }: R
   return new Promise((resolve, reject) => {
     const deliveries: Delivery[] = [];
     let timer: unknown;
+    let off: (() => void) | undefined;
     let over = false;
     const end = (): void => {
       over = true;
       if (timer !== undefined) clock.clearTimeout(timer);
-      signal?.removeEventListener("abort", aborted);
+      off?.();
       stop?.delete(abort);
       closed.delete(abort);
     };
@@ -107,9 +109,8 @@ async function lease(backing: Backing, { max, leaseMs, waitMs, stop, signal }: R
       backing.stopWaiting(token);
       reject(reason);
     };
-    const aborted = (): void => abort(signal!.reason);
     if (over) return;
-    signal?.addEventListener("abort", aborted);
+    off = signal && onAbort(signal, abort);
     stop?.add(abort);
     closed.add(abort);
     if (waitMs > 0 && waitMs < Infinity) {

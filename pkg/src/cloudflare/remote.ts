@@ -1,6 +1,7 @@
 /** A queue that an object keeps, as a Worker has it: every word is a call, of which nothing is left when it is answered. */
 
 import { MessageTooLargeError, StorageLostError } from "posthaste";
+import { abortable } from "../abort";
 import type { Backing } from "../backing";
 import type { Commands } from "../commands";
 import type { Asker, Delivery, Handle, Onlooker, Part } from "../effects";
@@ -290,10 +291,9 @@ export class RemoteBacking implements Backing {
 
   async flushed(signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted();
-    const aborted = new Promise<never>((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
     // What collects goes in the next microtask.
     await Promise.resolve();
-    await Promise.race([aborted, Promise.allSettled([...this.flying])]);
+    await abortable(signal, Promise.allSettled([...this.flying]));
   }
 
   metrics(): Promise<QueueMetrics | undefined> {
