@@ -7,6 +7,7 @@ mod fresh;
 mod pack;
 mod ring;
 mod setup;
+mod sim;
 mod size;
 mod step;
 mod test;
@@ -22,7 +23,8 @@ const USAGE: &str = "\
 cargo xtask <command>
 
   demo             the demo, served at http://localhost:5173
-  test [part...]   every check; parts: engine ring web node deno browser types package style; --all: bundlers, too
+  test [part...]   every check; parts: engine ring web node deno browser types package sim style; --all: bundlers, too
+  sim              the packed package in simulated worlds: --seed N --minutes N --only KIND, others in tests/sim/README.md
   bench [name...]  the benchmarks: memory durable workers deno; options: those of www/bench/run.mjs
   build            the package, in pkg/
   pack [--update]  its tarball; prints the path. --update: takes over a changed list of its files
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         "bench" => bench::run(&words),
         "build" => build::run(),
         "pack" => pack::run(words.iter().any(|word| word == "--update")),
+        "sim" => sim::run(&words),
         "size" => size::run(),
         // The tools of wasm-bindgen, which our own steps call.
         "bindgen" => wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(tool(&words)),

@@ -1,7 +1,7 @@
 //! `cargo xtask test [--all] [part...]`: every check there is; the last line adds them up.
 
 use crate::step::{Log, Outcome, Plan};
-use crate::{build, fresh, own_program, pack, ring, root, setup, size, target};
+use crate::{build, fresh, own_program, pack, ring, root, setup, sim, size, target};
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::path::PathBuf;
@@ -17,6 +17,7 @@ const PARTS: &[Part] = &[
     ("web", web),
     ("types", types),
     ("node", node),
+    ("sim", simulated),
     ("deno", deno),
     ("edge", edge),
     ("workerd", workerd),
@@ -183,7 +184,7 @@ fn capabilities() -> Result<PathBuf> {
 }
 
 /// The tarball, installed where the tests import it from as any application would.
-fn installed(plan: &mut Plan) {
+pub fn installed(plan: &mut Plan) {
     build::steps(plan);
     pack::step(plan, false);
     plan.step("installed package", &["tarball", "npm packages"], |log| {
@@ -216,6 +217,11 @@ fn types(plan: &mut Plan) {
 fn node(plan: &mut Plan) {
     installed(plan);
     plan.step("package in Node", INSTALLED, |log| node_tests(log, "node", 400));
+}
+
+fn simulated(plan: &mut Plan) {
+    installed(plan);
+    plan.step("package in simulated worlds", INSTALLED, sim::tests);
 }
 
 /// Deno itself comes with the packages of tests/package.json.

@@ -1,0 +1,168 @@
+/** The end of a run: faults stop, everything is taken out, and every message must be accounted for. */
+
+import { getEventListeners } from "node:events";
+import { say, taken } from "./operations/receiving.mjs";
+import { closeQueue } from "./operations/consuming.mjs";
+import { OPERATIONS } from "./operations/index.mjs";
+
+/** Messages that are delayed, leased or back off are waited for, so long in all. */
+const WAIT_MAX_MS = 4 * 3_600_000;
+const ROUNDS_MAX = 2_000;
+
+export function account(lab) {
+  const run = (ms) => {
+    lab.scheduler.runUntil(lab.scheduler.now + ms, lab.over);
+    return !lab.over();
+  };
+  if (!run(1) || !calm(lab, run)) return;
+  const auditors = auditorsOf(lab);
+  if (!run(100) || !drained(lab, auditors, run)) return;
+  if (!run(120_000)) return;
+  unsettled(lab);
+  for (const auditor of auditors) whereIsEverything(lab, auditor);
+  if (lab.over()) return;
+  for (const actor of living(lab)) for (const opened of [...actor.queues.values()]) closeQueue(lab, actor, opened);
+  if (!run(60_000)) return;
+  unsettled(lab);
+  leftovers(lab);
+}
+
+const living = (lab) => [...lab.actors.values()].filter(({ gone }) => !gone);
+
+/** No faults any more: whoever consumes stops, whoever waits is let go. */
+function calm(lab, run) {
+  lab.calm = true;
+  const { world } = lab;
+  Object.assign(world, { hintsLost: false, hintDelay: 0, portDelay: 0, tamper: undefined });
+  lab.disk?.calm();
+  for (const actor of living(lab)) {
+    const { context } = actor;
+    if (context.frozen) context.thaw();
+    context.hidden = false;
+    context.diesAt = Infinity;
+    context.setClock(0, 1);
+    lab.disturb(actor, true);
+  }
+  if (!run(40_000)) return false;
+  for (const actor of living(lab)) {
+    for (const consuming of actor.consumers.splice(0)) lab.follow(actor, "stop", consuming.opened, consuming.stop());
+    for (const opened of actor.queues.values()) {
+      for (const leave of opened.leaves?.splice(0) ?? []) leave();
+      if (opened.reader && !opened.readerFailed) lab.follow(actor, "read cancel", opened, opened.reader.cancel());
+    }
+    for (const held of actor.held.splice(0)) if (!held.delivery.over) say(lab, actor, held, "ack");
+  }
+  return run(40_000);
+}
+
+/** Who takes everything out: each context whose memory has messages, or a new one at the disk. */
+function auditorsOf(lab) {
+  const auditors = lab.script.world === "memory" ? living(lab) : [lab.start("audit")];
+  for (const actor of auditors) {
+    const { queues } = actor.scope;
+    const letters = [...queues.values()].flatMap(({ dlq }) => dlq ?? []);
+    for (const name of new Set([...queues.keys(), ...letters])) OPERATIONS.open.run(lab, actor, { q: name });
+  }
+  return auditors;
+}
+
+function drained(lab, auditors, run) {
+  for (const { queues } of auditors) for (const opened of queues.values()) lab.follow(opened.actor, "resume", opened, opened.queue.resume());
+  if (!run(10)) return false;
+  const end = lab.scheduler.now + WAIT_MAX_MS;
+  let step = 100;
+  for (let round = 0; round < ROUNDS_MAX && lab.scheduler.now < end; round += 1) {
+    let got = 0;
+    let left = 0;
+    for (const actor of auditors) {
+      for (const opened of actor.queues.values()) take(lab, actor, opened, (count) => (got += count), (backlog) => (left += backlog));
+    }
+    if (!run(got ? 20 : step)) return false;
+    if (got) step = 100;
+    else if (left === 0 && round > 1 && !lab.pending.size) return true;
+    else step = Math.min(step * 1.5, 600_000);
+    if (!got && left === 0 && step > 60_000) return true;
+  }
+  const backlogs = auditors.flatMap(({ queues }) => [...queues.values()].map(({ name, backlog }) => `${name} ${JSON.stringify(backlog)}`));
+  lab.model.fail("stuck", `after ${WAIT_MAX_MS / 3_600_000} hours without a fault there is still: ${backlogs.join("; ")}`);
+  return false;
+}
+
+function take(lab, actor, opened, tookSome, stillThere) {
+  const asked = actor.context.wall();
+  opened.model.calls += 1;
+  lab.follow(actor, "receive", opened, opened.queue.receive({ max: 100 }), {
+    done: (messages) => {
+      for (const held of taken(lab, opened, messages, asked, opened.model.leaseMs)) say(lab, actor, held, "ack");
+      tookSome(messages.length);
+      lab.follow(actor, "metrics", opened, opened.queue.metrics(), {
+        done: (found) => {
+          opened.backlog = found;
+          lab.model.metrics(opened.model, found);
+          stillThere(found.backlogCount);
+        },
+      });
+    },
+  });
+}
+
+function unsettled(lab) {
+  const { now } = lab.scheduler;
+  for (const { actor, what, opened, at } of lab.pending) {
+    lab.model.fail("hangs", `${actor.name} ${what} of ${opened?.name ?? "-"}, called ${Math.round(now - at)} ms ago, is not settled`);
+  }
+}
+
+/** Every confirmed message has come to an end that is known. */
+function whereIsEverything(lab, auditor) {
+  const { scope } = auditor;
+  if (scope.lossAt > -Infinity || scope.deletedAt > -Infinity) return;
+  const lost = new Map();
+  for (const message of lab.model.messages.values()) {
+    if (message.home.scope !== scope || message.state !== "confirmed" || message.duplicateOf || message.cancelled) continue;
+    if (message.ackedBy || message.holder?.said === "ack" || message.holder?.said === "twice") continue;
+    if (!mayHaveEnded(message)) return lab.model.fail("lost", `${message.uid}, confirmed for ${message.home.name}, is nowhere: ${seen(message)}`);
+    const { home, at } = message;
+    for (const queue of new Set([home, at])) lost.set(queue, (lost.get(queue) ?? 0) + (home === at ? 1 : 0));
+  }
+  for (const [queue, count] of lost) {
+    const dropped = auditor.queues.get(queue.name)?.backlog?.dropped;
+    if (!dropped) continue;
+    const sum = dropped.expired + dropped.overflow + dropped.purged + dropped.noDeadLetterQueue;
+    if (count > sum) lab.model.fail("uncounted", `${count} messages of ${queue.name} ended without an ack, and ${sum} are counted: ${JSON.stringify(dropped)}`);
+  }
+  wholeBatches(lab, scope);
+}
+
+const seen = ({ at, attempts, holder }) => `seen last in ${at.name} at attempt ${attempts}${holder ? `, ${holder.context.name} said ${holder.said}` : ""}`;
+
+/** Whether it may have ended by what is counted as a drop. */
+function mayHaveEnded({ home, at, mayExpire, deadAsked, attempts, unseenAt, cancelAsked }) {
+  if (mayExpire || cancelAsked) return true;
+  if (home.purgedAt > -Infinity || at.purgedAt > -Infinity) return true;
+  if (home.policy.overflow?.startsWith("drop") || at.policy.overflow?.startsWith("drop")) return true;
+  return at.dlq === undefined && (deadAsked || attempts >= at.tries || at.unseen > unseenAt);
+}
+
+function wholeBatches(lab, scope) {
+  const known = new Set();
+  for (const { batch, home } of lab.model.messages.values()) {
+    if (!batch || known.has(batch) || home.scope !== scope) continue;
+    known.add(batch);
+    if (batch.messages[0].state !== "unknown") continue;
+    const there = batch.messages.filter((message) => message.id !== undefined);
+    const missing = batch.messages.filter((message) => message.id === undefined && !mayHaveEnded(message));
+    if (there.length && missing.length) lab.model.fail("batch", `a batch of ${batch.messages.length} was cut: ${missing.length} of it are missing, as ${missing[0].uid}`);
+  }
+}
+
+/** What is over must leave nothing behind. */
+function leftovers(lab) {
+  for (const actor of living(lab)) {
+    const listening = actor.lasting ? getEventListeners(actor.lasting.signal, "abort").length : 0;
+    if (listening) lab.model.fail("listeners", `${actor.name}: ${listening} listeners are left on a signal whose calls are over`);
+  }
+  if (lab.disk?.open) lab.model.fail("stores", `${lab.disk.open} stores are still open, though every queue is closed`);
+  const locks = lab.world.locks.count();
+  if (locks) lab.model.fail("locks", `${locks} locks are still held or asked for`);
+}

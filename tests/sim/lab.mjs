@@ -1,0 +1,163 @@
+/** Runs a script: opens contexts, does what it says, and gives the model every event. */
+
+import { Actor } from "./actor.mjs";
+import { Disk } from "./store.mjs";
+import { Model } from "./model.mjs";
+import { OPERATIONS } from "./operations/index.mjs";
+import { drainMicrotasks } from "./world/scheduler.mjs";
+import { World } from "./world/world.mjs";
+
+/** What any call may be refused with, once its queue or context is at an end. */
+const CLOSED = new Set(["InvalidStateError"]);
+/** Of a storage that fails. */
+const STORAGE = new Set(["StorageLostError", "QuotaExceededError", "TimeoutError", "Error", "UnknownError", "AbortError", "InvalidStateError"]);
+
+export class Lab {
+  /** Calls that have not been answered. */
+  pending = new Set();
+  actors = new Map();
+  coverage = new Map();
+  operations = 0;
+  hash = 0;
+  /** Called with each event, as text, when someone wants to see them. */
+  trace = undefined;
+  /** Faults are over: what comes now must succeed. */
+  calm = false;
+
+  constructor(script, loaded, indexedDb) {
+    this.script = script;
+    this.world = new World({ seed: script.seed, package: loaded, indexedDb: script.world === "indexeddb" ? indexedDb : undefined });
+    this.model = new Model(this.world);
+    this.world.scheduler.spinning = (text) => this.model.fail("spins", text);
+    this.disk = script.world === "store" ? new Disk(this.world) : undefined;
+    this.over = () => this.model.failure !== undefined;
+  }
+
+  get scheduler() {
+    return this.world.scheduler;
+  }
+
+  /** Where an actor's queues are kept. */
+  scopeOf(name) {
+    return this.model.scope(this.script.world === "memory" ? name : this.script.world === "ports" ? "host" : "disk");
+  }
+
+  start(name, kind) {
+    const known = this.actors.get(name);
+    if (known && !known.gone) return known;
+    this.lives = (this.lives ?? 0) + 1;
+    const context = this.world.open(known ? `${name}-${this.lives}` : name, kind);
+    const scope = this.script.world === "memory" && known ? this.model.scope(context.name) : this.scopeOf(name);
+    const actor = new Actor(this, name, context, scope);
+    actor.storage = this.disk?.driverFor(context) ?? (this.script.world === "indexeddb" ? "indexeddb" : "memory");
+    context.onDeath.push(() => this.died(actor));
+    this.actors.set(name, actor);
+    return actor;
+  }
+
+  died(actor) {
+    this.note("died", actor.name);
+    for (const entry of this.pending) {
+      if (entry.actor !== actor) continue;
+      this.pending.delete(entry);
+      entry.died?.();
+    }
+    for (const { model, closed, lanes = 0 } of actor.queues.values()) if (!closed) model.receivers -= lanes;
+    this.disturb(actor, false);
+    actor.held.length = 0;
+  }
+
+  /** Something was done to the actor, or to what all share: it may be late, and leases may run out unseen. */
+  disturb(actor, all) {
+    const scope = actor.scope;
+    const { now } = this.scheduler;
+    actor.context.disturbedAt = Math.max(now, actor.context.busyUntil);
+    if (all) scope.disturbedAt = actor.context.disturbedAt;
+    for (const queue of scope.queues.values()) queue.unseen += 1;
+  }
+
+  /** An event, for the hash and who looks on. */
+  note(what, one = 0, other = 0) {
+    const salt = `${what} ${one} ${other}`;
+    let { hash } = this;
+    for (let at = 0; at < salt.length; at += 1) hash = Math.imul(hash ^ salt.charCodeAt(at), 16777619);
+    this.hash = hash >>> 0;
+    this.trace?.(`${this.scheduler.now.toFixed(3)} ${salt}`);
+  }
+
+  count(what) {
+    this.coverage.set(what, (this.coverage.get(what) ?? 0) + 1);
+  }
+
+  /** Follows a call. `done` and `failed` are called while the actor lives; `died` when it does not any more. */
+  follow(actor, what, opened, promise, { done, failed, died, signal, over, allowed } = {}) {
+    this.operations += 1;
+    const entry = { actor, what, opened, at: this.scheduler.now, died };
+    // It may have died of this very call.
+    if (actor.gone) died?.();
+    else this.pending.add(entry);
+    const settled = () => {
+      this.pending.delete(entry);
+      over?.();
+      return actor.gone;
+    };
+    promise.then((value) => {
+      if (settled()) return;
+      this.count(`${what} ok`);
+      this.note(what, actor.name);
+      done?.(value);
+    }, (error) => {
+      if (settled()) return;
+      const name = error?.name ?? String(error);
+      this.count(`${what} ${name}`);
+      this.note(what, actor.name, name);
+      if (!this.#expected(error, actor, opened, signal, allowed)) {
+        this.model.fail("rejection", `${actor.name} ${what} of ${opened?.name ?? "-"}: ${name}: ${error?.message} ${error?.stack?.split("\n").slice(1, 5).join(" ")}`);
+      }
+      failed?.(error, name);
+    });
+    return entry;
+  }
+
+  #expected(error, actor, opened, signal, allowed) {
+    const name = error?.name;
+    if (opened?.closed && CLOSED.has(name)) return true;
+    if (signal && name === "AbortError") return true;
+    if (allowed?.(name, error)) return true;
+    const { scope } = actor;
+    if (scope.deletedAt > -Infinity && (name === "NotFoundError" || name === "InvalidStateError")) return true;
+    return scope.troubled && STORAGE.has(name) || scope.lossAt > -Infinity && STORAGE.has(name);
+  }
+
+  /** Does one operation of the script. */
+  perform(op) {
+    const known = OPERATIONS[op.op];
+    if (!known) throw new Error(`no operation ${op.op}`);
+    const actor = op.op === "start" ? undefined : this.actors.get(op.actor);
+    if (!known.world && (!actor || actor.gone || actor.context.frozen && !known.fault)) return;
+    if (this.trace) this.trace(`${this.scheduler.now.toFixed(3)} > ${op.actor} ${op.op} ${JSON.stringify(op)}`);
+    if (known.fault) this.count(`fault ${op.op}`);
+    try {
+      known.run(this, actor, op);
+    } catch (error) {
+      const opened = actor?.queues.get(op.q);
+      this.count(`${op.op} ${error?.name}`);
+      if (!actor || !this.#expected(error, actor, opened)) throw error;
+    }
+  }
+
+  /** Runs the whole script; answers whether nothing was wrong so far. */
+  play() {
+    const { scheduler, script: { ops } } = this;
+    for (let at = 0; at < ops.length && !this.over(); at += 1) {
+      const op = ops[at];
+      if (op.gap >= 0) {
+        scheduler.runUntil(scheduler.now + op.gap, this.over);
+        if (this.over()) break;
+      }
+      this.perform(op);
+      if (!(ops[at + 1]?.gap < 0)) drainMicrotasks();
+    }
+    return !this.over();
+  }
+}

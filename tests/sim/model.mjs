@@ -1,0 +1,381 @@
+/**
+ * What may be, in the plainest terms: messages by number, where each was seen last, and what was said of it. It knows nothing of
+ * how the package works. Each event is checked as it comes; `account.mjs` asks at the end where everything is.
+ */
+
+import { sameBody, uidOf } from "./bodies.mjs";
+
+/** What came ahead may have been leased so long before it was handed out. */
+const AHEAD_MS = 1_500;
+/** By this reason a message is dead-lettered whose body is gone: never that of a sound one. */
+const MISSING = /body is missing/;
+
+/** What shares one journal: a context's memory, or a disk. */
+export class Scope {
+  queues = new Map();
+  /** When a clock was last set, or a fault of the storage planned. */
+  disturbedAt = -Infinity;
+  /** Dead letters may have come back since. */
+  redriven = false;
+  /** Its storage was lost: what was confirmed before may be gone. */
+  lossAt = -Infinity;
+  /** Queues may have been deleted since. */
+  deletedAt = -Infinity;
+
+  constructor(name) {
+    this.name = name;
+  }
+}
+
+export class QueueModel {
+  /** Lanes of consumers, receives that wait, iterators. */
+  receivers = 0;
+  /** Calls that could have taken a message, so far. */
+  calls = 0;
+  /** Leases that nobody may have seen: deaths of receivers and the like. */
+  unseen = 0;
+  purgedAt = -Infinity;
+  /** Sends whose outcome nobody knows. */
+  unknown = 0;
+  confirmed = 0;
+  acked = 0;
+  /** Acks that may have been heard. */
+  ackAsked = 0;
+  keys = new Map();
+  /** Retries whose wait is the policy's. */
+  refused = 0;
+
+  constructor(scope, name, policy) {
+    this.scope = scope;
+    this.name = name;
+    this.policy = policy;
+    this.dlq = policy.deadLetterQueue === false ? undefined : policy.deadLetterQueue ?? `${name}-dlq`;
+    this.leaseMs = (policy.visibilityTimeout ?? 30) * 1000;
+    this.tries = (policy.maxRetries ?? 3) + 1;
+    /** The most attempts that there may be: a queue that was made as another's for dead letters keeps them. */
+    this.triesMax = policy.maxRetries === undefined && (name === "dead" || name.endsWith("-dlq")) ? Infinity : this.tries;
+  }
+}
+
+class MessageModel {
+  id = undefined;
+  /** "asked", "confirmed", "refused", "unknown". */
+  state = "asked";
+  /** The number of the message of which this is a duplicate; -1: of one whose number is not known. */
+  duplicateOf = 0;
+  /** By the wall clock of all, when it was confirmed. */
+  confirmedBy = Infinity;
+  holder = undefined;
+  /** The attempt seen last, where it is now. */
+  attempts = 0;
+  ackedBy = undefined;
+  deadAsked = false;
+  dead = false;
+  cancelled = false;
+  cancelAsked = false;
+  /** Leases that nobody saw when this was seen last. */
+  unseenAt = 0;
+  /** Not to be delivered before: by the wall clock of all, or by the world's time. */
+  notBefore = 0;
+  notBeforeAt = 0;
+  found = undefined;
+
+  constructor(uid, queue, spec, sentWall, sentAt) {
+    this.uid = uid;
+    this.home = queue;
+    this.at = queue;
+    this.spec = spec;
+    this.sentWall = sentWall;
+    this.sentAt = sentAt;
+    this.unseenAt = queue.unseen;
+    const delay = spec.delay ?? queue.policy.deliveryDelay ?? 0;
+    this.delayed(delay, sentWall, sentAt);
+    const expiry = Math.min(spec.expire ?? Infinity, queue.policy.messageRetention ?? Infinity);
+    this.expiryMs = expiry * 1000;
+    this.mayExpire = expiry < Infinity;
+  }
+
+  /** It is to wait for so many seconds. */
+  delayed(seconds, wall, at) {
+    this.notBefore = seconds > 0 ? wall + seconds * 1000 : 0;
+    this.notBeforeAt = seconds > 0 ? at + seconds * 1000 : 0;
+  }
+}
+
+/** A message in someone's hands. */
+export class Delivery {
+  /** Nothing more is to be said of it, or nobody is there to say it. */
+  over = false;
+  said = undefined;
+  /** An ack that nobody awaits must have been heard in time. */
+  firm = undefined;
+
+  constructor(message, context, attempts, until, at, calls, leaseMs) {
+    this.message = message;
+    this.scope = message.at.scope;
+    this.context = context;
+    this.attempts = attempts;
+    /** It is its holder's until then, by every clock. */
+    this.until = until;
+    this.at = at;
+    /** And by the world's time: clocks may stand, or be set back. */
+    this.untilAt = at + leaseMs;
+    /** Of the queue, when it was handed out. */
+    this.calls = calls;
+  }
+}
+
+export class Model {
+  failure = undefined;
+  /** Kinds that are let pass: what is known already hides nothing else. */
+  ignored = new Set();
+  messages = new Map();
+  scopes = new Map();
+
+  constructor(world) {
+    this.world = world;
+  }
+
+  fail(kind, text) {
+    if (!this.ignored.has(kind)) this.failure ??= { kind, text, at: this.world.scheduler.now };
+  }
+
+  scope(name) {
+    let known = this.scopes.get(name);
+    if (!known) this.scopes.set(name, (known = new Scope(name)));
+    return known;
+  }
+
+  queue(scope, name, policy = {}) {
+    let known = scope.queues.get(name);
+    if (!known) scope.queues.set(name, (known = new QueueModel(scope, name, policy)));
+    return known;
+  }
+
+  /* ----------------------------------------------------------- sending */
+
+  sent(queue, uid, spec, wall) {
+    const message = new MessageModel(uid, queue, spec, wall, this.world.scheduler.now);
+    this.messages.set(uid, message);
+    return message;
+  }
+
+  confirmed(message, id) {
+    if (message.state === "refused") this.fail("settled-twice", `the send of ${message.uid} was refused and confirmed`);
+    if (message.id !== undefined && message.id !== id) this.fail("id-changed", `${message.uid} was ${message.id}, and is ${id}`);
+    message.id = id;
+    message.state = "confirmed";
+    message.confirmedBy = this.world.latestWall;
+    message.home.confirmed += 1;
+    const { key } = message.spec;
+    if (key !== undefined && !message.duplicateOf) message.home.keys.set(key, message);
+  }
+
+  /** The receipt says that another message with that key was there first. */
+  duplicate(message, id) {
+    const { home, spec: { key } } = message;
+    message.state = "confirmed";
+    message.duplicateOf = -1;
+    if (key === undefined) return this.fail("duplicate", `${message.uid} has no key, and is said to be a duplicate`);
+    const first = home.keys.get(key);
+    if (first?.id !== undefined && first.id === id) message.duplicateOf = first.uid;
+    if (message.holder) this.fail("duplicate", `${message.uid} was delivered, and is said to be a duplicate of ${id}`);
+  }
+
+  /** A key that is known must be recognised, for as long as the window lasts by every clock. */
+  keyForgotten(message, calledAt, before) {
+    const { home, spec: { key } } = message;
+    const first = key === undefined ? undefined : before;
+    if (!first || first.state !== "confirmed" || first.duplicateOf || home.scope.lossAt > 0 || home.scope.deletedAt > 0) return;
+    // What was dropped at once was never taken in.
+    if (home.policy.overflow?.startsWith("drop")) return;
+    const window = (home.policy.deduplicationWindow ?? 300) * 1000;
+    if (this.world.latestWall - first.sentWall < window && calledAt - first.sentAt < window) {
+      this.fail("key-forgotten", `${message.uid} has the key of ${first.uid}, which was sent within the window, and was taken for new`);
+    }
+  }
+
+  refused(message, unknown) {
+    if (message.state !== "asked") return;
+    message.state = unknown ? "unknown" : "refused";
+    if (unknown) message.home.unknown += 1;
+    else if (message.holder) this.fail("refused-delivered", `the send of ${message.uid} was refused, and it was delivered`);
+  }
+
+  /* --------------------------------------------------------- receiving */
+
+  /** `queue` handed `received` out to `context`, which asked at `asked` by its wall clock; `leaseMs`: for so long at least; `slackMs`: it may have been taken so long before. */
+  delivered(queue, context, received, asked, leaseMs, slackMs = AHEAD_MS) {
+    const { body } = received;
+    const uid = uidOf(body);
+    const message = this.messages.get(uid);
+    if (!message) return void this.fail("unsent", `${context.name} got from ${queue.name} what nobody sent: ${show(body)}`);
+    const { world } = this;
+    if (message.at !== queue) this.#moved(message, queue, received);
+    const { spec, holder } = message;
+    if (!sameBody(body, uid, spec.body, spec.size)) this.fail("body", `${uid} is not what was sent: ${show(body)}`);
+    if (spec.headers && received.headers.h !== `h${uid}`) this.fail("headers", `${uid} has lost its headers`);
+    if (!spec.headers && Object.keys(received.headers).length) this.fail("headers", `${uid} has headers of another`);
+    if (message.id === undefined) message.id = received.id;
+    else if (message.id !== received.id) this.fail("id-changed", `${uid} was ${message.id}, and is ${received.id}`);
+    this.#mayBeDelivered(message, asked, slackMs, context, queue);
+    if (holder && !holder.over && this.holds(holder)) {
+      this.fail("two-holders", `${uid} is ${holder.context.name}'s for ${holder.until - world.latestWall} ms more, and was given to ${context.name}`);
+    }
+    if (holder?.said === "ack" && holder.firm && this.#calm(holder, holder.firm === "sole")) {
+      this.fail("acked-delivered", `${uid}'s handler in ${holder.context.name} returned in time, and ${context.name} got it again`);
+    }
+    this.#attempts(message, queue, received.attempts);
+    const until = leaseMs === Infinity ? Infinity : asked + leaseMs - Math.min(AHEAD_MS, leaseMs / 2);
+    const delivery = new Delivery(message, context, received.attempts, until, world.scheduler.now, queue.calls, until - asked);
+    message.holder = delivery;
+    message.attempts = received.attempts;
+    message.unseenAt = queue.unseen;
+    message.notBefore = 0;
+    return delivery;
+  }
+
+  /** Whether the lease is live by every clock. Those that are extended by themselves are, if nothing keeps their holder from it. */
+  holds(delivery) {
+    if (delivery.context.dead) return false;
+    if (delivery.until === Infinity) return this.#calm(delivery, false);
+    return this.world.latestWall < delivery.until && this.world.scheduler.now < delivery.untilAt;
+  }
+
+  /** Nothing went wrong since it was handed out that its holder can't help. */
+  #calm({ at, context, scope }, mayBlock) {
+    return !context.dead && scope.disturbedAt < at && (mayBlock || context.disturbedAt < at);
+  }
+
+  /** The handler has ended, and says `kind` of it by that. `sole`: nobody else could take it meanwhile. */
+  ended(delivery, kind, sole) {
+    if (delivery.over) return;
+    delivery.firm = this.holds(delivery) ? "held" : sole ? "sole" : undefined;
+    this.said(delivery, kind);
+  }
+
+  #mayBeDelivered(message, asked, slack, context, queue) {
+    const { uid } = message;
+    const { latestWall, scheduler: { now } } = this.world;
+    if (message.state === "refused") this.fail("refused-delivered", `the send of ${uid} was refused, and it was delivered`);
+    if (message.duplicateOf) this.fail("duplicate", `${uid} is a duplicate of ${message.duplicateOf}, and was delivered`);
+    if (message.cancelled) this.fail("cancelled-delivered", `${uid} was cancelled, and was delivered`);
+    if (message.ackedBy) this.fail("acked-delivered", `${uid} was acked in time, and ${context.name} got it again from ${queue.name}`);
+    if (latestWall < message.notBefore && now < message.notBeforeAt && !this.#mayBeBack(message)) this.fail("early", `${uid} came ${message.notBefore - latestWall} ms before it was due`);
+    if (asked - slack > message.confirmedBy + message.expiryMs) this.fail("expired-delivered", `${uid} had expired, and was delivered`);
+  }
+
+  /** It turned up in another queue than where it was. */
+  #moved(message, queue, received) {
+    const { uid, at } = message;
+    if (at.scope === queue.scope && at.dlq === queue.name) {
+      this.deadLettered(message, at, received.letter?.reason);
+      message.dead = true;
+    } else if (at.scope !== queue.scope || !at.scope.redriven) {
+      this.fail("strayed", `${uid} was sent to ${at.scope.name}/${at.name}, and came from ${queue.scope.name}/${queue.name}`);
+    }
+    message.at = queue;
+    message.expiryMs = Infinity;
+    message.attempts = 0;
+    message.notBefore = 0;
+    message.unseenAt = queue.unseen;
+    message.deadAsked = false;
+    message.ackedBy = undefined;
+    message.holder = undefined;
+  }
+
+  /** Only what has no try left is a dead letter, or what its receiver said so of. */
+  deadLettered(message, from, reason) {
+    const { uid, holder } = message;
+    if (MISSING.test(reason ?? "")) this.fail("body-missing", `${uid}, whose body is there, was dead-lettered: ${reason}`);
+    if (message.ackedBy) return this.fail("acked-dead", `${uid} was acked in time, and is among the dead letters`);
+    if (message.deadAsked || from.unseen > message.unseenAt || from.scope.redriven) return;
+    if (message.attempts < from.tries) {
+      this.fail("tries-left", `${uid} was dead-lettered by ${from.name} after ${message.attempts} of ${from.tries} attempts`);
+    } else if (holder && !holder.over && this.holds(holder)) {
+      this.fail("dead-held", `${uid} was dead-lettered while ${holder.context.name} has it`);
+    }
+  }
+
+  /** It may have been a dead letter that nobody saw, and have come back. */
+  #mayBeBack({ at, attempts, deadAsked, unseenAt }) {
+    return at.scope.redriven && (deadAsked || attempts >= at.tries || at.unseen > unseenAt);
+  }
+
+  #attempts(message, queue, attempts) {
+    const { uid, holder } = message;
+    const unseen = queue.unseen > message.unseenAt;
+    const given = holder?.said === "release";
+    if (attempts > queue.triesMax) this.fail("attempts", `${uid} has attempt ${attempts} of ${queue.triesMax}`);
+    if (!unseen && attempts > message.attempts + 1) this.fail("attempts", `${uid} has attempt ${attempts} after ${message.attempts}`);
+    if (attempts <= message.attempts && !(given && attempts === message.attempts) && !this.#mayBeBack(message)) {
+      this.fail("attempts", `${uid} has attempt ${attempts} again`);
+    }
+  }
+
+  /* ---------------------------------------------------------- settling */
+
+  /** What a holder says, when it says it. */
+  said(delivery, kind) {
+    if (kind !== "extend") delivery.over = true;
+    else if (delivery.over) return;
+    delivery.said = kind;
+    if (kind === "dead") delivery.message.deadAsked = true;
+    if (kind === "ack") delivery.message.at.ackAsked += 1;
+  }
+
+  /** It stood. */
+  stood(delivery, kind) {
+    const { message } = delivery;
+    if (kind !== "ack" && kind !== "dead" || message.ackedBy === delivery) return;
+    const { holder } = message;
+    if (holder !== delivery && holder && holder.said !== "release") {
+      return this.fail("stale-stood", `${message.uid}: the ${kind} of ${delivery.context.name} stood, and ${holder.context.name} has it`);
+    }
+    if (kind === "ack") {
+      message.ackedBy = delivery;
+      message.at.acked += 1;
+    }
+  }
+
+  /** It did not: someone else must have the message, or have been able to. */
+  lost(delivery, kind, queue) {
+    const { message } = delivery;
+    const { scope } = queue;
+    if (message.holder !== delivery || message.at !== queue || message.cancelAsked) return;
+    if (queue.purgedAt >= delivery.at || scope.lossAt >= delivery.at || scope.deletedAt >= delivery.at) return;
+    if (message.mayExpire) return;
+    if (this.holds(delivery)) {
+      return this.fail("lease-lost", `${message.uid}: the ${kind} of ${delivery.context.name} came ${delivery.until - this.world.latestWall} ms in time`);
+    }
+    if (this.world.latestWall < delivery.until) return;
+    if (queue.calls === delivery.calls && queue.receivers === 0 && queue.unseen === message.unseenAt) {
+      this.fail("lapsed-lost", `${message.uid}: the ${kind} of ${delivery.context.name} did not stand, though nobody has taken the message since`);
+    }
+  }
+
+  /* -------------------------------------------------------- inspecting */
+
+  metrics(queue, told) {
+    const { backlogCount, ready, delayed, leased, sent, acked, deadLettered, dropped } = told;
+    const ended = dropped.expired + dropped.overflow + dropped.purged + dropped.noDeadLetterQueue;
+    const text = () => JSON.stringify(told);
+    if (backlogCount !== ready + delayed + leased) this.fail("sums", `${queue.name}: the backlog is not ready + delayed + leased: ${text()}`);
+    if (sent !== acked + deadLettered + ended + backlogCount) this.fail("sums", `${queue.name}: sent is not the sum of what became of it: ${text()}`);
+    if (Object.values(told).some((count) => typeof count === "number" && !(count >= 0))) this.fail("sums", `${queue.name}: less than nothing: ${text()}`);
+    const messages = queue.policy.capacity?.messages;
+    if (messages !== undefined && backlogCount > messages && !queue.takesLetters) this.fail("capacity", `${queue.name}: ${backlogCount} of ${messages}`);
+    if (queue.scope.lossAt < 0 && queue.scope.deletedAt < 0 && acked < queue.acked) {
+      this.fail("sums", `${queue.name}: ${queue.acked} were acked, and ${acked} are counted`);
+    }
+  }
+}
+
+export function show(value) {
+  if (value instanceof Uint8Array) return `${value.length} bytes`;
+  try {
+    return (JSON.stringify(value) ?? String(value)).slice(0, 120);
+  } catch {
+    return Object.prototype.toString.call(value);
+  }
+}

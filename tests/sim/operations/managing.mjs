@@ -1,0 +1,158 @@
+/** Opening, looking, and what is done to whole queues. */
+
+import { Opened } from "../actor.mjs";
+import { uidOf } from "../bodies.mjs";
+
+const NAMES = ["q0", "q1", "q2", "dead"];
+
+function told(lab, opened, queue) {
+  queue.addEventListener("error", () => lab.count("event error"));
+  queue.addEventListener("storage", ({ detail }) => {
+    lab.count(`event storage ${detail.state}`);
+    if (detail.state === "lost") opened.actor.scope.lossAt = lab.scheduler.now;
+  });
+  queue.addEventListener("drain", () => lab.count("event drain"));
+  queue.addEventListener("deadletter", ({ detail: { reason } }) => {
+    lab.count("event deadletter");
+    if (/body is missing/.test(reason)) lab.model.fail("body-missing", `${opened.name}: ${reason}`);
+  });
+  queue.addEventListener("drop", ({ detail: { cause } }) => lab.count(`event drop ${cause}`));
+}
+
+export const MANAGING = {
+  open: {
+    run(lab, actor, op) {
+      if (actor.queues.has(op.q) || actor.opening?.has(op.q)) return;
+      const policy = lab.script.queues[op.q] ?? {};
+      const model = lab.model.queue(actor.scope, op.q, policy);
+      const options = { ...policy, ...(actor.storage !== "memory" && { storage: actor.storage }), ...(actor.ports && { storage: undefined, port: actor.ports }) };
+      (actor.opening ??= new Set()).add(op.q);
+      lab.follow(actor, "open", { name: op.q }, actor.context.api.openQueue(op.q, options), {
+        over: () => actor.opening.delete(op.q),
+        done: (queue) => {
+          const opened = new Opened(actor, op.q, queue, model);
+          actor.queues.set(op.q, opened);
+          if (op.events) told(lab, opened, queue);
+        },
+      });
+    },
+  },
+
+  metrics: {
+    run(lab, actor, op) {
+      const opened = actor.queues.get(op.q);
+      if (!opened) return;
+      lab.follow(actor, "metrics", opened, opened.queue.metrics(), { done: (found) => lab.model.metrics(opened.model, found) });
+    },
+  },
+
+  peek: {
+    run(lab, actor, op) {
+      const opened = actor.queues.get(op.q);
+      if (!opened) return;
+      lab.follow(actor, "peek", opened, opened.queue.peek({ max: op.max ?? 10, ...(op.state && { state: op.state }) }), {
+        done: (infos) => peeked(lab, opened, infos, op),
+      });
+    },
+  },
+
+  /** Takes back one of those this actor has sent. */
+  cancel: {
+    run(lab, actor, op) {
+      if (!actor.ids.length) return;
+      const [{ opened, message }] = actor.ids.splice(op.i % actor.ids.length, 1);
+      if (opened.closed || actor.queues.get(opened.name) !== opened) return;
+      message.cancelAsked = true;
+      lab.follow(actor, "cancel", opened, opened.queue.cancel(message.id), {
+        done: (cancelled) => {
+          lab.count(`cancel ${cancelled}`);
+          if (!cancelled) return;
+          message.cancelled = true;
+          if (message.ackedBy) lab.model.fail("cancelled", `${message.uid} was acked, and then cancelled`);
+        },
+      });
+    },
+  },
+
+  purge: {
+    run(lab, actor, op) {
+      const opened = actor.queues.get(op.q);
+      if (!opened) return;
+      opened.model.purgedAt = Infinity;
+      const over = () => (opened.model.purgedAt = lab.scheduler.now);
+      lab.follow(actor, "purge", opened, opened.queue.purge(), { over, died: over });
+    },
+  },
+
+  pause: {
+    run(lab, actor, op) {
+      const opened = actor.queues.get(op.q);
+      if (!opened) return;
+      lab.follow(actor, "pause", opened, opened.queue.pause(), {});
+    },
+  },
+
+  resume: {
+    run(lab, actor, op) {
+      const opened = actor.queues.get(op.q);
+      if (!opened) return;
+      lab.follow(actor, "resume", opened, opened.queue.resume(), {});
+    },
+  },
+
+  redrive: {
+    run(lab, actor, op) {
+      const opened = actor.queues.get(op.q);
+      if (!opened) return;
+      opened.model.scope.redriven = true;
+      const options = { ...(op.to && { to: op.to }), ...(op.max && { max: op.max }), ...(op.rate && { ratePerSecond: op.rate }) };
+      lab.follow(actor, "redrive", opened, opened.queue.redrive(options), {
+        allowed: (name) => name === "QueueFullError" || name === "NotFoundError",
+        done: (count) => lab.count(count ? "redrive some" : "redrive none"),
+      });
+    },
+  },
+
+  flush: {
+    run(lab, actor, op) {
+      const opened = actor.queues.get(op.q);
+      if (!opened) return;
+      lab.follow(actor, "flush", opened, opened.queue.flush(), {});
+    },
+  },
+
+  list: {
+    run(lab, actor) {
+      const options = actor.storage === "memory" ? {} : { storage: actor.storage };
+      lab.follow(actor, "list", undefined, actor.context.api.listQueues(options), {
+        done: (infos) => {
+          if (infos.some(({ name }) => !NAMES.includes(name.replace(/(-dlq)+$/, "")))) lab.model.fail("listed", `${JSON.stringify(infos)}`);
+        },
+      });
+    },
+  },
+
+  remove: {
+    run(lab, actor, op) {
+      const options = actor.storage === "memory" ? {} : { storage: actor.storage };
+      actor.scope.deletedAt = lab.scheduler.now;
+      lab.disturb(actor, true);
+      lab.follow(actor, "remove", undefined, actor.context.api.deleteQueue(op.q, { ...options, force: op.force }), {
+        allowed: (name) => name === "NotFoundError" || name === "InvalidStateError",
+      });
+    },
+  },
+};
+
+function peeked(lab, { model }, infos, op) {
+  if (infos.length > (op.max ?? 10)) lab.model.fail("too-many", `peek told ${infos.length}`);
+  const seen = new Set();
+  for (const { id, body } of infos) {
+    if (seen.has(id)) lab.model.fail("twice", `peek told ${id} twice`);
+    seen.add(id);
+    const message = lab.model.messages.get(uidOf(body));
+    if (!message) lab.model.fail("unsent", `peek at ${model.name} told what nobody sent: ${id}`);
+    else if (message.state === "refused") lab.model.fail("refused-there", `peek at ${model.name} told ${message.uid}, whose send was refused`);
+    else if (message.id !== undefined && message.id !== id) lab.model.fail("id-changed", `${message.uid} was ${message.id}, and is ${id}`);
+  }
+}

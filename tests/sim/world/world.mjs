@@ -1,0 +1,49 @@
+/** The world that contexts live in: one time, one disk, one origin's locks and channels. */
+
+import { Channels } from "./channels.mjs";
+import { Context, GLOBALS } from "./context.mjs";
+import { Locks } from "./locks.mjs";
+import { Scheduler } from "./scheduler.mjs";
+
+export { GLOBALS };
+
+export class World {
+  /** The latest time that any clock has shown. */
+  latestWall = 0;
+  contexts = new Map();
+  /** Broadcasts get lost. */
+  hintsLost = false;
+  hintDelay = 0;
+  portDelay = 0;
+  /** Ports tell when the other side has gone (not all platforms do). */
+  tellsClose = true;
+  tamper = undefined;
+  /** What contexts wrote to the console. */
+  console = 0;
+
+  constructor({ seed, package: loaded, indexedDb }) {
+    this.seed = seed;
+    this.package = loaded;
+    this.scheduler = new Scheduler();
+    this.locks = new Locks(this.scheduler);
+    this.channels = new Channels(this);
+    this.indexedDb = indexedDb?.(this);
+  }
+
+  /** A context, with the package in it. */
+  open(name, kind) {
+    const context = new Context(this, name, kind);
+    context.api = this.package.evaluate(context.globals);
+    this.contexts.set(name, context);
+    return context;
+  }
+
+  /** The IndexedDB that a context sees. */
+  databases(context) {
+    return this.indexedDb?.of(context) ?? {};
+  }
+
+  said() {
+    this.console += 1;
+  }
+}
