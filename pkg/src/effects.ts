@@ -50,12 +50,14 @@ export interface Delivery {
   chunk: number;
 }
 
-/** Messages of a delivery whose bodies lie in one parcel; without one, their bodies are gone. */
+/** Messages of a delivery whose bodies lie in one parcel; without one, there are none, or they can't be read. */
 export interface Part {
   number: number;
   index: number;
   count: number;
   parcel: Parcel | undefined;
+  /** Why they can't be read; without it they are not there. */
+  error?: unknown;
   /** The first one's place in the parcel. */
   offset: number;
   /** By place in the parcel. */

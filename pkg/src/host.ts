@@ -8,6 +8,7 @@ import type { LocalBacking } from "./local";
 import * as effect from "./effects";
 import type { EventPort } from "./platform";
 import { ServedOutgoing } from "./served";
+import { unreadable } from "./receive";
 import { Stop } from "./stop";
 import type { Serving } from "./types";
 import { disposable } from "./dispose";
@@ -249,7 +250,7 @@ class ServedClient implements Onlooker, End {
     const asker: Asker = {
       delivered: (delivery) => {
         if (this.over) return backing.leases.giveBack(backing.handle, delivery);
-        loaded = this.inOrder(backing.load([delivery]), ([parts]) => this.deliver(token, delivery, parts)) ?? loaded;
+        loaded = this.inOrder(this.load(delivery), ([parts]) => this.deliver(token, delivery, parts)) ?? loaded;
       },
       received: () => {
         const end = (): void => {
@@ -268,9 +269,19 @@ class ServedClient implements Onlooker, End {
       this.receives.set(token, backing.ask(asker, (commands, own) => commands.receive(own, backing.handle.id, max, leaseMs || backing.visibilityMs, wait, backing.clock.now())));
     };
     // What waits hears of everything new; what does not is to see what is there.
-    const before = backing.handle.ready ?? (wait || backing.mode.storage === "memory" ? undefined : backing.fresh());
+    const before = backing.handle.ready || !(wait || backing.mode.storage === "memory") ? backing.fresh() : undefined;
     if (before) void before.then(ask, fail);
     else ask();
+  }
+
+  /** The bodies of a delivery; when they can't be had now, it goes back as if it had not been taken. */
+  private load(delivery: Delivery): Part[][] | Promise<Part[][]> {
+    const loading = this.backing.load([delivery]);
+    if (!(loading instanceof Promise)) return loading;
+    return loading.catch((error: unknown) => {
+      this.backing.leases.giveBack(this.backing.handle, delivery);
+      throw error;
+    });
   }
 
   /** Delivers what is loaded once what was asked for before it is; the promise of that, where it is not at once. */
@@ -290,14 +301,14 @@ class ServedClient implements Onlooker, End {
     this.backing.receiving(change);
   }
 
-  /** Bodies that are gone go to the dead letters; the others to the client. */
   private deliver(token: number, delivery: Delivery, parts: Part[]): void {
     // It has gone while they were loaded.
     if (this.over) return this.backing.leases.giveBack(this.backing.handle, delivery);
     const { grant, until, attempts, sent } = delivery;
-    for (const { number, index, count, parcel, offset, headers } of parts) {
+    for (const part of parts) {
+      const { number, index, count, parcel, offset, headers } = part;
       if (!parcel) {
-        void this.backing.leases.settle(effect.DEAD_LETTER, { queue: this.backing.handle, number, index, count, grant }, 0, "its body is missing from the storage");
+        unreadable(this.backing, part, grant);
         continue;
       }
       const lengths: number[] = [];

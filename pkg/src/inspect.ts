@@ -36,7 +36,7 @@ export async function metrics(journal: Journal, handle: Handle): Promise<QueueMe
 export async function peek(journal: Journal, handle: Handle, max: number, state: MessageState | undefined): Promise<MessageInfo[]> {
   const infos = journal.peer.peek(handle.id, max, state === undefined ? -1 : STATES.indexOf(state), journal.clock.now()) as Info[];
   const places = infos.map(({ number, index, chunk }) => ({ number, index, count: 1, chunk }) as Delivery);
-  const parts = await journal.load(places);
+  const parts = await journal.bodies(places);
   return infos.flatMap((info, at) => {
     const { parcel, offset, headers } = parts[at][0];
     return parcel ? [publicInfo(info, parcel.body(offset, false), headers?.[offset])] : [];
@@ -61,18 +61,20 @@ function publicInfo(info: Info, body: unknown, headers: Readonly<Record<string, 
   };
 }
 
-/** Answers how many were moved. With a rate, so many a second, until all are or the queue is closed. */
-export async function redrive(journal: Journal, handle: Handle, name: string | undefined, max: number, rate: number, closed: Stop): Promise<number> {
-  const to = name === undefined ? -1 : journal.peer.queue(name);
-  if (name !== undefined && to < 0) throw platformError("NotFoundError", `there is no queue ${show(name)} to redrive to`);
+/** Answers how many were moved. With a rate, so many a second, until all are or the queue is closed. `fresh`: the queue is there, as it is now. */
+export async function redrive(journal: Journal, handle: Handle, name: string | undefined, max: number, rate: number, closed: Stop, fresh: () => Promise<void>): Promise<number> {
   let moved = 0;
   while (moved < max) {
+    // Queues come and go while it waits.
+    const to = name === undefined ? -1 : journal.peer.queue(name);
+    if (name !== undefined && to < 0) throw platformError("NotFoundError", `there is no queue ${show(name)} to redrive to`);
     const want = Math.min(max - moved, rate);
     const count = await journal.request((peer, token) => peer.redrive(token, handle.id, to, want));
     moved += count;
     if (count < want || moved >= max) break;
     await new Promise<void>((resolve) => journal.clock.setTimeout(resolve, 1000));
     closed.throwIfCome();
+    await fresh();
   }
   return moved;
 }

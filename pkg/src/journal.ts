@@ -52,8 +52,12 @@ export abstract class Journal {
   abstract kick(): void;
   /** Resolves when the replica is as new as the storage was at the call. */
   abstract fresh(): Promise<void>;
-  /** The bodies of these deliveries, in parts. */
-  abstract load(deliveries: Delivery[]): Part[][] | Promise<Part[][]>;
+  /** The bodies of what lies at these places, in parts. */
+  abstract bodies(places: Delivery[]): Part[][] | Promise<Part[][]>;
+  /** The bodies of these deliveries, in parts. None for those that are someone else's by now; a part without a parcel is damage. */
+  load(deliveries: Delivery[]): Part[][] | Promise<Part[][]> {
+    return this.bodies(deliveries);
+  }
   /** Bytes in the storage, where it can tell. */
   abstract usage(): Promise<number | undefined>;
 
@@ -158,6 +162,21 @@ export abstract class Journal {
       else if (kind === effect.DEPTH) onlooker.depth(b);
       else if (kind === effect.LEASE_LOST) onlooker.leaseLost?.(b, c, d, e);
       else onlooker.gone();
+    }
+    if (kind === effect.QUEUE_GONE) this.letGo(a);
+  }
+
+  /** The queue is gone: whoever opens one of its name has another. */
+  private letGo(queue: number): void {
+    for (const [name, { id }] of this.handles) if (id === queue) this.handles.delete(name);
+  }
+
+  /** The replica was replaced: queues that are not in it were deleted, and nobody said so. */
+  protected replaced(): void {
+    for (const { name, id, onlookers } of this.handles.values()) {
+      if (id < 0 || this.peer.queue(name) === id) continue;
+      for (const onlooker of [...onlookers]) onlooker.gone();
+      this.letGo(id);
     }
   }
 

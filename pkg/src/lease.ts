@@ -25,6 +25,8 @@ export class Lease {
   readonly messages: ReceivedMessage<unknown>[] = [];
   /** Messages of which nothing was said yet. */
   left: number;
+  /** The journal or host that gave it is gone: its numbers mean nothing to another. */
+  forgotten = false;
 
   constructor(
     readonly leases: Leases,
@@ -46,7 +48,9 @@ export class Lease {
 
   /** The message's word, for this one or, with `count`, it and those after it. */
   say(kind: Settle, place: number, arg = 0, text?: string): Promise<Set<number> | undefined> {
-    return this.leases.settle(kind, this.range(place, 1), arg, text);
+    const range = this.range(place, 1);
+    if (this.forgotten) return Promise.resolve(new Set([range.index]));
+    return this.leases.settle(kind, range, arg, text);
   }
 
   /** Of all of which nothing was said: the same. The last promise; undefined where there are none. */
@@ -56,7 +60,7 @@ export class Lease {
     for (let at = 0; at < messages.length; ) {
       const from = at;
       while (at < messages.length && messages[at].said === undefined) messages[at++].settle(kind);
-      if (at > from) last = this.leases.settle(kind, this.range(from, at - from), arg, text);
+      if (at > from && !this.forgotten) last = this.leases.settle(kind, this.range(from, at - from), arg, text);
       at += 1;
     }
     this.over(this.left);
@@ -167,7 +171,14 @@ export class Leases {
 
   /** There is nobody any more who knows of them. */
   loseAll(): void {
-    for (const leases of [...this.held.values()]) for (const lease of [...leases]) for (const message of lease.messages) message.lose();
+    const { open } = this;
+    this.open = undefined;
+    open?.lost(open.range.number, open.range.index, open.count);
+    open?.done();
+    for (const lease of [...this.held.values()].flat()) {
+      lease.forgotten = true;
+      for (const message of lease.messages) message.lose();
+    }
   }
 
   settle(kind: Settle, range: Range, arg = 0, text?: string): Promise<Set<number> | undefined> {
@@ -189,7 +200,10 @@ export class Leases {
     if (!open) return;
     this.open = undefined;
     const { kind, count, arg, text, range: { queue, number, index, grant } } = open;
-    this.ask(open, (commands, token) => commands.settle(token, queue.id, kind, number, index, count, grant, arg, text));
+    const say = (): void => void this.ask(open, (commands, token) => commands.settle(token, queue.id, kind, number, index, count, grant, arg, text));
+    // While the replica is read anew nobody could tell whether the lease stands.
+    if (queue.ready) void queue.ready.then(say);
+    else say();
   }
 
   /** As if it had never been taken. */

@@ -31,6 +31,12 @@ class Stored implements Parcel {
     return this.value.bodies[place];
   }
 
+  /** Whether nobody has taken any of these. */
+  free(place: number, count: number): boolean {
+    for (let at = place; at < place + count; at += 1) if (!this.has(at)) return false;
+    return true;
+  }
+
   /** The bodies at these places as a parcel of their own, which whoever reads them next does not get. */
   take(from: number, count: number): Parcel {
     const bodies = this.value.bodies.slice(from, from + count);
@@ -42,56 +48,86 @@ class Stored implements Parcel {
 
 export class Loader {
   private readonly values = new Map<string, Stored>();
+  /** Grows when nothing that was asked for before may be remembered any more. */
+  private era = 0;
 
-  constructor(private readonly store: () => Store) {}
+  /** `store`: as `values` of the store that is open at the time. */
+  constructor(private readonly store: Store["values"]) {}
 
-  /** The parts of these deliveries, in order; parts whose bodies are gone have no parcel. */
+  /**
+   * The parts of these deliveries, in order; parts whose bodies are not there have no parcel. Others may load meanwhile: what is
+   * remembered is taken before anything is awaited, and what is read then is this load's own.
+   */
   async load(deliveries: Delivery[]): Promise<Part[][]> {
     const places = deliveries.map(spans);
-    const missing = new Set<string>();
-    for (const span of places.flat()) if (!this.complete(span)) missing.add(key(span));
-    if (missing.size) {
-      const names = [...missing];
-      const values = await this.store().values(names.flatMap((name) => name.split("/").map(Number)));
-      names.forEach((name, at) => this.remember(name, values[at]));
+    const parts = new Map<Span, Part[]>();
+    const take = (span: Span, stored: Stored | undefined): boolean => {
+      const found = partsOf(span, stored);
+      if (found) parts.set(span, found);
+      return found !== undefined;
+    };
+    let missing = places.flat().filter((span) => {
+      const stored = this.values.get(key(span));
+      return !stored?.free(span.place, span.count) || !take(span, stored);
+    });
+    while (missing.length) {
+      const { era } = this;
+      const values = await this.read(missing);
+      // Two may ask for the same body: each reads one of its own.
+      missing = missing.filter((span) => !take(span, values.get(key(span))));
+      if (era === this.era) values.forEach((stored, name) => this.remember(name, stored));
     }
-    const parts = places.map((spans) => spans.flatMap((span) => this.take(span)));
     this.trim();
-    return parts;
+    return places.map((spans) => spans.flatMap((span) => parts.get(span)!));
   }
 
-  private complete(span: Span): boolean {
-    const stored = this.values.get(key(span));
-    if (!stored) return false;
-    for (let at = 0; at < span.count; at += 1) if (!stored.has(span.place + at)) return false;
-    return true;
+  /** As `load`, nothing remembered and each value by itself: parts that can't be read have the error, and the others go on. */
+  async each(deliveries: Delivery[]): Promise<Part[][]> {
+    this.clear();
+    const one = (span: Span, chunk: number): Promise<Part[]> =>
+      this.load([{ ...span, chunk } as Delivery & Span]).then(([parts]) => parts, (error: unknown) => [{ ...bare(span), error }]);
+    return Promise.all(deliveries.map(async (delivery) => (await Promise.all(spans(delivery).map((span) => one(span, delivery.chunk)))).flat()));
   }
 
-  private take(span: Span): Part[] {
-    const { number, index, count, place } = span;
-    const stored = this.values.get(key(span));
-    const here = stored ? Math.min(count, Math.max(0, stored.count - place)) : 0;
-    const parts: Part[] = [];
-    if (here > 0) {
-      const headers = headersBetween(stored!.value.headers, place, here);
-      parts.push({ number, index, count: here, parcel: stored!.take(place, here), offset: 0, headers });
-    }
-    if (here < count) parts.push({ number, index: index + here, count: count - here, parcel: undefined, offset: 0, headers: undefined });
-    return parts;
+  private async read(spans: Span[]): Promise<Map<string, Stored | undefined>> {
+    const names = [...new Set(spans.map(key))];
+    const values = await this.store(names.flatMap((name) => name.split("/").map(Number)));
+    return new Map(names.map((name, at) => [name, values[at] && new Stored(values[at])]));
   }
 
-  private remember(name: string, value: Bodies | undefined): void {
+  private remember(name: string, stored: Stored | undefined): void {
     this.values.delete(name);
-    if (value) this.values.set(name, new Stored(value));
+    if (stored) this.values.set(name, stored);
   }
 
   private trim(): void {
     for (const [name, stored] of this.values) if (this.values.size > VALUES_MAX || stored.left <= 0) this.values.delete(name);
   }
 
+  /** Forgets what is remembered, and what is being read will not be. */
   clear(): void {
+    this.era += 1;
     this.values.clear();
   }
+}
+
+/** What a value has for a span; undefined: somebody else has taken some of it. */
+function partsOf(span: Span, stored: Stored | undefined): Part[] | undefined {
+  const { number, index, count, place } = span;
+  const here = Math.min(count, Math.max(0, (stored?.count ?? 0) - place));
+  const parts: Part[] = [];
+  if (here > 0) {
+    if (!stored!.free(place, here)) return undefined;
+    const headers = headersBetween(stored!.value.headers, place, here);
+    parts.push({ number, index, count: here, parcel: stored!.take(place, here), offset: 0, headers });
+  }
+  if (here < count) parts.push(bare({ number, index: index + here, count: count - here }));
+  return parts;
+}
+
+/** Messages without their bodies. */
+export function bare({ number, index, count }: { number: number; index: number; count: number }): Part {
+  return { number, index, count, parcel: undefined, offset: 0, headers: undefined };
 }
 
 /** Neighbouring messages whose bodies lie in one value. */

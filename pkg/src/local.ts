@@ -70,9 +70,16 @@ export class LocalBacking implements Backing {
     this.journal.fail(owner, error);
   }
 
+  /** The queue is there, and not being made anew. */
+  private async ready(): Promise<void> {
+    while (this.handle.ready) await this.handle.ready;
+  }
+
   async fresh(): Promise<void> {
-    await this.handle.ready;
-    await this.journal.fresh();
+    do {
+      await this.ready();
+      await this.journal.fresh();
+    } while (this.handle.ready);
   }
 
   flushed(signal?: AbortSignal): Promise<void> {
@@ -99,18 +106,18 @@ export class LocalBacking implements Backing {
   }
 
   async purge(): Promise<number> {
-    await this.handle.ready;
+    await this.ready();
     return this.journal.request((peer, token) => peer.purge(token, this.handle.id));
   }
 
   async pause(paused: boolean): Promise<void> {
-    await this.handle.ready;
+    await this.ready();
     await this.journal.request((peer, token) => peer.pause(token, this.handle.id, paused));
   }
 
   async redrive(to: string | undefined, max: number, rate: number, closed: Stop): Promise<number> {
     await this.fresh();
-    return redrive(this.journal, this.handle, to, max, rate, closed);
+    return redrive(this.journal, this.handle, to, max, rate, closed, () => this.fresh());
   }
 
   receiving(change: 1 | -1): void {

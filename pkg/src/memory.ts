@@ -101,8 +101,8 @@ export class MemoryJournal extends Journal {
     return Promise.resolve();
   }
 
-  load(deliveries: Delivery[]): Part[][] {
-    return deliveries.map(({ number, index, count }) => {
+  bodies(places: Delivery[]): Part[][] {
+    return places.map(({ number, index, count }) => {
       const kept = this.kept.get(number);
       return kept ? parts(kept, number, index, count) : [{ number, index, count, parcel: undefined, offset: 0, headers: undefined }];
     });

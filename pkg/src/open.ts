@@ -18,6 +18,8 @@ import { StoredJournal } from "./stored";
 import type { Clock, Queue, QueueInfo, QueueOptions, StorageOption, Topic, TopicOptions } from "./types";
 
 const DATABASE = "posthaste";
+/** Each time others have deleted what was made. */
+const TRIES = 8;
 
 /** A driver of the package's own whose queues are kept elsewhere: it says itself what is behind one. */
 type Elsewhere = StorageDriver & { "~backing"?: () => Promise<Backing> };
@@ -119,8 +121,12 @@ async function openClient<Body>(name: string, options: QueueOptions<Body>, polic
 
 async function handleOf(journal: Journal, name: string, policy: PolicyOptions): Promise<Handle> {
   await journal.fresh();
-  let id = journal.peer.queue(name);
-  if (id < 0) id = await journal.create(name, policy.numbers, policy.deadLetterQueue);
+  // Whoever deletes it meanwhile, or another one that makes it: what is there now counts, and from here on nothing is awaited.
+  for (let tries = 0; journal.peer.queue(name) < 0; tries += 1) {
+    if (tries === TRIES) throw platformError("InvalidStateError", `the queue ${show(name)} can't be made: it is not there after ${TRIES} tries`);
+    await journal.create(name, policy.numbers, policy.deadLetterQueue);
+  }
+  const id = journal.peer.queue(name);
   const current = [...numbers(journal.peer.policy(id))];
   agree(name, current, journal.peer.deadLetterQueue(id), (at) => (policy.given[at] ? policy.numbers[at] : NaN), policy.givenDeadLetterQueue ? policy.deadLetterQueue ?? null : undefined);
   const known = journal.handles.get(name);
@@ -208,7 +214,6 @@ export async function deleteQueue(name: string, options: { storage?: StorageOpti
       throw platformError("InvalidStateError", `the queue ${show(name)} is being consumed: stop its consumers first, or pass { force: true }`);
     }
     await journal.request((peer, token) => peer.remove(token, id));
-    journal.handles.delete(name);
   } finally {
     await release();
   }

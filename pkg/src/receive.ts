@@ -2,12 +2,17 @@
 
 import { onAbort } from "./abort";
 import type { Backing } from "./backing";
-import type { Asker, Delivery } from "./effects";
+import type { Asker, Delivery, Part } from "./effects";
 import * as effect from "./effects";
+import { CorruptionError, publicError } from "./errors";
 import { Lease } from "./lease";
 import { LentBytes } from "./lent";
 import { ReceivedMessage } from "./message";
+import { messageId } from "./send";
 import type { Stop } from "./stop";
+
+/** A dead letter without a body is out of the way for so long. */
+const DAMAGED_MS = 3_600_000;
 
 export interface Request {
   max: number;
@@ -27,26 +32,44 @@ export interface Request {
 /** Messages under a lease, oldest first; empty: none came in time. Rejects with the signal's reason when it aborts. */
 export async function receive<Body>(backing: Backing, request: Request, closed: Stop): Promise<ReceivedMessage<Body>[]> {
   request.signal?.throwIfAborted();
-  if (backing.handle.ready) await backing.handle.ready;
   if (request.waitMs === 0) await backing.fresh();
+  while (backing.handle.ready) await backing.handle.ready;
   const deliveries = await lease(backing, request, closed);
   if (!deliveries.length) return [];
-  const loading = backing.load(deliveries);
-  const parts = Array.isArray(loading) ? loading : await loading;
+  const parts = await load(backing, deliveries, closed);
   const messages: ReceivedMessage<Body>[] = [];
   deliveries.forEach((delivery, at) => {
     for (const part of parts[at]) {
-      if (!part.parcel) missing(backing, part.number, part.index, part.count, delivery.grant);
-      else if (closed.come) leave(part, () => backing.leases.giveBack(backing.handle, { ...delivery, ...part }));
+      if (!part.parcel) unreadable(backing, part, delivery.grant);
       else leave(part, () => hold(backing, part, delivery, request, closed, messages as ReceivedMessage<unknown>[]));
     }
   });
-  closed.throwIfCome();
   return messages;
 }
 
+/** The bodies of what was leased. When they can't be had, or the queue is closed meanwhile, it goes back as if it had not been taken. */
+async function load(backing: Backing, deliveries: Delivery[], closed: Stop): Promise<Part[][]> {
+  const loading = backing.load(deliveries);
+  if (Array.isArray(loading) && !closed.come) return loading;
+  const giveBack = (): void => deliveries.forEach((delivery) => backing.leases.giveBack(backing.handle, delivery));
+  // At once: when they are loaded, there may be no journal any more to say it to.
+  if (closed.come) giveBack();
+  else closed.add(giveBack);
+  try {
+    const parts = await loading;
+    if (!closed.come) return parts;
+    for (const part of parts.flat()) leave(part, () => undefined);
+  } catch (error) {
+    if (!closed.come) giveBack();
+    throw error;
+  } finally {
+    closed.delete(giveBack);
+  }
+  throw closed.reason;
+}
+
 /** Messages under a lease. */
-function hold(backing: Backing, part: effect.Part, { grant, until, attempts, sent }: Delivery, { firstWins, borrow }: Request, closed: Stop, messages: ReceivedMessage<unknown>[]): void {
+function hold(backing: Backing, part: Part, { grant, until, attempts, sent }: Delivery, { firstWins, borrow }: Request, closed: Stop, messages: ReceivedMessage<unknown>[]): void {
   if (part.parcel instanceof LentBytes) part.parcel.hold(borrow);
   const held = new Lease(backing.leases, backing.handle, part, grant, until, attempts, sent, firstWins, borrow, closed, backing.clock);
   for (let place = 0; place < part.count; place += 1) {
@@ -58,14 +81,24 @@ function hold(backing: Backing, part: effect.Part, { grant, until, attempts, sen
 }
 
 /** Does something with a part; then, where nobody else needs them, its bodies may be written over. */
-function leave({ parcel, count, leaving }: effect.Part, work: () => void): void {
+function leave({ parcel, count, leaving }: Part, work: () => void): void {
   work();
   if (leaving && parcel instanceof LentBytes) parcel.gone(count);
 }
 
-/** Bodies that are not there any more: their messages were settled elsewhere meanwhile, or the storage is damaged. */
-function missing(backing: Backing, number: number, index: number, count: number, grant: number): void {
-  void backing.leases.settle(effect.DEAD_LETTER, { queue: backing.handle, number, index, count, grant }, 0, "its body is missing from the storage");
+/**
+ * Bodies that the journal has and the storage does not give. Those that are not there, or damaged, never will be: their messages are
+ * dead-lettered; a dead letter stays, and is looked at again after a while. Others may be read again when their leases have run out.
+ */
+export function unreadable(backing: Backing, { number, index, count, error }: Part, grant: number): void {
+  const { handle, leases } = backing;
+  const range = { queue: handle, number, index, count, grant };
+  const what = `the body of message ${messageId(number, index)}${count > 1 ? ` and the next ${count - 1}` : ""}`;
+  const damage = error === undefined || (error as Error).name === "CorruptionError";
+  const told = damage ? new CorruptionError(`${what} is missing from the storage, or damaged there`, { cause: error }) : publicError(error);
+  if (damage && handle.deadLetterQueue === undefined) void leases.settle(effect.EXTEND, range, DAMAGED_MS);
+  else if (damage) void leases.settle(effect.DEAD_LETTER, range, 0, "its body is missing from the storage");
+  for (const onlooker of handle.onlookers) onlooker.error(told);
 }
 
 async function lease(backing: Backing, { max, leaseMs, waitMs, stop, signal }: Request, closed: Stop): Promise<Delivery[]> {

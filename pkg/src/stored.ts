@@ -2,10 +2,11 @@
 
 import type { Load } from "./desk";
 import { holdsBlob } from "./copy";
+import { numbers } from "./crossing";
 import { StorageLostError, platformError, publicError } from "./errors";
 import type { Delivery, Handle, Part } from "./effects";
 import { Journal } from "./journal";
-import { Loader } from "./loader";
+import { Loader, bare } from "./loader";
 import { valuesOf } from "./parcel";
 import { soon } from "./soon";
 import type { Append, Store, Tail } from "./store";
@@ -33,7 +34,7 @@ export class StoredJournal extends Journal {
   private failures = 0;
   /** Steps that did not fit into a full storage. */
   private tries = 0;
-  private looking: { resolve: () => void; reject: (error: unknown) => void }[] = [];
+  private readonly looking: { resolve: () => void; reject: (error: unknown) => void }[] = [];
   /** Set while the store is opened again and the replica rebuilt: what is asked meanwhile waits for it. */
   private recovering: Promise<void> | undefined;
   /** Recoveries so far. What a step awaits may come back in another life. */
@@ -41,7 +42,7 @@ export class StoredJournal extends Journal {
 
   constructor(private store: Store, clock: Clock, private readonly reopen: () => Promise<Store>) {
     super(clock, false);
-    this.loader = new Loader(() => this.store);
+    this.loader = new Loader((keys) => this.patient(() => this.store.values(keys)));
     this.watch();
   }
 
@@ -79,9 +80,44 @@ export class StoredJournal extends Journal {
     this.kick();
   }
 
-  load(deliveries: Delivery[]): Promise<Part[][]> {
-    return this.loader.load(deliveries).catch((error: unknown) => {
+  bodies(places: Delivery[]): Promise<Part[][]> {
+    return this.loader.load(places).catch((error: unknown) => {
       throw publicError(error);
+    });
+  }
+
+  override async load(deliveries: Delivery[]): Promise<Part[][]> {
+    const { birth } = this;
+    const found = await this.loader.load(deliveries).catch(() => deliveries.map((delivery) => [bare(delivery)]));
+    if (found.every((parts) => parts.every(({ parcel }) => parcel)) && birth === this.birth) return found;
+    // Others settle, purge and clean up meanwhile, and a store is lost and opened again: that is no damage.
+    const held = await this.stillHeld(deliveries, found, birth);
+    const again = held.map((parts, at) => parts.map((part) => (part.parcel ? [part] : this.loader.each([{ ...deliveries[at], ...placeOf(part) }]).then(([parts]) => parts))));
+    const read = await Promise.all(again.map(async (parts) => (await Promise.all(parts)).flat()));
+    return this.stillHeld(deliveries, read, birth);
+  }
+
+  /** These parts, but for those without bodies that the journal as it is now does not say to be leased as they were. */
+  private async stillHeld(deliveries: Delivery[], parts: Part[][], birth: number): Promise<Part[][]> {
+    await this.fresh();
+    if (birth !== this.birth) return deliveries.map(() => []);
+    const held = (part: Part, grant: number): Part[] => {
+      const places = numbers(this.peer.held(part.number, part.index, part.count, grant));
+      return Array.from({ length: places.length / 2 }, (_, at) => ({ ...part, index: places[2 * at], count: places[2 * at + 1] }));
+    };
+    return parts.map((parts, at) => parts.flatMap((part) => (part.parcel ? [part] : held(part, deliveries[at].grant))));
+  }
+
+  /** What the store answers. When it is silent, the store is opened again, and whoever waits is told. */
+  private patient<Answer>(ask: () => Promise<Answer>): Promise<Answer> {
+    const { store } = this;
+    return new Promise((resolve, reject) => {
+      const watchdog = setTimeout(() => {
+        const silent = platformError("TimeoutError", SILENT);
+        if (this.store === store) void this.recover(silent);
+        reject(silent);
+      }, PATIENCE_MS);
+      ask().then(resolve, reject).finally(() => clearTimeout(watchdog));
     });
   }
 
@@ -145,7 +181,8 @@ export class StoredJournal extends Journal {
   }
 
   private clean(): Promise<void> {
-    return clean(this.peer, this.store, () => this.peer);
+    const { life, store } = this;
+    return clean(this.peer, (...all) => this.patient(() => store.snapshot(...all)), () => life === this.life);
   }
 
   /** The decided record, with its bodies. */
@@ -157,9 +194,8 @@ export class StoredJournal extends Journal {
   private async append(from: number, decide: (tail: Tail | undefined) => Append | undefined): Promise<number> {
     let step: Append | undefined;
     const { life } = this;
-    const watchdog = setTimeout(() => void this.recover(platformError("TimeoutError", SILENT)), PATIENCE_MS);
     try {
-      return await this.store.append(from, (tail) => (step = decide(tail)), this.strict);
+      return await this.patient(() => this.store.append(from, (tail) => (step = decide(tail)), this.strict));
     } catch (error) {
       const name = (error as Error)?.name;
       if (life !== this.life) return 0;
@@ -171,8 +207,6 @@ export class StoredJournal extends Journal {
       // What is left of the step is decided again.
       this.wanted = true;
       return 0;
-    } finally {
-      clearTimeout(watchdog);
     }
   }
 
@@ -185,7 +219,7 @@ export class StoredJournal extends Journal {
     }
     this.wary = CALM_STEPS;
     const { life } = this;
-    const tail = await this.store.read(this.peer.base + 1);
+    const tail = await this.patient(() => this.store.read(this.peer.base + 1));
     if (life === this.life) this.meet(tail, number);
   }
 
@@ -198,6 +232,7 @@ export class StoredJournal extends Journal {
       this.peer.load(tail.snapshot.number, tail.snapshot.bytes);
       this.loader.clear();
       if (own && own <= tail.snapshot.number) this.peer.committed(own);
+      this.replaced();
     }
     tail.numbers.forEach((number, at) => {
       if (number === own) this.peer.committed(number);
@@ -213,19 +248,13 @@ export class StoredJournal extends Journal {
   private async catchUp(): Promise<void> {
     const { looking, life } = this;
     this.stale = false;
-    this.looking = [];
-    let done = false;
-    try {
-      const tail = await this.store.read(this.peer.base + 1);
-      if (life !== this.life) return;
-      this.meet(tail);
-      done = true;
-    } finally {
-      // Who looks waits on, for the recovery or the end.
-      if (!done) this.looking.push(...looking);
-    }
+    // Whoever comes while it is read waits for the next; whoever waits when that fails, for the recovery or the end.
+    const { length } = looking;
+    const tail = await this.patient(() => this.store.read(this.peer.base + 1));
+    if (life !== this.life) return;
+    this.meet(tail);
     this.tell();
-    for (const { resolve } of looking) resolve();
+    for (const { resolve } of looking.splice(0, length)) resolve();
   }
 
   protected setTimer(): void {
@@ -246,7 +275,7 @@ export class StoredJournal extends Journal {
   /** Bodies that can be cloned but not stored fail by themselves; the other messages go on. */
   private async withdraw(step: Append, error: unknown): Promise<void> {
     const { life } = this;
-    let refused = await this.store.refused(step.bodies);
+    let refused = await this.patient(() => this.store.refused(step.bodies));
     if (life !== this.life) return;
     if ((error as Error).name === "UnknownError") refused = step.bodies.map((body, at) => refused[at] ?? (holdsBlob(body) ? error : undefined));
     // The store refused the step, and none of its bodies by itself: it can't be known which it was.
@@ -259,14 +288,14 @@ export class StoredJournal extends Journal {
 
   /** The storage is full: what is needed no more is deleted; then sends fail, what makes room goes on, at last with the room kept for it. */
   private async overQuota(step: Append, error: unknown): Promise<void> {
-    const { peer } = this;
+    const { peer, life } = this;
     if (step.bodies.length && peer.wantsSnapshot(true)) {
       this.desk.reconsider(peer, () => undefined);
       return this.clean();
     }
     this.everyOnlooker((onlooker) => onlooker.storage("degraded", error));
     this.desk.reconsider(peer, (outgoing) => outgoing.fail(error));
-    if (step.bodies.length || (await this.store.release())) return;
+    if (step.bodies.length || (await this.patient(() => this.store.release())) || life !== this.life) return;
     this.tries += 1;
     if (this.tries % RECOVERIES_MAX === 0) throw error;
     await this.clean();
@@ -305,10 +334,12 @@ export class StoredJournal extends Journal {
     this.everyOnlooker((onlooker) => onlooker.storage("degraded", error));
     const store = await this.reopen();
     this.store.close();
+    if (this.closed) return store.close();
     this.store = store;
     this.watch();
     this.wary = CALM_STEPS;
     const tail = await store.read(this.peer.base + 1);
+    if (this.closed) return;
     const gone = this.birth !== 0 && tail.birth !== this.birth;
     if (gone || !canGoOn(error)) await this.rebuild(error, gone ? tail.birth : this.birth);
     else this.resume(tail);
@@ -317,6 +348,8 @@ export class StoredJournal extends Journal {
 
   /** Goes on with the same replica. Whether the step under way was committed is in the journal. */
   private resume(tail: Tail): void {
+    // What became of the one that may have been under way is not known.
+    this.peer.snapshotWritten(false);
     const at = tail.records.findIndex((record) => this.peer.isOwn(record));
     if (at < 0 && !tail.snapshot) this.peer.abandoned();
     this.meet(tail, at < 0 ? 0 : tail.numbers[at]);
@@ -333,6 +366,8 @@ export class StoredJournal extends Journal {
         : new StorageLostError("the storage was lost while this was under way", outcomeUnknown, { cause: error });
     this.loader.clear();
     this.peer = this.newPeer();
+    // In another journal the numbers of leases mean others.
+    if (birth !== this.birth) this.leases.loseAll();
     this.birth = birth;
     let read!: () => void;
     const whenRead = new Promise<void>((resolve) => (read = resolve));
@@ -351,24 +386,28 @@ export class StoredJournal extends Journal {
 
   /** Finds a queue in a new replica, and makes it again where it was lost with its storage. */
   private async renew(handle: Handle): Promise<void> {
+    const { peer } = this;
     try {
-      let id = this.closed ? -1 : this.peer.queue(handle.name);
+      let id = this.closed ? -1 : peer.queue(handle.name);
       if (id < 0) id = await this.create(handle.name, handle.policy, handle.deadLetterQueue);
-      handle.id = id;
-      handle.ready = undefined;
-      this.kick();
+      // Made anew once more: that renews it, too.
+      if (peer === this.peer) handle.id = id;
     } catch {
       // The journal has ended, or is made anew once more; everyone was told.
     }
+    if (peer !== this.peer) return;
+    handle.ready = undefined;
+    this.kick();
   }
 
   protected override end(error: unknown): void {
     super.end(error);
-    for (const { reject } of this.looking) reject(this.closed);
-    this.looking = [];
+    for (const { reject } of this.looking.splice(0)) reject(this.closed);
     this.store.close();
   }
 }
+
+const placeOf = ({ number, index, count }: Part): Pick<Part, "number" | "index" | "count"> => ({ number, index, count });
 
 function unstorable(error: Error): unknown {
   if (error.name !== "DataCloneError") return publicError(error);

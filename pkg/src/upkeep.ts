@@ -4,16 +4,16 @@ import { numbers } from "./crossing";
 import type { Peer } from "./engine";
 import type { Store } from "./store";
 
-/** Writes a snapshot and deletes what it makes superfluous. `current` is the journal's peer when that is done. */
-export async function clean(peer: Peer, store: Store, current: () => Peer): Promise<void> {
+/** Writes a snapshot and deletes what it makes superfluous. `current`: the peer is still the one to be told when that is done. */
+export async function clean(peer: Peer, write: Store["snapshot"], current: () => boolean): Promise<void> {
   const bytes = peer.snapshot();
   let written = false;
   try {
-    written = await store.snapshot(peer.base, peer.floor(), bytes, [...numbers(peer.drained())]);
+    written = await write(peer.base, peer.floor(), bytes, [...numbers(peer.drained())]);
   } catch {
     // It only saves room and time; the next one will do.
   }
-  if (current() === peer) peer.snapshotWritten(written);
+  if (current()) peer.snapshotWritten(written);
 }
 
 /** Errors that opening the store again does not mend. */

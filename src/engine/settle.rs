@@ -27,6 +27,21 @@ impl Engine {
         if stands { Outcome::Leased(leased) } else { Outcome::Void }
     }
 
+    /// Which of these messages are leased by that grant.
+    pub fn held(&self, first: MessageId, count: u32, grant: u64) -> Vec<(MessageId, u32)> {
+        let mut held: Vec<(MessageId, u32)> = Vec::new();
+        for at in (0..count).map(|place| first.plus(place)) {
+            if !self.queues.iter().any(|(_, queue)| queue.find(at).is_some_and(|(_, run)| run.is_leased_by(grant))) {
+                continue;
+            }
+            match held.last_mut() {
+                Some((from, count)) if from.plus(*count) == at => *count += 1,
+                _ => held.push((at, 1)),
+            }
+        }
+        held
+    }
+
     pub(super) fn settle(
         &mut self,
         queue_id: QueueId,

@@ -191,6 +191,13 @@ impl Peer {
         self.peer.settle(token, queue, first, count, whole(grant), how);
     }
 
+    /// Leaves pairs of index and count: which of these messages are still leased by that grant.
+    pub fn held(&mut self, number: f64, index: u32, count: u32, grant: f64) -> usize {
+        let first = message(number, index);
+        let held = self.peer.engine().held(first, count, whole(grant));
+        leave_pairs(&held.iter().map(|(id, count)| (id.index(), *count)).collect::<Vec<_>>())
+    }
+
     pub fn cancel(&mut self, token: u32, queue: u32, number: f64, index: u32) {
         self.peer.cancel(token, queue, message(number, index));
     }

@@ -265,7 +265,11 @@ class Host {
   }
 
   private async leased({ backing }: Bytes, deliveries: Delivery[]): Promise<Leased[]> {
-    const parts = await backing.load(deliveries);
+    const giveBack = (): void => deliveries.forEach((delivery) => backing.leases.giveBack(backing.handle, delivery));
+    const parts = await Promise.resolve(backing.load(deliveries)).catch((error: unknown) => {
+      giveBack();
+      throw error;
+    });
     const leased: Leased[] = [];
     let room = CALL_MAX;
     deliveries.forEach((delivery, at) => {
