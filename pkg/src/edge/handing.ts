@@ -2,8 +2,9 @@
 
 import { platformError } from "../errors";
 import type { Settings } from "./settings";
-import { Refusal, type Kept, type Target } from "./target";
-import type { BufferedMetrics, Lifetime } from "./types";
+import { Refusal } from "./refusal";
+import type { Kept, Target } from "./target";
+import type { BufferedMessage, BufferedMetrics, Lifetime } from "./types";
 import { reason, UndeliveredError } from "./undelivered";
 
 /** A buffered message, and what it counts for. */
@@ -35,9 +36,22 @@ interface Batch {
   hurried: boolean;
   /** It takes no more. */
   sealed: boolean;
-  /** When its first message came. */
-  since: number;
+  /** Ends its wait for more messages. Time on the wall has no say in it: that may be set back. */
+  timer: unknown;
+  /** What it has waited because its target asked for it. */
+  restedMs: number;
+  lost: Lost[];
+  /** The same, as it is told. */
   failures: UndeliveredError[];
+}
+
+/** Messages that were given up, for one reason. */
+interface Lost {
+  messages: BufferedMessage[];
+  attempts: number;
+  unknown: boolean;
+  cause: unknown;
+  why: string;
 }
 
 function deferred(): Deferred {
@@ -51,8 +65,11 @@ export class Handing {
   bytes = 0;
   /** The last takes more; the first goes next. */
   private batches: Batch[] = [];
+  /** Those that are over, and of which `onUndelivered` is still told. */
+  private readonly ending = new Set<Batch>();
   private running = false;
-  private timer: unknown;
+  /** Until the target wants to be asked again. */
+  private rest: Promise<void> | undefined;
   private readonly counts = { delivered: 0, undelivered: 0, batches: 0, retries: 0 };
 
   constructor(private readonly target: Target, private readonly settings: Settings, private readonly freed: () => void) {}
@@ -68,15 +85,31 @@ export class Handing {
     const places = slots.map((slot) => this.place(slot));
     if (lifetime) this.tell(new Set(places), lifetime, before);
     slots.forEach((slot, at) => places[at].slots.push(slot));
+    // Only the last waits to be full; who has others behind it goes as it is.
+    const last = this.batches[this.batches.length - 1];
+    for (const batch of [before[before.length - 1], ...places]) if (batch && batch !== last) this.stop(batch);
+    if (last.count < this.settings.size && !last.hurried) last.timer ??= this.settings.clock.setTimeout(() => this.full(last), this.settings.fillMs);
     this.go();
+  }
+
+  /** It has waited long enough. */
+  private full(batch: Batch): void {
+    batch.timer = undefined;
+    batch.hurried = true;
+    this.go();
+  }
+
+  private stop(batch: Batch): void {
+    if (batch.timer !== undefined) this.settings.clock.clearTimeout(batch.timer);
+    batch.timer = undefined;
   }
 
   /** The batch that has room for it, which it takes. */
   private place({ bytes }: Slot): Batch {
-    const { size, batchBytes, clock } = this.settings;
+    const { size, batchBytes, fillMs } = this.settings;
     let batch = this.batches.at(-1);
     if (!batch || batch.sealed || batch.count >= size || batch.bytes + bytes > batchBytes) {
-      batch = { slots: [], count: 0, bytes: 0, ended: deferred(), told: new Set(), flushed: false, hurried: false, sealed: false, since: clock.now(), failures: [] };
+      batch = { slots: [], count: 0, bytes: 0, ended: deferred(), told: new Set(), flushed: false, hurried: fillMs === 0, sealed: false, timer: undefined, restedMs: 0, lost: [], failures: [] };
       batch.ended.promise.catch(() => undefined);
       this.batches.push(batch);
     }
@@ -117,25 +150,15 @@ export class Handing {
     const batches = [...this.batches];
     for (const batch of batches) batch.flushed = true;
     this.hurry();
-    await Promise.all(batches.map(({ ended }) => ended.promise.catch(() => undefined)));
+    await Promise.all([...batches, ...this.ending].map(({ ended }) => ended.promise.catch(() => undefined)));
     return batches.flatMap(({ failures }) => failures);
   }
 
   /** Starts the next batch when it is full or its time has come. */
   private go(): void {
-    const { clock, fillMs, size } = this.settings;
     const [first] = this.batches;
     if (this.running || !first) return;
-    const left = first.since + fillMs - clock.now();
-    if (left > 0 && !first.hurried && this.batches.length === 1 && first.count < size) {
-      this.timer ??= clock.setTimeout(() => {
-        this.timer = undefined;
-        this.go();
-      }, left);
-      return;
-    }
-    if (this.timer !== undefined) clock.clearTimeout(this.timer);
-    this.timer = undefined;
+    if (!first.hurried && this.batches.length === 1 && first.count < this.settings.size) return;
     this.running = true;
     void this.run(first);
   }
@@ -144,20 +167,21 @@ export class Handing {
     // What is sent in the same moment goes along.
     await null;
     batch.sealed = true;
+    this.stop(batch);
     await this.deliver(batch, batch.slots);
     this.batches.shift();
     this.running = false;
     this.bytes -= batch.bytes;
-    this.end(batch);
+    void this.end(batch);
     this.freed();
     this.go();
   }
 
-  /** Tries until it is done, or cannot be; halves what is too large. */
-  private async deliver(batch: Batch, slots: Slot[]): Promise<void> {
+  /** Tries until it is done, or cannot be; halves what is too large, or has what can't be handed over. */
+  private async deliver(batch: Batch, slots: Slot[], unknown = false): Promise<void> {
     const key = crypto.randomUUID();
-    let unknown = false;
     for (let attempt = 1; ; attempt += 1) {
+      await this.rest;
       const refusal = await this.attempt(slots, key);
       if (!refusal) {
         this.counts.delivered += slots.length;
@@ -165,20 +189,36 @@ export class Handing {
         return;
       }
       unknown ||= refusal.unknown;
-      if (refusal.split && slots.length > 1) {
-        const half = slots.length >> 1;
-        await this.deliver(batch, slots.slice(0, half));
-        return this.deliver(batch, slots.slice(half));
+      const { afterMs } = refusal;
+      const patient = batch.restedMs + afterMs <= this.settings.restMs;
+      const halved = refusal.split && slots.length > 1;
+      const again = halved || (refusal.retry && attempt <= this.settings.retries);
+      if (patient && afterMs > 0) {
+        batch.restedMs += afterMs;
+        // Nor are those behind it.
+        this.rest = this.pause(afterMs);
       }
-      if (!refusal.retry || attempt > this.settings.retries) {
-        const what = `${slots.length} messages could not be handed over in ${attempt} tries: ${reason(refusal.cause)}`;
-        this.counts.undelivered += slots.length;
-        batch.failures.push(new UndeliveredError(what, slots.map(({ kept: { message } }) => message), attempt, unknown, refusal.cause));
-        return;
+      if (!again || !patient) return this.give(batch, slots, attempt, unknown, refusal, patient);
+      if (halved) {
+        const half = slots.length >> 1;
+        await this.deliver(batch, slots.slice(0, half), unknown);
+        return this.deliver(batch, slots.slice(half), unknown);
       }
       this.counts.retries += 1;
-      await this.pause(attempt, refusal.afterMs);
+      await this.pause(this.backoff(attempt));
     }
+  }
+
+  /** Gives them up. */
+  private give(batch: Batch, slots: Slot[], attempts: number, unknown: boolean, { cause, afterMs }: Refusal, patient: boolean): void {
+    this.counts.undelivered += slots.length;
+    const { restMs } = this.settings;
+    const why = `${reason(cause)}${patient ? "" : `; it asks to be left alone for ${afterMs / 1000} s, and a batch waits ${restMs / 1000} s for that (maxRetryAfter)`}`;
+    const messages = slots.map(({ kept: { message } }) => message);
+    // Halves of a batch that fail for one reason are told of as one.
+    const last = batch.lost[batch.lost.length - 1] as Lost | undefined;
+    if (last?.why === why && last.attempts === attempts && last.unknown === unknown) last.messages.push(...messages);
+    else batch.lost.push({ messages, attempts, unknown, cause, why });
   }
 
   /** One try; undefined: it is done. */
@@ -196,19 +236,24 @@ export class Handing {
     }
   }
 
-  private pause(attempt: number, afterMs: number): Promise<void> {
-    const { clock, retry: { baseMs, factor, maxMs, jitter } } = this.settings;
-    const grown = Math.min(baseMs * factor ** (attempt - 1), maxMs);
-    const ms = grown * (1 - jitter * Math.random());
-    // A target that says "in an hour" is not waited for: no isolate lives that long.
-    return new Promise((resolve) => void clock.setTimeout(resolve, Math.max(ms, Math.min(afterMs, maxMs))));
+  private pause(ms: number): Promise<void> {
+    return new Promise((resolve) => void this.settings.clock.setTimeout(resolve, ms));
+  }
+
+  private backoff(attempt: number): number {
+    const { baseMs, factor, maxMs, jitter } = this.settings.retry;
+    return Math.min(baseMs * factor ** (attempt - 1), maxMs) * (1 - jitter * Math.random());
   }
 
   /** Tells everyone who has to do with the batch that it is over. */
-  private end(batch: Batch): void {
-    const { ended, failures } = batch;
-    let unheard: unknown;
-    for (const error of failures) unheard = this.report(error) ?? unheard;
+  private async end(batch: Batch): Promise<void> {
+    const { ended, lost } = batch;
+    const told = ({ messages, attempts, unknown, cause, why }: Lost): UndeliveredError =>
+      new UndeliveredError(`${messages.length} messages could not be handed over in ${attempts} tries: ${why}`, messages, attempts, unknown, cause);
+    this.ending.add(batch);
+    batch.failures = lost.map(told);
+    const unheard = (await Promise.all(batch.failures.map((error) => this.report(error)))).filter((one) => one !== undefined).pop();
+    this.ending.delete(batch);
     if (unheard === undefined) return ended.resolve();
     ended.reject(unheard);
     // Where no platform is told, the rejection must not go unseen.
@@ -216,14 +261,14 @@ export class Handing {
   }
 
   /** Undefined: it was told. Else the error that nobody has been told of yet. */
-  private report(error: UndeliveredError): unknown {
+  private async report(error: UndeliveredError): Promise<unknown> {
     const { report } = this.settings;
     if (!report) return error;
     try {
-      report(error as UndeliveredError<never>);
+      await report(error as UndeliveredError<never>);
       return undefined;
     } catch (thrown) {
-      return thrown;
+      return thrown ?? error;
     }
   }
 }

@@ -101,7 +101,8 @@ class Sender<Body> implements BufferedSender<Body> {
     this.closed = true;
     const failures: UndeliveredError[] = [];
     // Who waits for room comes in when there is some.
-    while (this.handing.bytes > 0 || this.waiters.length) failures.push(...(await this.handing.flush()));
+    do failures.push(...(await this.handing.flush()));
+    while (this.handing.bytes > 0 || this.waiters.length);
     throwAll(failures);
   }
 

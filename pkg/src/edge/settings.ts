@@ -14,6 +14,8 @@ export interface Settings {
   retries: number;
   retry: { baseMs: number; factor: number; maxMs: number; jitter: number };
   tryMs: number;
+  /** What a batch waits in all because its target asks for it. */
+  restMs: number;
   lifetime: Lifetime | undefined;
   report: ((error: UndeliveredReport<never>) => unknown) | undefined;
   clock: Clock;
@@ -39,6 +41,7 @@ export function settings(options: BufferedSenderOptions<never>): Settings {
     retries: whole("maxRetries", options.maxRetries ?? 3, 0, 100),
     retry: backoff(options.retryDelay),
     tryMs: seconds("timeout", options.timeout ?? 5, 0.001, 3600),
+    restMs: seconds("maxRetryAfter", options.maxRetryAfter ?? 20, 0, 86_400),
     lifetime: waitUntil ? { waitUntil } : lifetimeOption(options.ctx),
     report: onUndelivered as Settings["report"],
     clock,

@@ -4,6 +4,8 @@ import { copiedBytes, copy } from "../copy";
 import { encode } from "../body";
 import { show } from "../errors";
 import { object, text } from "../options";
+import { orAborted, refusalOf, said } from "./answer";
+import { Refusal } from "./refusal";
 import type { BatchTarget, BufferedMessage, FetchAnswer, FetchTarget, SendTarget } from "./types";
 
 /** A message as it is kept until it is handed over. `json`: as a fetch target gets it. */
@@ -11,15 +13,6 @@ export interface Kept {
   message: BufferedMessage;
   json: string;
   bytes: number;
-}
-
-/** Why a try failed. */
-export class Refusal {
-  /**
-   * `retry`: another try may do. `unknown`: the target may have the batch. `split`: the batch is too large. `afterMs`: not
-   * to be tried again before.
-   */
-  constructor(readonly cause: unknown, readonly retry: boolean, readonly unknown = false, readonly split = false, readonly afterMs = 0) {}
 }
 
 export interface Target {
@@ -30,8 +23,12 @@ export interface Target {
 }
 
 const utf8 = new TextEncoder();
-/** What is wrong with the batch is wrong with it the next time. */
-const FINAL = ["TypeError", "RangeError", "DataCloneError", "NotSupportedError", "NotFoundError", "InvalidStateError", "CorruptionError", "VersionError"];
+/** What is wrong with a message of the batch: the others may do. */
+const MESSAGE = ["MessageTooLargeError", "TypeError", "RangeError", "DataCloneError", "NotSupportedError"];
+/** What is wrong with the queue is wrong with it the next time. */
+const FINAL = ["NotFoundError", "InvalidStateError", "CorruptionError", "VersionError"];
+/** As Cloudflare says it, by an error without a name of its own. */
+const TOO_LARGE = /too large|exceeds/i;
 
 class Batches implements Target {
   constructor(private readonly target: BatchTarget) {}
@@ -49,17 +46,12 @@ class Batches implements Target {
       await Promise.race([this.target.sendBatch(batch.map(({ message }) => message)), aborted]);
     } catch (error) {
       if (error instanceof Refusal) throw error;
-      const { name, outcomeUnknown } = (error ?? {}) as { name?: string; outcomeUnknown?: boolean };
-      const large = name === "MessageTooLargeError";
-      throw new Refusal(error, !large && !FINAL.includes(name ?? ""), outcomeUnknown === true, large);
+      const { name = "", message, outcomeUnknown } = (error ?? {}) as { name?: string; message?: string; outcomeUnknown?: boolean };
+      const split = MESSAGE.includes(name) || TOO_LARGE.test(String(message));
+      throw new Refusal(error, !split && !FINAL.includes(name), outcomeUnknown === true, split);
     }
   }
 }
-
-/** Answers that say "later". */
-const LATER = [408, 425, 429];
-const TOO_LARGE = 413;
-const SHOWN_MAX = 200;
 
 class Address implements Target {
   private readonly url: string;
@@ -97,33 +89,21 @@ class Address implements Target {
     const body = this.ndjson ? lines.map((line) => `${line}\n`).join("") : `{"id":${JSON.stringify(key)},"messages":[${lines.join(",")}]}`;
     const type = this.ndjson ? "application/x-ndjson" : "application/json";
     const headers = { ...this.target.headers, "Content-Type": type, "Idempotency-Key": key };
-    let answer: FetchAnswer;
+    const send = this.target.fetch ?? ((url, init) => fetch(url, init));
+    let sent: Promise<FetchAnswer> | undefined;
     try {
-      const send = this.target.fetch ?? ((url, init) => fetch(url, init));
-      answer = await orAborted(send(this.url, { method: "POST", headers, body, signal }), signal);
+      sent = Promise.resolve(send(this.url, { method: "POST", headers, body, signal, redirect: "manual" }));
+      const answer = await orAborted(sent, signal);
+      const refusal = refusalOf(this.url, answer, await said(answer, signal), now);
+      if (refusal) throw refusal;
     } catch (error) {
+      if (error instanceof Refusal) throw error;
+      // What comes too late is not read.
+      sent?.then(({ body }) => body?.cancel()).catch(() => undefined);
       // No answer says nothing of what became of the question.
       throw new Refusal(error, true, true);
     }
-    const { status } = answer;
-    const said = await orAborted(answer.text(), signal).catch(() => "");
-    if (answer.ok) return;
-    const error = new Error(`${this.url} answered ${status}${said && `: ${said.length > SHOWN_MAX ? `${said.slice(0, SHOWN_MAX)}...` : said}`}`);
-    throw new Refusal(error, status >= 500 || LATER.includes(status), status >= 500, status === TOO_LARGE, retryAfter(answer.headers.get("Retry-After"), now()));
   }
-}
-
-/** Not every `fetch` heeds its signal. */
-function orAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  signal.throwIfAborted();
-  return Promise.race([work, new Promise<never>((_, reject) => signal.addEventListener("abort", () => reject(signal.reason), { once: true }))]);
-}
-
-/** `Retry-After` is seconds or a date (RFC 9110, 10.2.3). */
-function retryAfter(value: string | null, now: number): number {
-  if (!value) return 0;
-  const ms = /^\d+$/.test(value) ? Number(value) * 1000 : Date.parse(value) - now;
-  return ms > 0 ? ms : 0;
 }
 
 function address(value: unknown): string {

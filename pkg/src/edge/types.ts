@@ -17,7 +17,10 @@ export interface BufferedOptions {
   headers?: Record<string, string>;
 }
 
-/** Anything that takes batches: a posthaste `Queue`, a binding of Cloudflare Queues. */
+/**
+ * Anything that takes batches: a posthaste `Queue`, a binding of Cloudflare Queues. A batch that is refused for one of its
+ * messages (a `TypeError`, a `RangeError`, a `DataCloneError`, too large) is tried again in halves, so that the others arrive.
+ */
 export interface BatchTarget<Body = unknown> {
   sendBatch(messages: Iterable<BufferedMessage<Body>>): Promise<unknown>;
 }
@@ -30,8 +33,9 @@ export interface BatchTarget<Body = unknown> {
  * `contentType`, `delaySeconds`, `idempotencyKey` and `headers` it was sent with.
  *
  * `Idempotency-Key` is a UUID for each batch, the same however often it is tried: whoever has seen it has the batch. Any
- * answer of 200 to 299 takes the batch. 408, 425, 429, 500 and above, and no answer, are tried again, not before what
- * `Retry-After` says; 413 is tried again in halves; anything else refuses the batch for good.
+ * answer of 200 to 299 takes the batch. 408, 425, 429, 500 and above, no answer, and what has a `Retry-After` from 400 on, are
+ * tried again, not before that says; 413 is tried again in halves. Anything else refuses the batch for good: a redirect, too,
+ * which is not followed (a `fetch` that does makes GET of POST, and a page that answers has taken nothing).
  */
 export interface FetchTarget {
   url: string | URL;
@@ -41,8 +45,17 @@ export interface FetchTarget {
   /** Default: the platform's. */
   fetch?: (url: string, init: FetchInit) => Promise<FetchAnswer>;
 }
-export interface FetchInit { method: "POST"; headers: Record<string, string>; body: string; signal: AbortSignal }
-export interface FetchAnswer { readonly ok: boolean; readonly status: number; readonly headers: { get(name: string): string | null }; text(): Promise<string> }
+export interface FetchInit { method: "POST"; headers: Record<string, string>; body: string; signal: AbortSignal; redirect: "manual" }
+/** A `Response`, or as much of one. */
+export interface FetchAnswer {
+  readonly status: number;
+  readonly headers: { get(name: string): string | null };
+  readonly redirected?: boolean;
+  readonly type?: string;
+  readonly url?: string;
+  readonly body?: { getReader(): { read(): Promise<{ done: boolean; value?: Uint8Array }>; cancel(): Promise<unknown> }; cancel(): Promise<unknown> } | null;
+  text(): Promise<string>;
+}
 
 /** A queue, or where batches are posted to. */
 export type SendTarget<Body = unknown> = BatchTarget<Body> | FetchTarget | URL | string;
@@ -73,13 +86,18 @@ export interface BufferedSenderOptions<Body = unknown> {
   retryDelay?: number | Backoff;
   /** Seconds that one try may take. Default 5. */
   timeout?: number;
+  /**
+   * Seconds that a batch waits in all, beyond `retryDelay`, because its target's `Retry-After` asks for it. Default 20, at most
+   * 86400. A batch that would wait longer is undelivered at once, and the next is tried when its turn comes.
+   */
+  maxRetryAfter?: number;
   /** Keeps the isolate alive until what was sent is handed over. Where each request has its own, give it to `send`. */
   ctx?: Lifetime;
   /** The same as a function: Vercel's `waitUntil`. */
   waitUntil?: (promise: Promise<unknown>) => void;
   /**
-   * Told of each batch that could not be handed over, with its messages. Without it, the promise given to `waitUntil`
-   * rejects, or where there is none nobody handles a rejection: platforms log both.
+   * Told of each batch that could not be handed over, with its messages. A promise it answers is waited for. Without it, the
+   * promise given to `waitUntil` rejects, or where there is none nobody handles a rejection: platforms log both.
    */
   onUndelivered?: (error: UndeliveredReport<Body>) => unknown;
   /** Clock, for tests. */
