@@ -75,13 +75,17 @@ class Maker {
     this.random = random;
     this.#names = Object.keys(script.queues);
     const faults = random.chance(0.8);
-    this.#weights = moods(random, { ...WEIGHTS, ...(faults && FAULT_WEIGHTS), ...(faults && script.world === "store" && DISK_WEIGHTS) });
-    if (script.world === "store" && random.chance(0.05)) this.#weights.lose = 0.05;
-    if (script.world === "store" && random.chance(0.1)) this.#weights.room = 0.2;
+    this.#weights = moods(random, { ...WEIGHTS, ...(faults && FAULT_WEIGHTS), ...(faults && this.#onDisk && DISK_WEIGHTS) });
+    if (this.#onDisk && random.chance(0.05)) this.#weights.lose = 0.05;
+    if (this.#onDisk && random.chance(0.1)) this.#weights.room = 0.2;
     if (random.chance(0.05)) this.#weights.remove = 0.1;
     this.#gaps = random.pick([[0, 0, 0.1], [0, 0.2, 1], [0, 1, 20], [0, 5, 400]]);
     this.#way = random.pick(["well", "badly", "badly", "wildly"]);
     this.#big = random.chance(0.1) ? 20_000 : 60;
+  }
+
+  get #onDisk() {
+    return this.script.world === "store" || this.script.world === "indexeddb";
   }
 
   #add(actor, op, rest, gap = this.#gap()) {

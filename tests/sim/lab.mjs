@@ -1,6 +1,7 @@
 /** Runs a script: opens contexts, does what it says, and gives the model every event. */
 
 import { Actor } from "./actor.mjs";
+import { Databases } from "./indexeddb/databases.mjs";
 import { Disk } from "./store.mjs";
 import { Model } from "./model.mjs";
 import { OPERATIONS } from "./operations/index.mjs";
@@ -24,12 +25,12 @@ export class Lab {
   /** Faults are over: what comes now must succeed. */
   calm = false;
 
-  constructor(script, loaded, indexedDb) {
+  constructor(script, loaded) {
     this.script = script;
-    this.world = new World({ seed: script.seed, package: loaded, indexedDb: script.world === "indexeddb" ? indexedDb : undefined });
+    this.world = new World({ seed: script.seed, package: loaded, indexedDb: script.world === "indexeddb" ? (world) => new Databases(world) : undefined });
     this.model = new Model(this.world);
     this.world.scheduler.spinning = (text) => this.model.fail("spins", text);
-    this.disk = script.world === "store" ? new Disk(this.world) : undefined;
+    this.disk = script.world === "store" ? new Disk(this.world) : this.world.indexedDb;
     this.over = () => this.model.failure !== undefined;
   }
 

@@ -55,6 +55,7 @@ export class IDBDatabase extends Target {
   }
 
   transaction(scope, mode = "readonly", options = {}) {
+    this._context.alive();
     if (this._upgrade && !this._upgrade._end) throw error("InvalidStateError", "The database is being upgraded.");
     if (this._closing) throw error("InvalidStateError", "The database connection is closing.");
     const wanted = names(new Set(typeof scope === "string" ? [scope] : scope));
@@ -63,7 +64,7 @@ export class IDBDatabase extends Target {
     if (wanted.length === 0) throw error("InvalidAccessError", "No object store was named.");
     const durability = options.durability ?? "default";
     if (!MODES.includes(mode) || !DURABILITIES.includes(durability)) throw new TypeError(`no transaction is ${mode}, ${durability}`);
-    if (this._origin.fault("begin", { mode }) === "fail") {
+    if (this._origin.fault("begin", { mode, owner: this._context.owner }) === "fail") {
       this._origin.disconnect(this);
       throw error("InvalidStateError", "The database connection is closing.");
     }
@@ -74,6 +75,7 @@ export class IDBDatabase extends Target {
   }
 
   close() {
+    if (this._context.dead) return;
     this._closing = true;
     this._shelf.review(this);
   }

@@ -24,6 +24,11 @@ const constructors = {
 /** A handler that throws harms nobody but itself; it is an uncaught error. */
 const rethrow = (error) => queueMicrotask(() => { throw error; });
 
+/** Throws where the context is dead. */
+function alive(context, touch) {
+  if (touch() || context.dead) throw new DOMException("The context is dead.", "InvalidStateError");
+}
+
 /** Tells turns of Node's own event loop apart: one that was asked for ends when its microtasks have run out. */
 function counted() {
   let [turn, ending] = [0, false];
@@ -49,7 +54,8 @@ export class Origin {
    * "begin" (a transaction): "fail": the connection turns out to be closed;
    * "request": "fail", "quota", "forget", "fail alone" (the transaction is committed all the same, as WebKit does after `commit`);
    * "commit": "fail" and "abort" (for no reason told), each also with " after": it was committed all the same; "quota";
-   * "forget" and "forget after": no event ever comes.
+   * "forget" and "forget after": no event ever comes. The details have the `owner`. `late(owner)`, if set: milliseconds by which a
+   * transaction begins later, given to `schedule` as its second argument.
    * `quota`: bytes that fit in; past it a transaction that wrote more aborts at its commit. `powerCuts`: keeps what `cutPower` needs.
    */
   constructor({ schedule, fault = () => undefined, quota = Infinity, powerCuts = false }) {
@@ -69,10 +75,11 @@ export class Origin {
   /**
    * A page or a worker: what it has as globals, and its death.
    * `turn()`: a mark that changes whenever the context begins another task, so that a transaction is not active in a task that is not its
-   * own; by default turns of Node's own event loop. `report`: is given what a handler throws.
+   * own; by default turns of Node's own event loop. `report`: is given what a handler throws. `touch()` is called with each use, and says
+   * whether the context is dead by now: then nothing it does has an effect. `owner`: what faults are told of it.
    */
-  context({ schedule, turn = counted(), report = rethrow }) {
-    const context = { dead: false, report, schedule, turn };
+  context({ schedule, turn = counted(), report = rethrow, touch = () => false, owner }) {
+    const context = { dead: false, report, schedule, turn, owner, alive: () => alive(context, touch) };
     const kill = (mayCommit = () => false) => {
       context.dead = true;
       for (const shelf of this.shelves.values()) {

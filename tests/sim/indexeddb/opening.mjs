@@ -33,7 +33,7 @@ class Job {
   start(done) {
     this.done = done;
     this.shelf.origin.schedule(() => {
-      const fault = this.context.dead ? "forget" : this.shelf.origin.fault("open", {});
+      const fault = this.context.dead ? "forget" : this.shelf.origin.fault("open", { owner: this.context.owner });
       if (fault === "forget") return done();
       if (fault === "fail") return this.fail(error("UnknownError", "Internal error opening backing store."));
       this.run();
@@ -125,6 +125,7 @@ export class IDBFactory {
   }
 
   open(name, version) {
+    this.#context.alive();
     if (version !== undefined && !(Math.floor(version) >= 1)) throw new TypeError(`no database has version ${version}`);
     const job = new Opening(this.#origin.shelf(String(name)), this.#context);
     job.version = version === undefined ? undefined : Math.floor(version);
@@ -133,6 +134,7 @@ export class IDBFactory {
   }
 
   deleteDatabase(name) {
+    this.#context.alive();
     const job = new Deletion(this.#origin.shelf(String(name)), this.#context);
     job.shelf.enqueue(job);
     return job.request;

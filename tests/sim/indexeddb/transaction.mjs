@@ -181,6 +181,7 @@ export class IDBTransaction extends Target {
   }
 
   commit() {
+    this.db._context.alive();
     this._mayAsk();
     this._commitAsked = true;
     this._activity = undefined;
@@ -188,6 +189,7 @@ export class IDBTransaction extends Target {
   }
 
   abort() {
+    this.db._context.alive();
     if (this._end || this._commitAsked) throw error("InvalidStateError", "The transaction has finished.");
     this._abort(null);
   }
@@ -206,6 +208,7 @@ export class IDBTransaction extends Target {
   }
 
   _mayRead() {
+    this.db._context.alive();
     if (this._activity === undefined || this._activity !== this.db._context.turn() || this._end || this._commitAsked) {
       throw error("TransactionInactiveError", "The transaction is not active.");
     }
@@ -233,12 +236,18 @@ export class IDBTransaction extends Target {
 
   _pump() {
     this._pumping = false;
-    if (this._end || !(this._begun ||= this.db._shelf.mayBegin(this))) return;
+    if (this._end || (!this._begun && !this.db._shelf.mayBegin(this))) return;
+    const late = this._begun ? 0 : (this.db._origin.late?.(this.db._context.owner) ?? 0);
+    this._begun = true;
+    if (late > 0) {
+      this._pumping = true;
+      return this.db._origin.schedule(() => this._pump(), late);
+    }
     // What is active is so for one task of the context: this is another.
     this._activity = undefined;
     while (this._asked.length > 0) {
       const request = this._asked.shift();
-      const fault = this.db._origin.fault("request", { method: request._method, mode: this.mode });
+      const fault = this.db._origin.fault("request", { method: request._method, mode: this.mode, owner: this.db._context.owner });
       if (fault === "forget") return this._forget(false);
       this._execute(request, fault);
     }
@@ -280,7 +289,7 @@ export class IDBTransaction extends Target {
   _commit() {
     const origin = this.db._origin;
     const full = this._grown > 0 && origin.usage() > origin.quota;
-    const fault = full ? "quota" : origin.fault("commit", { mode: this.mode, durability: this.durability, asked: this._commitAsked });
+    const fault = full ? "quota" : origin.fault("commit", { mode: this.mode, asked: this._commitAsked, owner: this.db._context.owner });
     if (fault === "forget" || fault === "forget after") return this._forget(fault === "forget after");
     const failures = {
       quota: () => error("QuotaExceededError", "The quota has been exceeded."),
