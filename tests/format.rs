@@ -12,10 +12,11 @@ use xxhash_rust::xxh32::xxh32;
 
 /// Written once, read for ever.
 const GOLDEN_RECORD: &str = "\
-0180a0f1c2b13407ffffffffffffff0f0305100104776f726bb0ea0103e807d00fe0a712ac0200ffffffffffffffffff01e0a712c0843d\
+0180a0f1c2b13407ffffffffffffff0f0305110104776f726bb0ea0103e807d00fe0a712ac0200ffffffffffffffffff01e0a712c0843d\
 ffffffffffffffffff0100010464656164020903000164f503e1d40302035a01086f726465722d3137030028a01f000000000400050203\
 b1ea0101100005020306110005020306e90701086e6f20726f7574651200050203060a756e7265616461626c6513000502030691bf0514\
-000502030615000502030605000502010601070001080105020300080105020301317efd68";
+000502030615000502030605000502010601070001080105020300080105020301\
+09ffffffffffffff0f01a704596a";
 const GOLDEN_SNAPSHOT: &str = "\
     010383a0f1c2b13402020004776f726bb0ea0103e807d00fe0a712ac020080dddb01e0a712c0843dffffffffffffffffff0100010464\
     65616400000704010100010000000001086f726465722d3137868040e1c783c3b1340102858040010a02000081fdccc4b13404038180\
@@ -66,6 +67,7 @@ fn sample_record() -> Record {
         Item::Pause { queue: 0, paused: true },
         Item::Redrive { queue: 1, first, count: 3, to: None },
         Item::Redrive { queue: 1, first, count: 3, to: Some(0) },
+        Item::Leave { peer: 0x1f_ffff_ffff_ffff, counted: true },
     ];
     Record { time, base: 7, writer: 0x1f_ffff_ffff_ffff, step: 3, chunk: Some(4), items }
 }
@@ -192,6 +194,7 @@ fn item(time: u64) -> impl Strategy<Value = Item> {
         (queue(), any::<bool>()).prop_map(|(queue, paused)| Item::Pause { queue, paused }),
         (queue(), run(), option::of(queue()))
             .prop_map(|(queue, (first, count), to)| { Item::Redrive { queue, first, count, to } }),
+        (any::<u64>(), any::<bool>()).prop_map(|(peer, counted)| Item::Leave { peer, counted }),
     ]
 }
 
@@ -324,7 +327,7 @@ fn a_newer_format_is_told_from_damage() {
 
 #[test]
 fn an_item_of_an_unknown_kind_is_newer() {
-    for kind in [0, 9, 15, 22, 255] {
+    for kind in [0, 10, 15, 22, 255] {
         let mut out = Writer::default();
         [1_800_000_000_000, 0, 1, 1, 0, 1].into_iter().for_each(|number| out.number(number));
         out.byte(kind);

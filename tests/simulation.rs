@@ -42,7 +42,7 @@ fn every_promise_is_kept_whatever_happens() {
         Some(seed) => seed..seed + 1,
         None => 0..number_from("POSTHASTE_SEEDS").unwrap_or(SEEDS),
     };
-    let (mut deliveries, mut crashes, mut cleaned) = (0, 0, 0);
+    let (mut deliveries, mut crashes, mut buried, mut cleaned) = (0, 0, 0, 0);
     for seed in seeds.clone() {
         let (world, outcome) = ran(seed, if seed.is_multiple_of(32) { LONG } else { SHORT }, Sabotage::None);
         if let Err(broken) = outcome {
@@ -50,9 +50,13 @@ fn every_promise_is_kept_whatever_happens() {
         }
         deliveries += world.ledger.deliveries;
         crashes += world.crashes;
+        buried += world.buried;
         cleaned += u64::from(world.store.floor() > 0);
     }
-    println!("{} seeds: {deliveries} deliveries, {crashes} crashes, {cleaned} journals cleaned up", seeds.count());
+    println!(
+        "{} seeds: {deliveries} deliveries, {crashes} crashes, {buried} buried, {cleaned} journals cleaned up",
+        seeds.count()
+    );
 }
 
 #[test]

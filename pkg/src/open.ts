@@ -8,6 +8,7 @@ import { notSupported, platformError, publicError, show } from "./errors";
 import type { Journal } from "./journal";
 import { ClientBacking } from "./client";
 import { LocalBacking } from "./local";
+import { presence } from "./locks";
 import { MemoryJournal } from "./memory";
 import { clockOption, object, policyOptions, queueName, refuseLater, schemaOption, signalOption, storageOption, systemClock, type CheckedStorage, type PolicyOptions } from "./options";
 import { agree } from "./policy";
@@ -37,7 +38,7 @@ async function openStore(storage: "indexeddb" | StorageDriver): Promise<Store> {
   if (storage !== "indexeddb") return storage.open();
   if (typeof indexedDB === "undefined") throw platformError("NotSupportedError", `storage "indexeddb" needs IndexedDB, which is not here`);
   try {
-    return (await IndexedDb.open(DATABASE)) as unknown as Store;
+    return Object.assign((await IndexedDb.open(DATABASE)) as unknown as Store, { presence });
   } catch (error) {
     throw publicError(error);
   }

@@ -37,11 +37,26 @@ export interface Bodies {
   headers?: HeadersByIndex;
 }
 
+/** How the peers of a store know of each other whether they live. Without it leases run out. */
+export interface Presence {
+  /** The platform ends contexts of this kind when it likes: that is nobody's failure. */
+  readonly fleeting: boolean;
+  /** Has others see, until the answer is called, that the peer of that name lives. Undefined: nobody can see it. */
+  show(peer: number): Promise<(() => void) | undefined>;
+  /** Whether that peer, which was seen, lives; true where that can't be known. */
+  lives(peer: number): Promise<boolean>;
+  /** Calls `gone` once it does not live any more. Answers how to call that off. */
+  watch(peer: number, gone: () => void): () => void;
+  /** `leave` is called when this context ends in good order, `back` if it goes on after all. Answers how to call that off. */
+  onLeave(leave: () => void, back: () => void): () => void;
+}
+
 export interface Store {
   /** As `queue.mode.storage` says it. */
   readonly kind: string;
   /** The most it can give. */
   readonly durability: "relaxed" | "strict";
+  readonly presence?: Presence;
   /**
    * One atomic step. `from` 0: `decide` is called with an empty tail; else with everything from number `from` on, read
    * in the same step. It answers synchronously, undefined to write nothing, and is asked once: where the step has to be made

@@ -6,6 +6,7 @@ import { numbers } from "./crossing";
 import { StorageLostError, platformError, publicError } from "./errors";
 import type { Delivery, Handle, Part } from "./effects";
 import { Journal } from "./journal";
+import { Living } from "./living";
 import { Loader, bare } from "./loader";
 import { valuesOf } from "./parcel";
 import { soon } from "./soon";
@@ -26,6 +27,9 @@ export class StoredJournal extends Journal {
   /** Steps ask the store to flush to the disk. */
   strict = false;
   private readonly loader: Loader;
+  private readonly living: Living;
+  /** This peer is about to be shown to the others. */
+  private appearing = false;
   /** Steps left that read the tail first. */
   private wary = 0;
   private stale = false;
@@ -43,6 +47,7 @@ export class StoredJournal extends Journal {
   constructor(private store: Store, clock: Clock, private readonly reopen: () => Promise<Store>) {
     super(clock, false);
     this.loader = new Loader((keys) => this.patient(() => this.store.values(keys)));
+    this.living = new Living(store.presence, (peer, counted) => this.bury(peer, counted), () => this.leave(), () => this.kick());
     this.watch();
   }
 
@@ -149,6 +154,7 @@ export class StoredJournal extends Journal {
   private async step(): Promise<boolean> {
     if (this.closed) return false;
     const { life } = this;
+    if (this.peer.wantsShowing()) void this.appear();
     if (this.stale) await this.catchUp();
     if (life !== this.life) return true;
     const { peer, desk } = this;
@@ -178,6 +184,32 @@ export class StoredJournal extends Journal {
     this.tell();
     if (peer.wantsSnapshot(false)) await this.clean();
     return true;
+  }
+
+  /** Shows the others that this peer lives: before that it leases nothing. */
+  private async appear(): Promise<void> {
+    if (this.appearing) return;
+    this.appearing = true;
+    const name = await this.living.show(numbers(this.peer.others())).finally(() => (this.appearing = false));
+    if (name === undefined || this.closed) return;
+    this.peer.show(name);
+    this.living.look(() => numbers(this.peer.others()));
+    this.kick();
+  }
+
+  /** That peer is gone: what it holds goes back. */
+  private async bury(peer: number, counted: boolean): Promise<void> {
+    // Its last records may not be known here yet.
+    await this.fresh();
+    if (numbers(this.peer.others()).includes(peer)) await this.request((commands, token) => commands.bury(token, peer, counted));
+  }
+
+  /** The context ends, in good order: what is held here goes back as if it had never been taken. */
+  private leave(): void {
+    if (this.closed || this.recovering) return;
+    const record = this.peer.parting(this.clock.now());
+    if (record.length) void this.store.append(0, () => ({ record, bodies: [], chunk: -1 }), this.strict).catch(() => undefined);
+    this.leases.loseAll();
   }
 
   private clean(): Promise<void> {
@@ -238,6 +270,7 @@ export class StoredJournal extends Journal {
       if (number === own) this.peer.committed(number);
       else this.peer.apply(number, tail.records[at]);
     });
+    if (tail.numbers.length || tail.snapshot) this.living.look(() => numbers(this.peer.others()));
   }
 
   private checkBirth(tail: Tail): void {
@@ -403,6 +436,7 @@ export class StoredJournal extends Journal {
   protected override end(error: unknown): void {
     super.end(error);
     for (const { reject } of this.looking.splice(0)) reject(this.closed);
+    this.living.close();
     this.store.close();
   }
 }

@@ -6,7 +6,8 @@
 //! The replay rule: items take effect one by one in journal order, at the later of their record's time and the
 //! journal's. Before them, everything that was due by then happens: delays end, leases run out, messages expire. A send
 //! stands unless its key or the queue's capacity refuses it there. A lease stands for the messages that are ready
-//! there. A settlement stands where its lease is current there. What does not stand is void, for everyone alike.
+//! there. A settlement stands where its lease is current there. A peer that has left holds nothing from there on. What does
+//! not stand is void, for everyone alike.
 
 mod admin;
 mod keys;
@@ -118,6 +119,14 @@ impl Engine {
         self.queues.iter().map(|(id, queue)| (*id, queue))
     }
 
+    /// The peers that hold leases, in the order of their names.
+    pub fn holders(&self) -> Vec<u64> {
+        let mut holders: Vec<u64> = self.queues.iter().flat_map(|(_, queue)| queue.holders()).collect();
+        holders.sort_unstable();
+        holders.dedup();
+        holders
+    }
+
     pub fn named(&self, name: &str) -> Option<QueueId> {
         self.queues.iter().find(|(_, queue)| *queue.name == *name).map(|(id, _)| *id)
     }
@@ -163,6 +172,7 @@ impl Engine {
             Item::Purge { queue } => self.purge(*queue, events),
             Item::Pause { queue, paused } => self.pause(*queue, *paused),
             Item::Redrive { queue, first, count, to } => self.redrive(*queue, *first, *count, *to),
+            Item::Leave { peer, counted } => self.leave(*peer, *counted, events),
         }
     }
 }

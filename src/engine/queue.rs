@@ -80,6 +80,8 @@ pub struct Queue {
     pub(super) away: Runs,
     /// When each run that has a timer wants attention, and its id.
     pub(super) timers: Pairs,
+    /// Who holds how many runs, in the order of their names.
+    held: Vec<(u64, u32)>,
     counts: Counts,
     bytes: u64,
 }
@@ -96,6 +98,7 @@ impl Queue {
             ready: Runs::default(),
             away: Runs::default(),
             timers: Pairs::default(),
+            held: Vec::new(),
             counts: Counts::default(),
             bytes: 0,
         }
@@ -139,10 +142,39 @@ impl Queue {
     pub fn link(&mut self, id: MessageId, run: Run) {
         *self.counts.of(run.state) += u64::from(run.count);
         self.bytes += run.bytes;
+        self.hold(run.state, true);
         if let Some(at) = run.timer() {
             self.timers.insert((at, id.0));
         }
         self.side_mut(run.state == State::Ready).insert(id, run);
+    }
+
+    /// Keeps the count of a holder's runs, which is one more or one less.
+    fn hold(&mut self, state: State, more: bool) {
+        let State::Leased { holder, .. } = state else {
+            return;
+        };
+        let place = self.held.binary_search_by_key(&holder, |(known, _)| *known);
+        match (place, more) {
+            (Ok(at), true) => self.held[at].1 += 1,
+            (Err(at), true) => self.held.insert(at, (holder, 1)),
+            (Ok(at), false) if self.held[at].1 > 1 => self.held[at].1 -= 1,
+            (Ok(at), false) => drop(self.held.remove(at)),
+            (Err(_), false) => {}
+        }
+    }
+
+    /// The peers that hold leases here, in the order of their names.
+    pub(super) fn holders(&self) -> impl Iterator<Item = u64> {
+        self.held.iter().map(|(holder, _)| *holder)
+    }
+
+    /// The first message of each run that a peer holds, oldest first.
+    pub(super) fn held_by(&self, peer: u64) -> Vec<MessageId> {
+        let held = |(_, run): &(MessageId, &Run)| matches!(run.state, State::Leased { holder, .. } if holder == peer);
+        let holds = self.holders().any(|holder| holder == peer);
+        let runs = holds.then(|| self.away.from(MessageId(0)).filter(held));
+        runs.into_iter().flatten().map(|(id, _)| id).collect()
     }
 
     /// Takes out a whole run by the id it starts with.
@@ -150,6 +182,7 @@ impl Queue {
         let run = self.side_mut(ready).remove(id)?;
         *self.counts.of(run.state) -= u64::from(run.count);
         self.bytes -= run.bytes;
+        self.hold(run.state, false);
         if let Some(at) = run.timer() {
             self.timers.remove((at, id.0));
         }

@@ -3,7 +3,7 @@
 use super::{Cause, Engine, Event, Outcome, Queue, Run, State};
 use crate::{
     format::How,
-    id::{MessageId, QueueId},
+    id::{MessageId, QueueId, Time},
 };
 
 impl Engine {
@@ -40,6 +40,21 @@ impl Engine {
             }
         }
         held
+    }
+
+    /// Ends every lease of a peer: as if it had never been taken, or as if its time were over. How many messages come back.
+    pub(super) fn leave(&mut self, peer: u64, counted: bool, events: &mut Vec<Event>) -> Outcome {
+        let (time, mut messages) = (self.time, 0);
+        for (id, queue) in self.queues.iter_mut() {
+            for first in queue.held_by(peer) {
+                messages += queue.end_lease(*id, first, counted, time, events);
+            }
+        }
+        let queues: Vec<_> = self.queues.iter().map(|(id, _)| *id).collect();
+        for queue in queues {
+            self.fire_due(queue, events);
+        }
+        Outcome::Done(messages)
     }
 
     pub(super) fn settle(
@@ -139,6 +154,35 @@ impl Engine {
         run.expires = self.time.saturating_add(target.policy.retention_ms);
         run.state = State::Ready;
         target.link(id, run);
+    }
+}
+
+impl Queue {
+    /// Ends the lease of the run that starts with `first`. How many messages it has.
+    fn end_lease(
+        &mut self,
+        queue: QueueId,
+        first: MessageId,
+        counted: bool,
+        time: Time,
+        events: &mut Vec<Event>,
+    ) -> u64 {
+        let Some(mut run) = self.unlink(false, first) else {
+            return 0;
+        };
+        let count = run.count;
+        if let State::Leased { until, grant, holder, started } = &mut run.state {
+            if counted && *started {
+                // It ends by itself then, as the queue's policy says.
+                *until = time;
+            } else {
+                self.tally.delivered -= if *started { u64::from(count) } else { 0 };
+                events.push(Event::LeaseEnded { queue, holder: *holder, first, count, grant: *grant });
+                run.state = State::Ready;
+            }
+        }
+        self.link(first, run);
+        count.into()
     }
 }
 

@@ -108,8 +108,13 @@ impl Engine {
             }
         }
         for queue in due {
-            while self.fire(queue, events) {}
+            self.fire_due(queue, events);
         }
+    }
+
+    /// Fires every timer of a queue that is due.
+    pub(super) fn fire_due(&mut self, queue: QueueId, events: &mut Vec<Event>) {
+        while self.fire(queue, events) {}
     }
 
     /// Fires the first due timer of a queue; false when none is due.

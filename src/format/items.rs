@@ -28,6 +28,8 @@ pub enum Item {
     Pause { queue: QueueId, paused: bool },
     /// Moves dead letters to `to`, or back to where they came from.
     Redrive { queue: QueueId, first: MessageId, count: u32, to: Option<QueueId> },
+    /// A peer is gone, or going: all its leases end here. What it had handed out counts as an attempt where `counted`.
+    Leave { peer: u64, counted: bool },
 }
 
 /// The fields of [`Item::Send`].
@@ -89,6 +91,7 @@ const CANCEL: u8 = 5;
 const PURGE: u8 = 6;
 const PAUSE: u8 = 7;
 const REDRIVE: u8 = 8;
+const LEAVE: u8 = 9;
 const ACK: u8 = 16;
 const RETRY: u8 = 17;
 const DEAD_LETTER: u8 = 18;
@@ -149,6 +152,11 @@ impl Item {
                 write_run(out, *first, *count);
                 out.option(to.map(u64::from));
             }
+            Self::Leave { peer, counted } => {
+                out.byte(LEAVE);
+                out.number(*peer);
+                out.flag(*counted);
+            }
         }
     }
 
@@ -156,6 +164,9 @@ impl Item {
         let kind = from.byte();
         if kind == CREATE {
             return Self::Create { name: from.text(limits::NAME_BYTES_MAX), policy: Box::new(from.policy()) };
+        }
+        if kind == LEAVE {
+            return Self::Leave { peer: from.number(), counted: from.flag() };
         }
         if !(REMOVE..=REDRIVE).contains(&kind) && !(ACK..=START).contains(&kind) {
             from.fail(FormatError::Newer);

@@ -13,7 +13,8 @@ pub struct Record {
     pub time: Time,
     /// The last record the writer had applied. When the number given is `base + 1`, everything stands as decided.
     pub base: u64,
-    /// The peer that wrote it, and which of its steps this is: after a lost connection a peer looks for its own.
+    /// The peer that wrote it, by the name under which it leases, and which of its steps this is: after a lost connection a peer
+    /// looks for its own.
     pub writer: u64,
     pub step: u64,
     /// `None`: bodies are in the record's own value; else they are apart, 2^chunk messages a value.

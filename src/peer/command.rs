@@ -24,6 +24,7 @@ pub enum Order {
     Purge { queue: QueueId },
     Pause { queue: QueueId, paused: bool },
     Redrive { queue: QueueId, to: Option<QueueId>, max: u64, moved: u64 },
+    Leave { peer: u64, counted: bool },
 }
 
 /// A send that is still waiting: what is left of it.
@@ -149,6 +150,11 @@ impl Peer {
 
     pub fn pause(&mut self, token: u32, queue: QueueId, paused: bool) {
         self.order(token, Order::Pause { queue, paused });
+    }
+
+    /// Ends the leases of another peer that is gone; `counted`: what it had handed out counts as an attempt.
+    pub fn bury(&mut self, token: u32, peer: u64, counted: bool) {
+        self.order(token, Order::Leave { peer, counted });
     }
 
     /// Moves dead letters: those in `queue` where it is a dead-letter queue, else those that came from it.

@@ -12,6 +12,7 @@ use crate::{
     id::{MessageId, QueueId, Time},
     limits,
     share::{fitting, share},
+    sorted::Sorted,
 };
 
 impl Peer {
@@ -71,6 +72,10 @@ impl Peer {
             Order::Remove { queue } => Item::Remove { queue: *queue },
             Order::Purge { queue } => Item::Purge { queue: *queue },
             Order::Pause { queue, paused } => Item::Pause { queue: *queue, paused: *paused },
+            Order::Leave { peer, .. } if !self.engine.holders().contains(peer) => {
+                return self.effects.push(Effect::Done { token: command.token, value: 0 });
+            }
+            Order::Leave { peer, counted } => Item::Leave { peer: *peer, counted: *counted },
             Order::Cancel { queue, id } => Item::Cancel { queue: *queue, id: *id },
             Order::Send(_) => return self.place_send(command, draft),
             Order::Settle { .. } => return self.place_settle(command, draft),
@@ -199,6 +204,9 @@ impl Peer {
     }
 
     fn place_leases(&mut self, draft: &mut Draft) {
+        if self.hidden {
+            return;
+        }
         for demand in &self.demands {
             self.ahead.get_or_insert(demand.queue, Ahead::default());
         }
@@ -261,6 +269,21 @@ impl Peer {
                 draft.push(Item::Settle { queue, first, count, grant, how }, Origin::Rider { queue, held, start });
             }
         }
+    }
+
+    /// A record by which this peer gives back all it holds as if it had never been taken, to be written at once, beside the
+    /// step under way if there is one; empty: it holds nothing. It leases nothing from now on, until it is shown under another
+    /// name.
+    pub fn parting(&mut self, wall: Time) -> Vec<u8> {
+        let time = self.now(wall);
+        self.hidden = true;
+        self.ahead = Sorted::default();
+        if self.flight.is_none() && !self.engine.holders().contains(&self.id) {
+            return Vec::new();
+        }
+        let items = vec![Item::Leave { peer: self.id, counted: false }];
+        let record = Record { time, base: self.engine.base(), writer: self.id, step: 0, chunk: None, items };
+        record.encode()
     }
 
     /// What was leased ahead goes back with the next step.

@@ -34,7 +34,10 @@ use prefetch::Ahead;
 
 /// One context's part in a journal.
 pub struct Peer {
+    /// The name under which it leases.
     id: u64,
+    /// Others can't know yet whether it lives: it leases nothing.
+    hidden: bool,
     /// In a memory journal there are no other peers: records are not encoded, and bodies no longer needed are told.
     memory: bool,
     engine: Engine,
@@ -60,6 +63,7 @@ impl Peer {
     pub fn new(id: u64, seed: u64, memory: bool) -> Self {
         Self {
             id,
+            hidden: false,
             memory,
             engine: Engine::default(),
             random: Random(seed | 1),
@@ -74,6 +78,28 @@ impl Peer {
             blocked: false,
             depths: Sorted::default(),
         }
+    }
+
+    /// It leases nothing before it is shown.
+    pub fn hide(&mut self) {
+        self.hidden = true;
+    }
+
+    /// Whether someone wants messages, and it may not lease any before it is shown.
+    pub fn wants_showing(&self) -> bool {
+        self.hidden && !self.demands.is_empty()
+    }
+
+    /// From its next step on it leases under the name `id`, by which others can know whether it lives.
+    pub fn show(&mut self, id: u64) {
+        (self.id, self.hidden) = (id, false);
+    }
+
+    /// The other peers that hold leases, in the order of their names.
+    pub fn others(&self) -> Vec<u64> {
+        let mut holders = self.engine.holders();
+        holders.retain(|holder| *holder != self.id);
+        holders
     }
 
     pub fn engine(&self) -> &Engine {

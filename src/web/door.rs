@@ -44,10 +44,15 @@ fn refused(error: FormatError) -> JsValue {
 
 #[wasm_bindgen]
 impl Peer {
-    /// `id`: a random whole number below 2^53 that names this peer. `memory`: no one else will ever read the journal.
+    /// `id`: a random whole number below 2^53 that names this peer. `memory`: no one else will ever read the journal; else it
+    /// leases nothing until it is shown.
     #[wasm_bindgen(constructor)]
     pub fn new(id: f64, seed: f64, memory: bool) -> Self {
-        Self { peer: peer::Peer::new(whole(id), whole(seed), memory), texts: Texts::default() }
+        let mut peer = peer::Peer::new(whole(id), whole(seed), memory);
+        if !memory {
+            peer.hide();
+        }
+        Self { peer, texts: Texts::default() }
     }
 
     /// The number of the last record applied.
@@ -208,6 +213,28 @@ impl Peer {
 
     pub fn pause(&mut self, token: u32, queue: u32, paused: bool) {
         self.peer.pause(token, queue, paused);
+    }
+
+    #[wasm_bindgen(js_name = wantsShowing)]
+    pub fn wants_showing(&self) -> bool {
+        self.peer.wants_showing()
+    }
+
+    pub fn show(&mut self, id: f64) {
+        self.peer.show(whole(id));
+    }
+
+    /// Leaves the names of the other peers that hold leases.
+    pub fn others(&self) -> usize {
+        leave(|numbers| numbers.extend(self.peer.others().into_iter().map(real)))
+    }
+
+    pub fn bury(&mut self, token: u32, peer: f64, counted: bool) {
+        self.peer.bury(token, whole(peer), counted);
+    }
+
+    pub fn parting(&mut self, now: f64) -> Vec<u8> {
+        self.peer.parting(whole(now))
     }
 
     /// `to` -1: back to where they came from.

@@ -30,6 +30,7 @@ pub enum End {
     RanOut(u64),
     /// By a record of its holder.
     Acked(u64),
+    /// By a record of its holder, or of someone who knew that it was dead.
     GivenUp(u64),
     /// Its queue was purged.
     Purged(u64),
@@ -147,6 +148,7 @@ impl History {
                     Item::Purge { queue: of } if *of == queue => {
                         return Some((End::Purged(number), until));
                     }
+                    Item::Leave { peer, .. } if *peer == holder => return Some((End::GivenUp(number), until)),
                     Item::Settle { queue: of, first, count, grant: named, how }
                         if *of == queue && *named == grant && covers(*first, *count) =>
                     {

@@ -34,6 +34,10 @@ pub struct World {
     /// As on one machine while no one sets its clock.
     one_clock: bool,
     pub crashes: u64,
+    /// Contexts that crashed.
+    dead: Vec<u64>,
+    /// How often the messages of one were given back by someone else.
+    pub buried: u64,
 }
 
 /// The queues of every world: one for each way to be full.
@@ -76,6 +80,8 @@ impl World {
             weight,
             one_clock,
             crashes: 0,
+            dead: Vec::new(),
+            buried: 0,
         };
         (0..peers).for_each(|_| world.join());
         world
@@ -153,7 +159,8 @@ impl World {
     /// The context dies, wherever it is in its loop, and another comes.
     fn crash(&mut self, at: usize) -> Check {
         self.crashes += 1;
-        let skew = self.contexts[at].skew;
+        let Context { skew, id, .. } = self.contexts[at];
+        self.dead.push(id);
         self.contexts[at] = self.opened(skew);
         self.catch_up(at)
     }
@@ -195,6 +202,14 @@ impl World {
             }
             93 => context.unsend(),
             94 => context.peer.release_idle(),
+            98 => {
+                let holders = context.peer.others();
+                if let Some(dead) = holders.into_iter().find(|holder| self.dead.contains(holder)) {
+                    let token = context.other();
+                    context.peer.bury(token, dead, self.random.once_in(2));
+                    self.buried += 1;
+                }
+            }
             95 => {
                 let token = context.other();
                 context.peer.purge(token, queue);

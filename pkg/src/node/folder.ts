@@ -5,6 +5,7 @@ import { compact } from "./compact";
 import { fileError, named } from "./errors";
 import { JournalFile } from "./file";
 import { Lock } from "./lock";
+import { FolderPresence } from "./presence";
 
 /** Someone who has the journal open. */
 export interface User {
@@ -16,6 +17,7 @@ export interface User {
 const folders = new Map<string, Folder>();
 
 export class Folder {
+  readonly presence = new FolderPresence();
   private readonly users = new Set<User>();
   private lock: Lock | undefined;
   private file: JournalFile | undefined;

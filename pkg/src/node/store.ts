@@ -1,6 +1,6 @@
 /** A store on a journal's file, as the contract (store.ts of the package) has it. */
 
-import type { Append, Bodies, Store, Tail } from "../store";
+import type { Append, Bodies, Presence, Store, Tail } from "../store";
 import { compact, isWanted } from "./compact";
 import { release, reserve, reserved, type JournalFile } from "./file";
 import type { Folder, User } from "./folder";
@@ -19,6 +19,10 @@ export class FileStore implements Store, User {
   private onLost: ((error: unknown) => void) | undefined;
 
   constructor(private readonly folder: Folder, readonly file: JournalFile) {}
+
+  get presence(): Presence {
+    return this.folder.presence;
+  }
 
   async append(from: number, decide: (tail: Tail | undefined) => Append | undefined, strict: boolean): Promise<number> {
     const file = this.folder.use(this.file, strict);

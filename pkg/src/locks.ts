@@ -1,0 +1,67 @@
+/**
+ * Presence by Web Locks: a peer holds a lock of its name. It is free a few milliseconds after its worker, tab or renderer
+ * died, with no message and no heartbeat; a page that is frozen holds it still. Locks and IndexedDB have the same borders:
+ * whoever shares a database with a peer shares its locks.
+ */
+
+import type { Presence } from "./store";
+
+/** Where the locks do not answer for so long, nobody can see this peer. */
+const PATIENCE_MS = 1_000;
+
+interface Manager {
+  request(name: string, options: { mode?: "shared"; signal?: AbortSignal }, held: () => unknown): Promise<unknown>;
+  query(): Promise<{ held?: { name?: string; mode?: string }[] }>;
+}
+
+const manager = (): Manager | undefined => (globalThis as { navigator?: { locks?: Manager } }).navigator?.locks;
+const lockName = (peer: number): string => `posthaste:peer:${peer}`;
+
+export const presence: Presence = {
+  fleeting: "ServiceWorkerGlobalScope" in globalThis,
+
+  show: (peer) =>
+    new Promise((resolve) => {
+      let end!: () => void;
+      const until = new Promise<void>((over) => (end = over));
+      const unseen = (): void => {
+        end();
+        resolve(undefined);
+      };
+      const timer = setTimeout(unseen, PATIENCE_MS);
+      const asked = manager()?.request(lockName(peer), {}, () => {
+        clearTimeout(timer);
+        resolve(end);
+        return until;
+      });
+      // A frame in a sandbox has no right to locks.
+      if (asked) asked.catch(unseen);
+      else unseen();
+    }),
+
+  async lives(peer) {
+    try {
+      const { held } = await manager()!.query();
+      // Whoever watches it may have its lock for a moment, shared.
+      return held!.some(({ name, mode }) => name === lockName(peer) && mode === "exclusive");
+    } catch {
+      return true;
+    }
+  },
+
+  watch(peer, gone) {
+    const asking = new AbortController();
+    manager()?.request(lockName(peer), { mode: "shared", signal: asking.signal }, gone).catch(() => undefined);
+    return () => asking.abort();
+  },
+
+  onLeave(leave, back) {
+    if (typeof document === "undefined") return () => undefined;
+    addEventListener("pagehide", leave);
+    addEventListener("pageshow", back);
+    return () => {
+      removeEventListener("pagehide", leave);
+      removeEventListener("pageshow", back);
+    };
+  },
+};
