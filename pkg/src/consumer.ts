@@ -4,6 +4,7 @@ import { onAbort } from "./abort";
 import { disposable } from "./dispose";
 import * as effect from "./effects";
 import { show } from "./errors";
+import { noteOf } from "./foreign";
 import type { Lease } from "./lease";
 import type { ReceivedMessage } from "./message";
 import { flag, object, refuseLater, seconds, signalOption, whole } from "./options";
@@ -155,7 +156,8 @@ export class LocalConsumer<Body> implements Consumer {
   /** Answers with a promise, in an object as it is not to be waited for here: what was said of the batch is known. */
   private async handle(messages: ReceivedMessage<Body>[]): Promise<{ said: Promise<unknown> | undefined }> {
     const { queue } = this;
-    const batch = new Batch(queue, messages);
+    // The handler may do with its list as it likes.
+    const batch = new Batch(queue, messages.slice());
     let failed: { error: unknown } | undefined;
     let extending: (() => void) | undefined;
     try {
@@ -195,11 +197,6 @@ export class LocalConsumer<Body> implements Consumer {
     next();
     return () => clock.clearTimeout(timer);
   }
-}
-
-/** What is kept of the error that failed a batch. */
-function noteOf(error: unknown): string {
-  return (error instanceof Error ? `${error.name}: ${error.message}` : show(error)).slice(0, 512);
 }
 
 disposable(LocalConsumer.prototype, (consumer) => consumer.stop());

@@ -67,8 +67,26 @@ export function notSupported(what: string): DOMException {
   return platformError("NotSupportedError", `${what} is not supported in this version of posthaste`);
 }
 
+/** Whether it is an error of posthaste's own; false of what can't be looked at. */
+export function isOurs(error: unknown): error is PosthasteError {
+  try {
+    return error instanceof PosthasteError;
+  } catch {
+    return false;
+  }
+}
+
 /** Gives errors from the engine and the stores their public classes. */
 export function publicError(error: unknown): unknown {
+  try {
+    return known(error);
+  } catch {
+    // It can't even be looked at.
+    return error;
+  }
+}
+
+function known(error: unknown): unknown {
   const { name, message } = (error ?? {}) as Error;
   if (error instanceof PosthasteError || error instanceof DOMException) return error;
   if (name === "CorruptionError") return new CorruptionError(message, { cause: error });
@@ -78,14 +96,36 @@ export function publicError(error: unknown): unknown {
   return error;
 }
 
-/** A value as text for an error message: short, whatever it is. */
+const SHOWN_MAX = 80;
+const SHOWN_DEPTH = 4;
+
+/** A value as text for an error message: short, whatever it is and however large. To look at it may throw. */
 export function show(value: unknown): string {
   let text: string;
   try {
-    text = typeof value === "string" ? JSON.stringify(value) : typeof value === "bigint" ? `${value}n`
-      : typeof value === "object" && value !== null ? JSON.stringify(value) ?? String(value) : String(value);
+    text = shown(value, SHOWN_DEPTH);
   } catch {
-    text = Object.prototype.toString.call(value);
+    text = `a value of type ${typeof value}`;
   }
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX - 3)}...` : text;
+}
+
+/** The beginning of a value, much as JSON says it. */
+function shown(value: unknown, depth: number): string {
+  if (typeof value === "string") return JSON.stringify(value.slice(0, SHOWN_MAX));
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value !== "object" || value === null) return String(value).slice(0, SHOWN_MAX + 1);
+  if (depth === 0) return "...";
+  const { toJSON } = value as { toJSON?: unknown };
+  if (typeof toJSON === "function") return shown(toJSON.call(value), depth - 1);
+  if (ArrayBuffer.isView(value)) return `${Object.prototype.toString.call(value)} of ${value.byteLength} bytes`;
+  const list = Array.isArray(value);
+  let text = "";
+  for (const name in value) {
+    if (text.length > SHOWN_MAX) break;
+    const item = Object.hasOwn(value, name) ? (value as Record<string, unknown>)[name] : undefined;
+    if (item === undefined && !list) continue;
+    text += `${text && ","}${list ? "" : `${shown(name, 0)}:`}${shown(item, depth - 1)}`;
+  }
+  return list ? `[${text}]` : `{${text}}`;
 }

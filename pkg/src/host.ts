@@ -3,7 +3,8 @@
 import type { Asker, Delivery, Onlooker, Part } from "./effects";
 import { frameMade, giveFrame, numbers } from "./crossing";
 import { PortHost, Presence } from "./engine";
-import { PosthasteError, closedError, platformError, show } from "./errors";
+import { closedError, isOurs, platformError } from "./errors";
+import { messageOf, nameOf } from "./foreign";
 import type { LocalBacking } from "./local";
 import * as effect from "./effects";
 import type { EventPort } from "./platform";
@@ -471,7 +472,6 @@ function isFirst(frame: Uint8Array): boolean {
 
 /** Name, code and message of an error: an `Error` loses them on its way through a port. */
 function textsOf(error: unknown): [string, string, string] {
-  if (error instanceof PosthasteError) return [error.name, error.code, error.message];
-  const { name, message } = (error ?? {}) as Partial<Error>;
-  return [String(name ?? "Error"), "", String(message ?? (error === undefined ? "" : show(error)))];
+  const code = isOurs(error) ? error.code : "";
+  return [nameOf(error), code, error === undefined ? "" : messageOf(error)];
 }

@@ -3,6 +3,7 @@
 import { notSupported, platformError } from "./errors";
 import * as effect from "./effects";
 import type { Settle } from "./effects";
+import { bounded } from "./foreign";
 import type { Lease } from "./lease";
 import { seconds, text } from "./options";
 import { messageId } from "./send";
@@ -128,7 +129,7 @@ export class ReceivedMessage<Body> implements Message<Body> {
 
   deadLetter(reason = "dead-lettered by its receiver"): Promise<void> {
     try {
-      return this.say(effect.DEAD_LETTER, 0, text("reason", reason));
+      return this.say(effect.DEAD_LETTER, 0, bounded(text("reason", reason)));
     } catch (error) {
       return Promise.reject(error);
     }

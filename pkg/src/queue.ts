@@ -8,6 +8,7 @@ import { disposable } from "./dispose";
 import type { Onlooker } from "./effects";
 import { closedError, notSupported, platformError, show } from "./errors";
 import { detailEvent } from "./event";
+import { messageOf } from "./foreign";
 import { ALLOW, PortServing } from "./host";
 import { STATES } from "./inspect";
 import { MessageIterator } from "./iterate";
@@ -238,8 +239,8 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
 
   /** What does not fit the schema never will: it goes to the dead letters. */
   private async sifted(messages: ReceivedMessage<Body>[]): Promise<ReceivedMessage<Body>[]> {
-    const sound = await Promise.all(messages.map((message) => validate(this.options.schema, message.body).then(() => true, (error: Error) => {
-      void message.deadLetter(error.message.slice(0, 512));
+    const sound = await Promise.all(messages.map((message) => validate(this.options.schema, message.body).then(() => true, (error: unknown) => {
+      void message.deadLetter(messageOf(error));
       return false;
     })));
     return messages.filter((_, at) => sound[at]);
@@ -407,8 +408,8 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
 
   /** An "error" event: what went wrong and has no promise to reject. With `unheard`, the console says so where nobody listens. */
   report(error: unknown, unheard?: string): void {
-    if (unheard && !this.hearsErrors) (globalThis as { console?: Console })["console"]?.error(`posthaste: ${unheard} ${show(this.name)}. Its "error" events tell it, too.`, error);
-    const message = error instanceof Error ? error.message : show(error);
+    if (unheard && !this.hearsErrors) complain(`posthaste: ${unheard} ${show(this.name)}. Its "error" events tell it, too.`, error);
+    const message = messageOf(error);
     const event = typeof ErrorEvent === "function" ? new ErrorEvent("error", { error, message }) : Object.assign(new Event("error"), { error, message });
     this.dispatchEvent(event);
   }
@@ -437,6 +438,16 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
 }
 
 disposable(OpenedQueue.prototype, (queue) => queue.close());
+
+/** Tells the console, which may choke on what it is to show. */
+function complain(says: string, error: unknown): void {
+  const { console } = globalThis as { console?: Console };
+  try {
+    console?.error(says, error);
+  } catch {
+    console?.error(says, messageOf(error));
+  }
+}
 
 /** Whether a request has a body and no options. */
 function isPlain(request: MessageSendRequest): boolean {

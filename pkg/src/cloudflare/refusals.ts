@@ -1,14 +1,15 @@
 /** Errors as values and back. */
 
 import { CorruptionError, LeaseLostError, MessageTooLargeError, PolicyMismatchError, QueueFullError, StorageLostError } from "posthaste";
+import { messageOf, nameOf } from "../foreign";
 import type { Refusal } from "./calls";
 
 const OURS = { CorruptionError, LeaseLostError, MessageTooLargeError, PolicyMismatchError, QueueFullError };
 const LANGUAGE = { TypeError, RangeError, Error };
 
 export function refusalOf(error: unknown): Refusal {
-  const { name, message, outcomeUnknown } = (error ?? {}) as Partial<StorageLostError>;
-  return { name: String(name ?? "Error"), message: String(message ?? error), ...(outcomeUnknown === true && { outcomeUnknown }) };
+  const outcomeUnknown = (error as Partial<StorageLostError> | undefined)?.outcomeUnknown === true;
+  return { name: nameOf(error), message: messageOf(error), ...(outcomeUnknown && { outcomeUnknown }) };
 }
 
 export function errorOf({ name, message, outcomeUnknown }: Refusal): Error {

@@ -6,6 +6,7 @@ import type { Backing } from "../backing";
 import type { Commands } from "../commands";
 import type { Asker, Delivery, Handle, Onlooker, Part } from "../effects";
 import { platformError } from "../errors";
+import { messageOf } from "../foreign";
 import { Leases } from "../lease";
 import { VALUES, valuesOf, type Parcel, type Segment } from "../parcel";
 import type { Outgoing } from "../send";
@@ -61,8 +62,7 @@ class Refused {
 }
 
 function away(object: string, cause: unknown, outcomeUnknown: boolean): StorageLostError {
-  const says = cause instanceof Error ? cause.message : String(cause);
-  return new StorageLostError(`the object ${JSON.stringify(object)} was replaced, or could not be reached, in the middle of a call: ${says}`, outcomeUnknown, { cause });
+  return new StorageLostError(`the object ${JSON.stringify(object)} was replaced, or could not be reached, in the middle of a call: ${messageOf(cause)}`, outcomeUnknown, { cause });
 }
 
 export class RemoteBacking implements Backing {
