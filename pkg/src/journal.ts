@@ -8,7 +8,7 @@ import { Alarm } from "./alarm";
 import type { Commands } from "./commands";
 import { numbers } from "./crossing";
 import { Desk } from "./desk";
-import { closedError, platformError, show } from "./errors";
+import { closedError, platformError, publicError, show } from "./errors";
 import * as effect from "./effects";
 import type { Asker, Delivery, Handle, Onlooker, Part } from "./effects";
 import { Peer } from "./engine";
@@ -129,8 +129,13 @@ export abstract class Journal {
   protected rest(): void {
     for (const resolve of this.quiet.splice(0)) resolve();
     if (this.closed) return;
-    if (this.wanted) this.kick();
-    else this.setTimer();
+    if (this.wanted) return this.kick();
+    try {
+      this.setTimer();
+    } catch (error) {
+      // A clock that throws: nobody would ever be woken.
+      this.end(publicError(error));
+    }
   }
 
   protected abstract setTimer(): void;

@@ -147,3 +147,17 @@ test("an error message shows a bad value quickly, however large or entangled", a
     assert.ok(error.message.length < 200, error.message);
   }
 });
+
+for (const part of ["now", "setTimeout"]) {
+  test(`a clock whose ${part} throws ends the queue with its error, and every promise settles`, async () => {
+    const { queue, clock } = await freshQueue();
+    const told = heard(queue, "error");
+    await queue.send(1);
+    clock[part] = boom;
+    const calls = [queue.send(2, { delaySeconds: 5 }), queue.receive(), queue.metrics(), queue.flush(), queue.send(3)];
+    await bounded(Promise.allSettled(calls), "all answers");
+    assert.equal((await told).error.message, "boom");
+    await fails(queue.send(4), "RangeError", "boom");
+    await bounded(queue.close(), "the close");
+  });
+}
