@@ -7,6 +7,7 @@ import { sameBody, uidOf } from "./bodies.mjs";
 
 /** What came ahead may have been leased so long before it was handed out. */
 const AHEAD_MS = 1_500;
+const SKEW_MS = 100;
 /** By this reason a message is dead-lettered whose body is gone: never that of a sound one. */
 const MISSING = /body is missing/;
 
@@ -15,6 +16,8 @@ export class Scope {
   queues = new Map();
   /** When a clock was last set, or a fault of the storage planned. */
   disturbedAt = -Infinity;
+  /** Clocks differ, or do not run as the world's time does: leases may run out before they are extended. */
+  skewed = false;
   /** Dead letters may have come back since. */
   redriven = false;
   /** Its storage was lost: what was confirmed before may be gone. */
@@ -244,7 +247,7 @@ export class Model {
 
   /** Nothing went wrong since it was handed out that its holder can't help. */
   #calm({ at, context, scope }, mayBlock) {
-    return !context.dead && scope.disturbedAt < at && (mayBlock || context.disturbedAt < at);
+    return !context.dead && !scope.skewed && scope.disturbedAt < at && (mayBlock || context.disturbedAt < at);
   }
 
   /** The handler has ended, and says `kind` of it by that. `sole`: nobody else could take it meanwhile. */
@@ -261,7 +264,9 @@ export class Model {
     if (message.duplicateOf) this.fail("duplicate", `${uid} is a duplicate of ${message.duplicateOf}, and was delivered`);
     if (message.cancelled) this.fail("cancelled-delivered", `${uid} was cancelled, and was delivered`);
     if (message.ackedBy) this.fail("acked-delivered", `${uid} was acked in time, and ${context.name} got it again from ${queue.name}`);
-    if (latestWall < message.notBefore && now < message.notBeforeAt && !this.#mayBeBack(message)) this.fail("early", `${uid} came ${message.notBefore - latestWall} ms before it was due`);
+    // Clocks that differ go on from each other's time, a little off.
+    const off = queue.scope.skewed ? SKEW_MS : 0;
+    if (latestWall + off < message.notBefore && now + off < message.notBeforeAt && !this.#mayBeBack(message)) this.fail("early", `${uid} came ${message.notBefore - latestWall} ms before it was due`);
     if (asked - slack > message.confirmedBy + message.expiryMs) this.fail("expired-delivered", `${uid} had expired, and was delivered`);
   }
 

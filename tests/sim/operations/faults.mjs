@@ -44,6 +44,7 @@ export const FAULTS = {
     fault: true,
     run(lab, actor, op) {
       lab.disturb(actor, true);
+      if (lab.script.world !== "memory" || (op.rate ?? 1) !== 1) actor.scope.skewed = true;
       actor.context.setClock(op.jump ?? 0, op.rate ?? 1);
       actor.context.wall();
     },

@@ -2,6 +2,7 @@
 
 import { Opened } from "../actor.mjs";
 import { uidOf } from "../bodies.mjs";
+import { show } from "../model.mjs";
 
 const NAMES = ["q0", "q1", "q2", "dead"];
 
@@ -151,7 +152,7 @@ function peeked(lab, { model }, infos, op) {
     if (seen.has(id)) lab.model.fail("twice", `peek told ${id} twice`);
     seen.add(id);
     const message = lab.model.messages.get(uidOf(body));
-    if (!message) lab.model.fail("unsent", `peek at ${model.name} told what nobody sent: ${id}`);
+    if (!message) lab.model.fail("unsent", `peek at ${model.name} told what nobody sent: ${id}, ${show(body)}`);
     else if (message.state === "refused") lab.model.fail("refused-there", `peek at ${model.name} told ${message.uid}, whose send was refused`);
     else if (message.id !== undefined && message.id !== id) lab.model.fail("id-changed", `${message.uid} was ${message.id}, and is ${id}`);
   }

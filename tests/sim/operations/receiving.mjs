@@ -26,7 +26,10 @@ export function say(lab, actor, held, kind, seconds) {
   else if (kind === "retry") promise = seconds === undefined ? received.retry() : received.retry({ delaySeconds: seconds });
   else if (kind === "dead") promise = received.deadLetter("because");
   else promise = received.extend(seconds ?? 5);
-  if (kind === "retry") delivery.message.delayed(seconds ?? 0, actor.context.wall(), lab.scheduler.now);
+  // A retry that comes late is none.
+  const { until: lease } = delivery;
+  const firm = lab.model.holds(delivery) && (lease === Infinity || lease > lab.world.latestWall + 1000);
+  if (kind === "retry") delivery.message.delayed(firm ? seconds ?? 0 : 0, actor.context.wall(), lab.scheduler.now);
   const ms = (seconds ?? 5) * 1000;
   const until = actor.context.wall() + ms;
   const untilAt = lab.scheduler.now + ms;
