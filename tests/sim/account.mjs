@@ -57,7 +57,8 @@ function calm(lab, run) {
 
 /** Who takes everything out: each context whose memory has messages, or a new one at the disk. */
 function auditorsOf(lab) {
-  const auditors = lab.script.world === "memory" ? living(lab) : [lab.start("audit")];
+  const { world } = lab.script;
+  const auditors = world === "memory" ? living(lab) : world === "ports" ? living(lab).filter((actor) => actor === lab.host) : [lab.start("audit")];
   for (const actor of auditors) {
     const { queues } = actor.scope;
     const letters = [...queues.values()].flatMap(({ dlq }) => dlq ?? []);
@@ -98,7 +99,7 @@ function take(lab, actor, opened, tookSome, stillThere) {
       lab.follow(actor, "metrics", opened, opened.queue.metrics(), {
         done: (found) => {
           opened.backlog = found;
-          lab.model.metrics(opened.model, found);
+          lab.model.metrics(opened.model, found, 0);
           stillThere(found.backlogCount);
         },
       });
@@ -137,12 +138,16 @@ function whereIsEverything(lab, auditor) {
 const seen = ({ at, attempts, holder }) => `seen last in ${at.name} at attempt ${attempts}${holder ? `, ${holder.context.name} said ${holder.said}` : ""}`;
 
 /** Whether it may have ended by what is counted as a drop. */
-function mayHaveEnded({ home, at, mayExpire, deadAsked, attempts, unseenAt, cancelAsked }) {
-  if (mayExpire || cancelAsked) return true;
-  if (home.purgedAt > -Infinity || at.purgedAt > -Infinity) return true;
-  if (home.policy.overflow?.startsWith("drop") || at.policy.overflow?.startsWith("drop")) return true;
-  return at.dlq === undefined && (deadAsked || attempts >= at.tries || at.unseen > unseenAt);
+function mayHaveEnded(message) {
+  const { home, at, mayExpire, cancelAsked, deadAsked, attempts, unseenAt } = message;
+  if (mayExpire || cancelAsked || drops(home) || drops(at)) return true;
+  if (!deadAsked && attempts < at.tries && at.unseen === unseenAt) return false;
+  // It may be a dead letter that nobody has seen.
+  const letters = at.scope.queues.get(at.dlq);
+  return at.dlq === undefined || letters !== undefined && drops(letters);
 }
+
+const drops = ({ purgedAt, policy: { overflow, messageRetention } }) => purgedAt > -Infinity || overflow?.startsWith("drop") || messageRetention !== undefined;
 
 function wholeBatches(lab, scope) {
   const known = new Set();

@@ -11,6 +11,7 @@ const WEIGHTS = {
   metrics: 2, peek: 1, cancel: 1, purge: 0.05, pause: 0.1, resume: 0.3, redrive: 0.5, flush: 0.5, list: 0.1,
 };
 const FAULT_WEIGHTS = { kill: 0.15, freeze: 0.15, block: 0.3, clock: 0.15, hide: 0.05 };
+const PORT_WEIGHTS = { cut: 0.1, forge: 0.1, ports: 0.1, unserve: 0.05 };
 const DISK_WEIGHTS = { disk: 1, hints: 0.1 };
 
 function policyOf(random) {
@@ -78,6 +79,7 @@ class Maker {
     this.#weights = moods(random, { ...WEIGHTS, ...(faults && FAULT_WEIGHTS), ...(faults && this.#onDisk && DISK_WEIGHTS) });
     if (this.#onDisk && random.chance(0.05)) this.#weights.lose = 0.05;
     if (this.#onDisk && random.chance(0.1)) this.#weights.room = 0.2;
+    if (faults && script.world === "ports") Object.assign(this.#weights, moods(random, PORT_WEIGHTS));
     if (random.chance(0.05)) this.#weights.remove = 0.1;
     this.#gaps = random.pick([[0, 0, 0.1], [0, 0.2, 1], [0, 1, 20], [0, 5, 400]]);
     this.#way = random.pick(["well", "badly", "badly", "wildly"]);
@@ -102,7 +104,7 @@ class Maker {
 
   begin() {
     const { random } = this;
-    const count = this.script.world === "memory" ? random.pick([1, 1, 2]) : random.whole(1, 4);
+    const count = this.script.world === "memory" ? random.pick([1, 1, 2]) : random.whole(this.script.world === "ports" ? 2 : 1, 4);
     for (let at = 0; at < count; at += 1) this.#start(`c${at}`);
   }
 
@@ -241,6 +243,34 @@ class Maker {
     this.#add(actor, "kill", random.chance(0.7) ? { looks: random.whole(1, 60) } : {});
     this.#add(actor, "flush", { q: this.#names[0] }, random.pick([0, 5, 50]));
     this.#start(actor);
+    // Who was served by it needs another port.
+    if (this.script.world === "ports" && actor === "c0") for (const client of this.#actors.slice(1)) this.#again(client);
+  }
+
+  #again(client) {
+    this.#add(client, "kill", {}, 0);
+    this.#start(client);
+  }
+
+  cut(actor) {
+    this.#add(actor, "cut", {});
+    if (actor !== "c0") this.#again(actor);
+  }
+
+  forge(actor, op) {
+    const { random } = this;
+    this.#add(actor, op, { seed: random.bits() % 1000, n: random.pick([1, 2, 5]), ...(random.chance(0.4) && { toClient: true }) });
+    this.#add(actor, "flush", { q: this.#names[0] }, 20);
+    if (actor !== "c0") this.#again(actor);
+  }
+
+  unserve(actor, op) {
+    this.#add(actor, op, { q: this.random.pick(this.#names) });
+    if (actor !== "c0") this.#again(actor);
+  }
+
+  ports(actor, op) {
+    this.#add(actor, op, { ms: this.random.pick([0, 0, 3, 300]) });
   }
 
   freeze(actor, op) {

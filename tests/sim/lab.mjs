@@ -13,6 +13,9 @@ const CLOSED = new Set(["InvalidStateError"]);
 /** Of a storage that fails. */
 const STORAGE = new Set(["StorageLostError", "QuotaExceededError", "TimeoutError", "Error", "UnknownError", "AbortError", "InvalidStateError"]);
 
+/** Who has the queues, in a world of ports. */
+const HOST = "c0";
+
 export class Lab {
   /** Calls that have not been answered. */
   pending = new Set();
@@ -38,9 +41,11 @@ export class Lab {
     return this.world.scheduler;
   }
 
-  /** Where an actor's queues are kept. */
-  scopeOf(name) {
-    return this.model.scope(this.script.world === "memory" ? name : this.script.world === "ports" ? "host" : "disk");
+  /** Where an actor's queues are kept: each life of a memory is another. */
+  #scopeOf(name, life) {
+    const { world } = this.script;
+    if (world === "memory" || world === "ports" && name === HOST) return this.model.scope(life);
+    return world === "ports" ? (this.host?.scope ?? this.model.scope("nowhere")) : this.model.scope("disk");
   }
 
   start(name, kind) {
@@ -48,16 +53,33 @@ export class Lab {
     if (known && !known.gone) return known;
     this.lives = (this.lives ?? 0) + 1;
     const context = this.world.open(known ? `${name}-${this.lives}` : name, kind);
-    const scope = this.script.world === "memory" && known ? this.model.scope(context.name) : this.scopeOf(name);
-    const actor = new Actor(this, name, context, scope);
+    const actor = new Actor(this, name, context, this.#scopeOf(name, context.name));
     actor.storage = this.disk?.driverFor(context) ?? (this.script.world === "indexeddb" ? "indexeddb" : "memory");
+    if (this.script.world === "ports") this.#join(actor);
     context.onDeath.push(() => this.died(actor));
     this.actors.set(name, actor);
     return actor;
   }
 
+  /** The first context of a world of ports has the queues; the others have a port to it. */
+  #join(actor) {
+    if (actor.name === HOST) this.host = actor;
+    else if (this.host && !this.host.gone) [actor.hostPort, actor.port] = this.world.channels.pair(this.host.context, actor.context);
+  }
+
+  /** A queue that is served ends: those who use it through ports are cut off. */
+  served(opened) {
+    for (const actor of this.actors.values()) {
+      if (actor.gone || actor.servings?.get(opened.name)?.opened !== opened) continue;
+      actor.troubled = true;
+      actor.context.cutAt = this.scheduler.now;
+      this.disturb(actor, true);
+    }
+  }
+
   died(actor) {
     this.note("died", actor.name);
+    if (actor === this.host) Object.assign(actor.scope, { troubled: true, lossAt: this.scheduler.now });
     for (const entry of this.pending) {
       if (entry.actor !== actor) continue;
       this.pending.delete(entry);
@@ -127,7 +149,7 @@ export class Lab {
     if (allowed?.(name, error)) return true;
     const { scope } = actor;
     if (scope.deletedAt > -Infinity && (name === "NotFoundError" || name === "InvalidStateError")) return true;
-    return scope.troubled && STORAGE.has(name) || scope.lossAt > -Infinity && STORAGE.has(name);
+    return (scope.troubled || actor.troubled) && STORAGE.has(name) || scope.lossAt > -Infinity && STORAGE.has(name);
   }
 
   /** Does one operation of the script. */

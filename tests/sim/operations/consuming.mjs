@@ -172,6 +172,7 @@ export function closeQueue(lab, actor, opened) {
   opened.closed = true;
   if (actor.queues.get(opened.name) === opened) actor.queues.delete(opened.name);
   letGo(actor, opened);
+  lab.served(opened);
   lab.follow(actor, "close", opened, opened.queue.close());
 }
 

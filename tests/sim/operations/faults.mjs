@@ -1,5 +1,15 @@
 /** What happens to contexts and to what they share. */
 
+import { Random, mix } from "../world/random.mjs";
+
+/** Something that begins as our frames do, and goes on as it likes. */
+function forged(random) {
+  const bytes = Uint8Array.from({ length: random.pick([0, 3, 8, 40, 88, 168]) }, () => random.pick([0, 0, 0, 1, 255, random.bits()]));
+  if (bytes.length >= 8 && random.chance(0.5)) new DataView(bytes.buffer).setUint32(0, random.whole(0, 40), true);
+  const odd = () => random.pick([undefined, null, 7, "text", [], [1, 2], { length: 3 }, bytes]);
+  return random.chance(0.7) ? ["posthaste", random.whole(0, 3), bytes, [], []] : ["posthaste", odd(), odd(), odd(), odd()];
+}
+
 export const FAULTS = {
   start: {
     world: true,
@@ -87,6 +97,39 @@ export const FAULTS = {
       lab.disturb(actor, true);
       Object.assign(actor.scope, { troubled: true, lossAt: lab.scheduler.now });
       lab.disk.lose();
+    },
+  },
+
+  /** The connection of the actor's port breaks. */
+  cut: {
+    fault: true,
+    run(lab, actor) {
+      if (!actor.port) return;
+      actor.troubled = true;
+      actor.context.cutAt = lab.scheduler.now;
+      lab.disturb(actor, true);
+      actor.port.cut();
+    },
+  },
+
+  /** Frames come over the actor's port that nobody of ours has made. */
+  forge: {
+    fault: true,
+    run(lab, actor, op) {
+      if (!actor.port) return;
+      actor.troubled = true;
+      actor.context.cutAt = lab.scheduler.now;
+      lab.disturb(actor, true);
+      const random = new Random(mix(op.seed, 3));
+      for (let at = 0; at < (op.n ?? 1); at += 1) (op.toClient ? actor.hostPort : actor.port).postMessage(forged(random));
+    },
+  },
+
+  ports: {
+    fault: true,
+    run(lab, actor, op) {
+      if (op.ms > 3) Object.assign(actor.scope, { late: true, skewed: true });
+      lab.world.portDelay = op.ms ?? 0;
     },
   },
 

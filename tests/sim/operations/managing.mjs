@@ -20,13 +20,25 @@ function told(lab, opened, queue) {
   queue.addEventListener("drop", ({ detail: { cause } }) => lab.count(`event drop ${cause}`));
 }
 
+/** The host serves the queue at the actor's port, if it does not yet. */
+function served(lab, actor, op) {
+  const { host } = lab;
+  const opened = host?.queues.get(op.q);
+  if (!opened || !actor.port || actor.hostPort.context !== host.context) return false;
+  const servings = (actor.servings ??= new Map());
+  if (servings.get(op.q)?.opened !== opened) servings.set(op.q, { opened, serving: opened.queue.serve(actor.hostPort) });
+  return true;
+}
+
 export const MANAGING = {
   open: {
     run(lab, actor, op) {
       if (actor.queues.has(op.q) || actor.opening?.has(op.q)) return;
       const policy = lab.script.queues[op.q] ?? {};
+      const client = lab.script.world === "ports" && actor !== lab.host;
+      if (client && !served(lab, actor, op)) return;
       const model = lab.model.queue(actor.scope, op.q, policy);
-      const options = { ...policy, ...(actor.storage !== "memory" && { storage: actor.storage }), ...(actor.ports && { storage: undefined, port: actor.ports }) };
+      const options = { ...policy, ...(actor.storage !== "memory" && { storage: actor.storage }), ...(client && { port: actor.port }) };
       (actor.opening ??= new Set()).add(op.q);
       lab.follow(actor, "open", { name: op.q }, actor.context.api.openQueue(op.q, options), {
         over: () => actor.opening.delete(op.q),
@@ -43,7 +55,8 @@ export const MANAGING = {
     run(lab, actor, op) {
       const opened = actor.queues.get(op.q);
       if (!opened) return;
-      lab.follow(actor, "metrics", opened, opened.queue.metrics(), { done: (found) => lab.model.metrics(opened.model, found) });
+      const { acked } = opened.model;
+      lab.follow(actor, "metrics", opened, opened.queue.metrics(), { done: (found) => lab.model.metrics(opened.model, found, acked) });
     },
   },
 
@@ -122,8 +135,22 @@ export const MANAGING = {
     },
   },
 
+  /** The host serves the queue at the actor's port no more. */
+  unserve: {
+    run(lab, actor, op) {
+      const known = actor.servings?.get(op.q);
+      if (!known || known.opened.actor.gone) return;
+      actor.servings.delete(op.q);
+      actor.troubled = true;
+      actor.context.cutAt = lab.scheduler.now;
+      lab.disturb(actor, true);
+      lab.follow(known.opened.actor, "unserve", known.opened, known.serving.close());
+    },
+  },
+
   list: {
     run(lab, actor) {
+      if (actor.port) return;
       const options = actor.storage === "memory" ? {} : { storage: actor.storage };
       lab.follow(actor, "list", undefined, actor.context.api.listQueues(options), {
         done: (infos) => {
@@ -135,6 +162,7 @@ export const MANAGING = {
 
   remove: {
     run(lab, actor, op) {
+      if (actor.port) return;
       const options = actor.storage === "memory" ? {} : { storage: actor.storage };
       actor.scope.deletedAt = lab.scheduler.now;
       lab.disturb(actor, true);

@@ -27,6 +27,8 @@ export class Context {
   dead = false;
   frozen = false;
   hidden = false;
+  /** When its port was last cut. */
+  cutAt = -Infinity;
   /** Tasks that wait for it to thaw. */
   parked = [];
   /** Its own time is ahead of the world's by the code that it has run. */
