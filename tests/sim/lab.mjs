@@ -13,6 +13,9 @@ const CLOSED = new Set(["InvalidStateError"]);
 /** Of a storage that fails. */
 const STORAGE = new Set(["StorageLostError", "QuotaExceededError", "TimeoutError", "Error", "UnknownError", "AbortError", "InvalidStateError"]);
 
+/** A fault of the storage is made good in so long: it is opened again, and read. */
+const TROUBLE_MS = 100;
+
 /** Who has the queues, in a world of ports. */
 const HOST = "c0";
 
@@ -34,6 +37,11 @@ export class Lab {
     this.model = new Model(this.world);
     this.world.scheduler.spinning = (text) => this.model.fail("spins", text);
     this.disk = script.world === "store" ? new Disk(this.world) : this.world.indexedDb;
+    this.world.troubled = (ms) => {
+      const scope = this.model.scope("disk");
+      scope.disturbedAt = Math.max(scope.disturbedAt, this.scheduler.now + ms + TROUBLE_MS);
+      for (const queue of scope.queues.values()) queue.unseen += 1;
+    };
     this.over = () => this.model.failure !== undefined;
   }
 

@@ -41,8 +41,9 @@ export class Disk {
   }
 
   fault(context, operation) {
-    const planned = this.#faults.size ? this.#faults.get(`${context.name} ${operation}`) : undefined;
-    return planned?.shift();
+    const planned = this.#faults.size ? this.#faults.get(`${context.name} ${operation}`)?.shift() : undefined;
+    if (planned) this.world.troubled(planned.ms);
+    return planned;
   }
 
   calm() {

@@ -25,7 +25,7 @@ export class Databases {
     this.random = new Random(mix(world.seed, "indexeddb"));
     const schedule = (task, ms = 0) => world.scheduler.at(world.scheduler.now + WORK_MS + ms, null, task);
     this.origin = new Origin({ schedule, fault: (point, { owner }) => this.#fault(point, owner), quota: NO_END });
-    this.origin.late = (owner) => this.#late.get(owner)?.shift() ?? 0;
+    this.origin.late = (owner) => this.#lateness(owner);
     this.world = world;
   }
 
@@ -51,7 +51,15 @@ export class Databases {
   }
 
   #fault(point, owner) {
-    return this.#faults.size ? this.#faults.get(`${owner.name} ${point}`)?.shift() : undefined;
+    const fault = this.#faults.size ? this.#faults.get(`${owner.name} ${point}`)?.shift() : undefined;
+    if (fault) this.world.troubled(0);
+    return fault;
+  }
+
+  #lateness(owner) {
+    const ms = this.#late.get(owner)?.shift() ?? 0;
+    if (ms) this.world.troubled(ms);
+    return ms;
   }
 
   calm() {

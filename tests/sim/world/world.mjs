@@ -18,6 +18,8 @@ export class World {
   /** Ports tell when the other side has gone (not all platforms do). */
   tellsClose = true;
   tamper = undefined;
+  /** Called when a fault of the storage strikes, which is over in so many milliseconds. */
+  troubled = () => undefined;
   /** What contexts wrote to the console. */
   console = 0;
 
