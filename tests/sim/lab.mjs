@@ -11,7 +11,7 @@ import { World } from "./world/world.mjs";
 /** What any call may be refused with, once its queue or context is at an end. */
 const CLOSED = new Set(["InvalidStateError"]);
 /** Of a storage that fails. */
-const STORAGE = new Set(["StorageLostError", "QuotaExceededError", "TimeoutError", "Error", "UnknownError", "AbortError", "InvalidStateError"]);
+const STORAGE = new Set(["StorageLostError", "QuotaExceededError", "TimeoutError", "Error", "UnknownError", "AbortError", "InvalidStateError", "DataError"]);
 
 /** A fault of the storage is made good in so long: it is opened again, and read. */
 const TROUBLE_MS = 100;
@@ -142,12 +142,19 @@ export class Lab {
       const name = error?.name ?? String(error);
       this.count(`${what} ${name}`);
       this.note(what, actor.name, name);
-      if (!this.#expected(error, actor, opened, signal, allowed)) {
+      if (!this.#expected(error, actor, opened, signal, allowed) && !this.#unserved(name, entry)) {
         this.model.fail("rejection", `${actor.name} ${what} of ${opened?.name ?? "-"}: ${name}: ${error?.message} ${error?.stack?.split("\n").slice(1, 5).join(" ")}`);
       }
       failed?.(error, name);
     });
     return entry;
+  }
+
+  /** Who serves can't answer in time while it is frozen or blocked. */
+  #unserved(name, { actor, at }) {
+    const { host } = this;
+    if (!host || actor === host || name !== "TimeoutError" && name !== "StorageLostError") return false;
+    return host.context.frozen || host.context.disturbedAt >= at || actor.context.disturbedAt >= at;
   }
 
   #expected(error, actor, opened, signal, allowed) {
