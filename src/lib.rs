@@ -9,7 +9,7 @@
 //!
 //! Nothing outside `web` does I/O, reads a clock, or draws a random number: the native build does not have the crates
 //! that could. [`limits`] has every bound, [`id`] what names things. [`pairs`] and [`sorted`] keep things in
-//! their order, [`share`] is the arithmetic of parts.
+//! their order, [`sizes`] knows how large each of many messages is, [`share`] is the arithmetic of parts.
 
 #![forbid(unsafe_code)]
 
@@ -21,6 +21,7 @@ pub mod pairs;
 pub mod peer;
 pub mod port;
 pub mod share;
+pub mod sizes;
 pub mod sorted;
 #[cfg(target_arch = "wasm32")]
 pub mod web;

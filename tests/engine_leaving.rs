@@ -5,6 +5,7 @@ use posthaste::{
     format::{How, Item, Policy, Record, Send, Whole},
     id::MessageId,
     peer::{Effect, Peer},
+    sizes::Sizes,
 };
 
 const NOW: u64 = 1_800_000_000_000;
@@ -25,7 +26,7 @@ fn lease(place: u32, count: u32, started: bool) -> Item {
 
 /// Ten messages, of which one peer was handed 0, 1 and 5, and leased 2 and 3 ahead; another was handed 4. Whatever the policy.
 fn held(policy: Policy) -> Engine {
-    let send = Send { queue: 0, count: 10, bytes: 100, due: 0, expires: 0, whole: Whole::No, key: None };
+    let send = Send { queue: 0, sizes: Sizes::alike(10, 10), due: 0, expires: 0, whole: Whole::No, key: None };
     let mut engine = Engine::default();
     let created = vec![Item::Create { name: "work".into(), policy: policy.into() }, Item::Send(send)];
     engine.apply(1, &record(NOW, 0, LIVING, created), &mut Vec::new());

@@ -25,10 +25,13 @@ fn finish() -> impl Strategy<Value = Finish> {
 fn send() -> impl Strategy<Value = Do> {
     let terms = (option::weighted(0.2, 0..8000u64), option::weighted(0.2, 1..20_000u64));
     let key = option::weighted(0.2, 0..3u8);
-    (0..POLICIES, 1..7u32, any::<bool>(), terms, key).prop_map(|(queue, count, atomic, (delay, expires), key)| {
-        let count = if key.is_some() { 1 } else { count };
-        Do::Send { queue, count, atomic, delay, expires, key }
-    })
+    let spread = prop_oneof![Just(0), 1..150u64];
+    (0..POLICIES, 1..7u32, any::<bool>(), terms, key, spread).prop_map(
+        |(queue, count, atomic, (delay, expires), key, spread)| {
+            let count = if key.is_some() { 1 } else { count };
+            Do::Send { queue, count, atomic, delay, expires, key, spread }
+        },
+    )
 }
 
 fn batch() -> impl Strategy<Value = Do> {
@@ -116,7 +119,7 @@ proptest! {
         let mut journal = Journal::new(1);
         for (kind, count) in steps {
             let command = match kind {
-                0 => Do::Send { queue: 0, count, atomic: false, delay: None, expires: None, key: None },
+                0 => Do::Send { queue: 0, count, atomic: false, delay: None, expires: None, key: None, spread: 0 },
                 1 => Do::Receive { queue: 0, max: count, wait: false },
                 _ => Do::Finish { which: count as usize, finish: Finish::Ack },
             };
@@ -134,7 +137,7 @@ fn a_keeper_drops_nothing_by_itself() {
     let mut journal = Journal::new(1);
     let keeper = POLICIES;
     let run = |journal: &mut Journal, command| journal.act(0, command).expect("every promise holds");
-    run(&mut journal, Do::Send { queue: 0, count: 3, atomic: false, delay: None, expires: None, key: None });
+    run(&mut journal, Do::Send { queue: 0, count: 3, atomic: false, delay: None, expires: None, key: None, spread: 0 });
     run(&mut journal, Do::Receive { queue: 0, max: 3, wait: true });
     run(&mut journal, Do::Step);
     run(&mut journal, Do::Step);

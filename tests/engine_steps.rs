@@ -4,6 +4,7 @@ use posthaste::{
     format::{How, Item, Policy, Record, Whole},
     id::{MessageId, QueueId},
     peer::{Effect, Peer, SendOrder, Settle},
+    sizes::Sizes,
 };
 
 const NOW: u64 = 1_800_000_000_000;
@@ -21,8 +22,7 @@ fn holding_four() -> (Peer, QueueId, MessageId, u64) {
     peer.create(1, "work", Policy::default());
     commit(&mut peer, NOW);
     let queue = peer.engine().named("work").expect("it was just made");
-    let (delay_ms, expires_ms, key) = (None, None, None);
-    peer.send(2, SendOrder { queue, count: 4, bytes: 40, delay_ms, expires_ms, whole: Whole::No, key });
+    peer.send(2, ten_bytes(queue, 4));
     commit(&mut peer, NOW);
     peer.receive(3, queue, 4, None, true, NOW);
     let (_, effects) = commit(&mut peer, NOW);
@@ -81,7 +81,8 @@ fn leasing_ahead() -> (Peer, QueueId, MessageId) {
 }
 
 fn ten_bytes(queue: QueueId, count: u32) -> SendOrder {
-    SendOrder { queue, count, bytes: 10, delay_ms: None, expires_ms: None, whole: Whole::No, key: None }
+    let sizes = Sizes::alike(count, 10);
+    SendOrder { queue, sizes, delay_ms: None, expires_ms: None, whole: Whole::No, more: 0, key: None }
 }
 
 fn leased(peer: &Peer, queue: QueueId) -> u64 {
@@ -129,8 +130,7 @@ fn what_was_refused_to_be_given_back_goes_back_when_it_is_too_old_for_a_receiver
 #[test]
 fn commands_of_a_step_that_was_not_committed_keep_their_order_and_batches_stay_whole() {
     let (mut peer, queue, first, grant) = holding_four();
-    let (delay_ms, expires_ms, key) = (None, None, None);
-    peer.send(4, SendOrder { queue, count: 100_000, bytes: 100_000, delay_ms, expires_ms, whole: Whole::No, key });
+    peer.send(4, ten_bytes(queue, 100_000));
     peer.settle(5, queue, first, 4, grant, Settle::Ack);
     assert!(peer.decide(NOW));
     let decided = Record::decode(peer.record()).expect("it was just written").items;
@@ -144,12 +144,12 @@ fn commands_of_a_step_that_was_not_committed_keep_their_order_and_batches_stay_w
 #[test]
 fn a_part_whose_batch_was_called_off_is_refused() {
     let (mut peer, queue, _, _) = holding_four();
-    let part = |whole| SendOrder { whole, ..ten_bytes(queue, 1) };
-    peer.send(4, part(Whole::First { more: 1, bytes: 10 }));
+    let part = |whole| SendOrder { whole, more: u32::from(whole == Whole::First), ..ten_bytes(queue, 1) };
+    peer.send(4, part(Whole::First));
     peer.send(5, part(Whole::Part));
     assert!(peer.unsend(4));
     // Another batch before it is not its own.
-    peer.send(6, part(Whole::First { more: 1, bytes: 10 }));
+    peer.send(6, part(Whole::First));
     peer.send(7, part(Whole::Part));
     peer.send(8, part(Whole::Part));
     let (_, effects) = commit(&mut peer, NOW);

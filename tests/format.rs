@@ -1,30 +1,30 @@
 //! Promises of the format: what is written is read back as it was, damage is told from a newer version, nothing panics,
-//! and format 1 stays what it is, byte for byte.
+//! and a format stays what it is, byte for byte.
 
 use posthaste::{
     engine::Engine,
     format::{Backoff, FORMAT, FormatError, How, Item, Overflow, Policy, Record, Send, Whole, Writer},
     id::{MessageId, NEVER},
     limits,
+    sizes::Sizes,
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use xxhash_rust::xxh32::xxh32;
 
 /// Written once, read for ever.
 const GOLDEN_RECORD: &str = "\
-0180a0f1c2b13407ffffffffffffff0f0305110104776f726bb0ea0103e807d00fe0a712ac0200ffffffffffffffffff01e0a712c0843d\
-ffffffffffffffffff0100010464656164020903000164f503e1d40302035a01086f726465722d3137030028a01f000000000400050203\
-b1ea0101100005020306110005020306e90701086e6f20726f7574651200050203060a756e7265616461626c6513000502030691bf0514\
-000502030615000502030605000502010601070001080105020300080105020301\
-09ffffffffffffff0f01a704596a";
+0280a0f1c2b13407ffffffffffffff0f0305120104776f726bb0ea0103e807d00fe0a712ac0200ffffffffffffffffff01e0a712c0843d\
+ffffffffffffffffff01000104646561640209030001c901f503e1d4030101086f726465722d3137030028c901000002000300030005ac\
+0205000000000400050203b1ea0101100005020306110005020306e90701086e6f20726f7574651200050203060a756e7265616461626c\
+6513000502030691bf051400050203061500050203060500050201060107000108010502030008010502030109ffffffffffffff0f01c4\
+7fd35f";
 const GOLDEN_SNAPSHOT: &str = "\
-    010383a0f1c2b13402020004776f726bb0ea0103e807d00fe0a712ac020080dddb01e0a712c0843dffffffffffffffffff0100010464\
-    65616400000704010100010000000001086f726465722d3137868040e1c783c3b1340102858040010a02000081fdccc4b13404038180\
-    40010a02010081fdccc4b134e8a7f1c2b134000001086e6f20726f7574650e01010a02000081fdccc4b134b08af3c2b134020b060001\
-    0a02000081fdccc4b134b08af3c2b134020b0201010a02000081fdccc4b134f4a3f1c2b134010464656164b0ea01ffffffff0fe807d0\
-    0fe0a712ac0200ffffffffffffffffff01e0a712c0843dffffffffffffffffff01000001010100000000000000000000010182804001\
-    0a02000001010a756e7265616461626c65000016a18254\
-";
+020383a0f1c2b13402020004776f726bb0ea0103e807d00fe0a712ac020080dddb01e0a712c0843dffffffffffffffffff010001046465\
+616400000904010100010000000001086f726465722d3137888040e1c783c3b134010285804003000f101102000081fdccc4b134040381\
+8040011702010081fdccc4b134e8a7f1c2b134000001086e6f20726f7574650e01011b02000081fdccc4b134b08af3c2b134020b060001\
+1d02000081fdccc4b134b08af3c2b134020b0203011502000081fdccc4b134f4a3f1c2b134010464656164b0ea01ffffffff0fe807d00f\
+e0a712ac0200ffffffffffffffffff01e0a712c0843dffffffffffffffffff010000010101000000000000000000000101828040011902\
+000001010a756e7265616461626c650000c21aec43";
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -43,18 +43,25 @@ fn sample_record() -> Record {
     let key = Some("order-17".into());
     let send = Send {
         queue: 0,
-        count: 1,
-        bytes: 100,
+        sizes: Sizes::alike(1, 100),
         due: time + 500,
         expires: time + 60_000,
-        whole: Whole::First { more: 3, bytes: 90 },
+        whole: Whole::First,
         key,
     };
     let items = vec![
         Item::Create { name: "work".into(), policy: policy.into() },
         Item::Remove { queue: 9 },
         Item::Send(send),
-        Item::Send(Send { queue: 0, count: 40, bytes: 4000, due: 0, expires: 0, whole: Whole::No, key: None }),
+        Item::Send(Send { queue: 0, sizes: Sizes::alike(40, 100), due: 0, expires: 0, whole: Whole::Part, key: None }),
+        Item::Send(Send {
+            queue: 0,
+            sizes: [5, 300, 5].into_iter().collect(),
+            due: 0,
+            expires: 0,
+            whole: Whole::No,
+            key: None,
+        }),
         Item::Lease { queue: 0, first, count: 3, until: time + 30_000, started: true },
         settle(How::Ack),
         settle(How::Retry { due: time + 1000, error: Some("no route".into()) }),
@@ -76,10 +83,9 @@ fn sample_record() -> Record {
 fn sample_engine() -> Engine {
     let time = 1_800_000_000_000;
     let policy = Policy { retention_ms: 3_600_000, dead_letter_queue: Some("dead".into()), ..Policy::default() };
-    let send = |count, due, key| Send {
+    let send = |count: u32, due, key| Send {
         queue: 0,
-        count,
-        bytes: 10 * u64::from(count),
+        sizes: if count == 1 { Sizes::alike(1, 10) } else { (10..10 + count).map(u64::from).collect() },
         due,
         expires: 0,
         whole: Whole::No,
@@ -91,7 +97,7 @@ fn sample_engine() -> Engine {
     let steps = [
         vec![
             Item::Create { name: "work".into(), policy: policy.into() },
-            Item::Send(send(6, 0, None)),
+            Item::Send(send(8, 0, None)),
             Item::Send(send(1, time + 500, Some("order-17".into()))),
         ],
         vec![lease(0, true), lease(1, true), lease(2, true), lease(3, true), lease(4, false)],
@@ -163,17 +169,17 @@ fn grant() -> impl Strategy<Value = u64> {
 }
 
 fn whole() -> impl Strategy<Value = Whole> {
-    let first = (any::<u32>(), any::<u64>()).prop_map(|(more, bytes)| Whole::First { more, bytes });
-    prop_oneof![Just(Whole::No), Just(Whole::Part), first]
+    select(vec![Whole::No, Whole::First, Whole::Part])
 }
 
 fn send(time: u64) -> impl Strategy<Value = Send> {
     let key = option::of(text(limits::KEY_BYTES_MAX));
-    let size = (1..1000u32, 0..1u64 << 53);
-    (queue(), size, moment(time), moment(time), whole(), key).prop_map(
-        |(queue, (count, bytes), due, expires, whole, key)| {
-            let count = if key.is_some() { 1 } else { count };
-            Send { queue, count, bytes, due, expires, whole, key }
+    let alike = (1..1000u32, 0..1u64 << 43).prop_map(|(count, size)| Sizes::alike(count, size));
+    let sizes = prop_oneof![alike, vec(0..1u64 << 43, 1..300).prop_map(|sizes| sizes.into_iter().collect())];
+    (queue(), sizes, moment(time), moment(time), whole(), key).prop_map(
+        |(queue, mut sizes, due, expires, whole, key)| {
+            let sizes = if key.is_some() { sizes.split_front(1) } else { sizes };
+            Send { queue, sizes, due, expires, whole, key }
         },
     )
 }
@@ -336,14 +342,14 @@ fn an_item_of_an_unknown_kind_is_newer() {
 }
 
 #[test]
-fn format_1_records_stay_as_they_are() {
+fn format_2_records_stay_as_they_are() {
     let record = sample_record();
     assert_eq!(hex(&record.encode()), GOLDEN_RECORD);
     assert_eq!(Record::decode(&unhex(GOLDEN_RECORD)), Ok(record));
 }
 
 #[test]
-fn format_1_snapshots_stay_as_they_are() {
+fn format_2_snapshots_stay_as_they_are() {
     let engine = sample_engine();
     assert_eq!(hex(&engine.snapshot()), GOLDEN_SNAPSHOT);
     assert_eq!(Engine::restore(&unhex(GOLDEN_SNAPSHOT)), Ok(engine));

@@ -8,6 +8,7 @@ use posthaste::{
     id::MessageId,
     peer::{Effect, Why},
     port::{Allow, Client, Host, Notice},
+    sizes::Sizes,
     wire::{Answer, Bad, Bodies, Delivery, Failure, Form, Frame, Order, Sending, Welcome},
 };
 use proptest::{collection::vec, prelude::*};
@@ -58,8 +59,8 @@ fn sending(count: u32, bytes: u64) -> Sending {
     let bodies = Bodies { form: Form::Values, length: None, headers: false };
     Sending {
         token: 1,
-        count,
-        bytes,
+        sizes: Sizes::alike(count, bytes / u64::from(count)),
+        listed: false,
         delay_ms: -1.0,
         expires_ms: 0.0,
         kind: 0,

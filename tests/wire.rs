@@ -2,6 +2,7 @@
 
 use posthaste::{
     id::MessageId,
+    sizes::Sizes,
     wire::{Answer, Ask, Bad, Bodies, Delivery, Failure, Form, Frame, Hello, Order, Row, Sending, Welcome},
 };
 use proptest::{collection::vec, prelude::*};
@@ -21,11 +22,11 @@ fn bodies() -> impl Strategy<Value = Bodies> {
 }
 
 fn sending() -> impl Strategy<Value = Sending> {
-    let size = (1..1u32 << 20, 0..1u64 << 53);
+    let size = (1..1u32 << 19, 0..1u64 << 33, any::<bool>());
     (any::<u32>(), size.clone(), -1.0..1e9, 0.0..1e9, 0..3u8, size, bodies(), any::<bool>()).prop_map(
-        |(token, (count, bytes), delay_ms, expires_ms, kind, (more, more_bytes), bodies, key)| {
-            let count = if key { 1 } else { count };
-            Sending { token, count, bytes, delay_ms, expires_ms, kind, more, more_bytes, bodies, key }
+        |(token, (count, size, listed), delay_ms, expires_ms, kind, (more, more_bytes, _), bodies, key)| {
+            let sizes = Sizes::alike(if key { 1 } else { count }, if listed { 0 } else { size });
+            Sending { token, sizes, listed, delay_ms, expires_ms, kind, more, more_bytes, bodies, key }
         },
     )
 }

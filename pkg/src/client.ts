@@ -171,8 +171,9 @@ export class ClientBacking implements Backing, Commands, End, Station {
     return this.client.order(this.clock.now(), text, kind, a, b, c, d, e, f, g, h, i);
   }
 
-  send(token: number, _queue: number, count: number, bytes: number, delayMs: number, expiresMs: number, kind: number, more: number, moreBytes: number, key?: string): void {
-    this.order(key, wire.SEND, token, count, bytes, delayMs, expiresMs, kind + (key === undefined ? 0 : 4), more, moreBytes);
+  send(token: number, _queue: number, count: number, size: number, sizes: Float64Array | undefined, delayMs: number, expiresMs: number, kind: number, more: number, key: string | undefined, moreBytes: number): void {
+    if (sizes) this.client.sizes(sizes);
+    this.order(key, wire.SEND, token, count, sizes ? 0 : size, delayMs, expiresMs, kind + (key === undefined ? 0 : 4), more, moreBytes);
   }
 
   unsend(token: number): boolean {

@@ -1,7 +1,10 @@
 /** What can be asked of an engine, here or at the other end of a port. Answers come as rows, by token. */
 export interface Commands {
-  /** `kind`: 0 as many as fit, 1 a part of the batch before it, 2 all or nothing with `more` messages that follow as its parts. */
-  send(token: number, queue: number, count: number, bytes: number, delayMs: number, expiresMs: number, kind: number, more: number, moreBytes: number, key?: string): void;
+  /**
+   * `size`: estimated bytes of each message; `sizes` where they are not alike. `kind`: 0 as many as fit, 1 a part of the batch
+   * before it, 2 all or nothing with `more` messages that follow as its parts.
+   */
+  send(token: number, queue: number, count: number, size: number, sizes: Float64Array | undefined, delayMs: number, expiresMs: number, kind: number, more: number, key: string | undefined, moreBytes: number): void;
   /** Forgets a send that is still pending; false: too late. */
   unsend(token: number): boolean;
   /** `leaseMs` 0: the queue's visibility timeout. */

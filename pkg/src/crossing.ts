@@ -35,8 +35,8 @@ export function frameMade(length: number): Uint8Array {
   return bytes.subarray(at, at + length);
 }
 
-/** As large as frames get: 65,536 rows, 131,072 lengths. */
-const FRAME_MAX = 6 << 20;
+/** As large as frames get: 65,536 rows, 2,359,296 lengths. */
+const FRAME_MAX = 15 << 20;
 
 /** Writes a frame for who hears it next; one that is too large as an empty one, which is refused. Its length is asked once: a peer could change it. */
 export function giveFrame(frame: Uint8Array): void {

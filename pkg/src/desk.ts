@@ -50,7 +50,8 @@ export class Desk {
       }
       send.departed = true;
       const { delayMs, expiresMs } = send.terms;
-      if (send.left) commands.send(this.register(send), send.handle.id, send.left, send.bytes, delayMs, expiresMs, ...send.whole(), send.key);
+      const [kind, more, moreBytes] = send.whole();
+      if (send.left) commands.send(this.register(send), send.handle.id, send.left, send.size, send.sizesLeft, delayMs, expiresMs, kind, more, send.key, moreBytes);
     }
   }
 

@@ -29,6 +29,8 @@ export const UNKNOWN = 4;
 export const WITHDRAWN = 5;
 /** The host does not allow it. */
 export const FORBIDDEN = 6;
+/** The queue can remember no more idempotency keys. */
+export const NO_KEYS = 7;
 
 /** Ways to settle. */
 export const ACK = 0;

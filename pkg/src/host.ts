@@ -222,11 +222,12 @@ class ServedClient implements Onlooker, End {
   }
 
   private send(rows: readonly number[], at: number, along: Along): void {
-    const [token, count, bytes, delayMs, expiresMs] = [rows[at + 1], rows[at + 2], rows[at + 3], rows[at + 4], rows[at + 5]];
+    const [token, count, size, delayMs, expiresMs] = [rows[at + 1], rows[at + 2], rows[at + 3], rows[at + 4], rows[at + 5]];
     const [flags, more, moreBytes] = [rows[at + 6], rows[at + 7], rows[at + 8]];
     const key = flags & 4 ? along.nextText() : undefined;
+    const sizes = flags & 8 ? along.sizes(count) : undefined;
     const { parcel, headers } = along.bodies(count, rows[at + 9]);
-    const outgoing = new ServedOutgoing(this, token, { delayMs, expiresMs: Math.max(0, expiresMs), key }, [flags & 3, more, moreBytes], bytes, parcel, headers);
+    const outgoing = new ServedOutgoing(this, token, { delayMs, expiresMs: Math.max(0, expiresMs), key }, [flags & 3, more, moreBytes], size, sizes, parcel, headers);
     this.outgoing.add(outgoing);
     this.backing.depart(outgoing);
   }

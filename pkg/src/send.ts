@@ -1,13 +1,15 @@
 /** Sends on their way: those of one moment with the same options are one command of the engine. */
 
 import { MessageTooLargeError, QueueFullError, StorageLostError, platformError, show } from "./errors";
-import { FULL, TOO_LARGE, UNKNOWN, WITHDRAWN, FORBIDDEN, type Asker, type Handle } from "./effects";
+import { FULL, TOO_LARGE, UNKNOWN, WITHDRAWN, FORBIDDEN, NO_KEYS, type Asker, type Handle } from "./effects";
 import { TEXT, formOf, parcelFor, type Filling, type Parcel, type Segment } from "./parcel";
 import type { Transferable } from "./platform";
 import type { Headers, HeadersByIndex } from "./store";
 import type { BacklogMetrics, SendBatchReceipt, SendReceipt } from "./types";
 import { visible } from "./visible";
 
+/** Keys that a queue remembers, as the engine has it. */
+const KEYS_MAX = 1_000_000;
 /** Messages of a batch: they share a record of the journal. */
 const BATCH_MAX = 2 ** 20;
 /** Items of a record that a batch may fill. */
@@ -48,6 +50,9 @@ export abstract class Outgoing implements Asker {
   readonly parcels: Parcel[] = [];
   private filling: Filling | undefined;
   protected headers: (Headers | undefined)[] | undefined;
+  /** Estimated bytes of each message, while all are alike. */
+  size = 0;
+  protected sizes: number[] | undefined;
 
   /** `owner`: who to fail with. */
   constructor(readonly owner: unknown, readonly handle: Handle, readonly terms: Terms) {}
@@ -63,9 +68,14 @@ export abstract class Outgoing implements Asker {
     return key === undefined ? undefined : encoded(key);
   }
 
-  /** Estimated bytes of the bodies. */
+  /** Estimated bytes of all messages: each with its body and its headers. */
   get bytes(): number {
-    return (this.parcels as Filling[]).reduce((sum, parcel) => sum + parcel.bytes, 0);
+    return this.sizes ? this.sizes.reduce((sum, size) => sum + size, 0) : this.size * this.count;
+  }
+
+  /** Of those that are left each, where they are not alike. */
+  get sizesLeft(): Float64Array | undefined {
+    return this.sizes && Float64Array.from(this.over ? this.sizes.slice(this.over) : this.sizes);
   }
 
   get left(): number {
@@ -76,14 +86,26 @@ export abstract class Outgoing implements Asker {
   protected push(body: unknown, headers: Headers | undefined, transfer: Transferable[] | undefined): void {
     const form = formOf(body);
     const { filling } = this;
+    const before = filling?.bytes ?? 0;
     if (!filling || (filling.form !== form && this.handle.packs) || !filling.add(body, transfer)) {
       const parcel = (form > TEXT ? this.handle.parcel?.(form, (body as Uint8Array).byteLength) : undefined) ?? parcelFor(form, this.handle.packs);
       parcel.add(body, transfer);
       this.parcels.push(parcel);
       this.filling = parcel;
+      this.measure(parcel.bytes, headers);
+    } else {
+      this.measure(filling.bytes - before, headers);
     }
     if (headers) (this.headers ??= [])[this.count] = headers;
     this.count += 1;
+  }
+
+  private measure(bytes: number, headers: Headers | undefined): void {
+    let size = bytes;
+    for (const name in headers) size += name.length + headers[name].length;
+    if (this.count === 0) this.size = size;
+    else if (size !== this.size && !this.sizes) this.sizes = new Array<number>(this.count).fill(this.size);
+    this.sizes?.push(size);
   }
 
   /** The place of the first that has not gone. */
@@ -140,7 +162,10 @@ export abstract class Outgoing implements Asker {
       parcel.remove(places.filter((place) => place >= first && place < first + count).map((place) => place - first));
       first += count;
     }
-    for (const place of places.toSorted((a, b) => b - a)) this.headers?.splice(place, 1);
+    for (const place of places.toSorted((a, b) => b - a)) {
+      this.headers?.splice(place, 1);
+      this.sizes?.splice(place, 1);
+    }
     this.count -= places.length;
   }
 }
@@ -324,6 +349,8 @@ function refusal(why: number, { handle, withdrawn }: Outgoing): unknown {
       return new QueueFullError(`the queue ${name} is full; its overflow policy is "reject"`);
     case TOO_LARGE:
       return new MessageTooLargeError(`more than the capacity of the queue ${name} in one piece`);
+    case NO_KEYS:
+      return new QueueFullError(`the queue ${name} remembers as many idempotency keys as it can (${KEYS_MAX}, or 64 MiB of them): no window is cut short; a shorter deduplicationWindow lets it take more`);
     case UNKNOWN:
       return new StorageLostError("it can't be known any more whether the message was stored", true);
     case WITHDRAWN:

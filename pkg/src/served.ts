@@ -15,10 +15,12 @@ interface Sender {
 }
 
 export class ServedOutgoing extends Outgoing {
-  constructor(private readonly client: Sender, readonly token: number, terms: Terms, private readonly kind: [number, number, number], private readonly size: number, parcel: Parcel, headers: HeadersByIndex | undefined) {
+  constructor(private readonly client: Sender, readonly token: number, terms: Terms, private readonly kind: [number, number, number], size: number, sizes: Uint32Array | undefined, parcel: Parcel, headers: HeadersByIndex | undefined) {
     super(client, client.backing.handle, terms);
     this.parcels.push(parcel);
     this.count = parcel.count;
+    this.size = size;
+    if (sizes) this.sizes = Array.from(sizes);
     if (headers) this.headers = Array.from({ length: parcel.count }, (_, at) => headers[at]);
   }
 
@@ -29,10 +31,6 @@ export class ServedOutgoing extends Outgoing {
   /** The client has encoded it. */
   override get key(): string | undefined {
     return this.terms.key;
-  }
-
-  override get bytes(): number {
-    return this.size;
   }
 
   sent(number: number, index: number, count: number): void {

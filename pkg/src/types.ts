@@ -26,9 +26,15 @@ export interface QueueOptions<Body = unknown> {
   deliveryDelay?: number;
   /** A message older than this is dropped (counted, "drop" event). Default: none. */
   messageRetention?: number;
-  /** Window in which a repeated `idempotencyKey` is the same message. Default 300. */
+  /**
+   * Window in which a repeated `idempotencyKey` is the same message, in seconds. Default 300. A queue remembers 1,000,000 keys,
+   * 64 MiB of them: no window is cut short, a send with one more key rejects with `QueueFullError`.
+   */
   deduplicationWindow?: number;
-  /** Bounds. Default: 1_000_000 messages, no byte limit. */
+  /**
+   * Bounds. Default: 1_000_000 messages, no byte limit. Each message counts with its own bytes: its body's and its headers', as
+   * estimated when it was sent. One that alone is more than `bytes` is refused with `MessageTooLargeError`. Dead letters are not refused.
+   */
   capacity?: { messages?: number; bytes?: number };
   /** What `send` does at the bound. "wait" (default): backpressure, resolves when there is room. "reject": `QueueFullError`. "drop-oldest", "drop-newest": counted, "drop" event. */
   overflow?: "wait" | "reject" | "drop-oldest" | "drop-newest";
@@ -55,7 +61,10 @@ export interface Queue<Body = unknown> extends Omit<EventTarget, "addEventListen
 
   /** Resolves when the message is accepted: in memory, or committed to storage. */
   send(body: Body, options?: SendOptions): Promise<SendReceipt>;
-  /** All or nothing. */
+  /**
+   * All or nothing. Up to 1,048,576 messages, and 61,440 runs of messages that are alike (neighbours with one delay and one
+   * expiration, and no key; through a port also with one kind of body): `RangeError` past it.
+   */
   sendBatch(messages: Iterable<MessageSendRequest<Body>>, options?: SendBatchOptions): Promise<SendBatchReceipt>;
 
   /** Takes up to `max` messages (default 1) under a lease, waiting up to `wait` seconds (default 0) for the first. Empty array: none. */
@@ -105,7 +114,10 @@ export interface SendOptions {
   groupId?: string;
   /** 0 (default) to 9, higher first. */
   priority?: number;
-  /** A second message with the same key within `deduplicationWindow` is the first one (its receipt is returned). */
+  /**
+   * A second message with the same key within `deduplicationWindow` is the first one (its receipt is returned, though the queue be
+   * full). 1 to 256 characters, whatever they are.
+   */
   idempotencyKey?: string;
   /** Dropped (counted) when not taken by then. */
   expirationSeconds?: number;
@@ -117,6 +129,7 @@ export interface SendBatchOptions { delaySeconds?: number; signal?: AbortSignal 
 export interface MessageSendRequest<Body = unknown> extends Omit<SendOptions, "signal"> { body: Body }
 export interface SendReceipt { id: string; duplicate: boolean; metadata: { metrics: BacklogMetrics } }
 export interface SendBatchReceipt { ids: string[]; metadata: { metrics: BacklogMetrics } }
+/** `backlogBytes`: of all bodies and headers there, each as it was estimated when it was sent. */
 export interface BacklogMetrics { backlogCount: number; backlogBytes: number; oldestMessageTimestamp?: Date }
 
 export interface ReceiveOptions {

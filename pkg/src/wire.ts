@@ -140,6 +140,11 @@ export class Along {
     throw new TypeError("bodies beside a frame are not what it says");
   }
 
+  /** Estimated bytes of `count` messages that are not alike; before their bodies are asked for. */
+  sizes(count: number): Uint32Array {
+    return this.nextLengths(count);
+  }
+
   private nextLengths(count: number): Uint32Array {
     const lengths = (this.allLengths ??= this.lengths()).subarray(this.length, (this.length += count));
     if (lengths.length !== count) throw new TypeError("lengths beside a frame are fewer than it says");

@@ -101,7 +101,7 @@ impl Engine {
             let origin = run.origin();
             let count = u64::from(run.count);
             let target = to.or(origin).filter(|target| *target != from).unwrap_or(from);
-            let fits = |queue: &&mut Queue| target != from && queue.room(run.count, run.bytes, 0, 0) == run.count;
+            let fits = |queue: &&mut Queue| target != from && queue.room(&run.sizes, (0, 0)) == run.count;
             let Some(queue) = self.queues.get_mut(target).filter(fits) else {
                 if let Some(source) = self.queues.get_mut(from) {
                     source.link(id, run);

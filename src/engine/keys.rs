@@ -26,6 +26,8 @@ pub struct Keys {
     /// Where to look for a key: its sums, and how many keys came before it.
     places: Pairs,
     forgotten: u64,
+    /// Bytes of all texts.
+    bytes: usize,
 }
 
 impl Keys {
@@ -44,10 +46,13 @@ impl Keys {
         None
     }
 
+    /// Whether these can be remembered on top of what is here.
+    pub fn has_room(&self, more: &Self) -> bool {
+        self.keys.len() + more.keys.len() <= limits::KEYS_MAX && self.bytes + more.bytes <= limits::KEYS_BYTES_MAX
+    }
+
     pub fn remember(&mut self, text: Box<str>, id: MessageId, until: Time) {
-        if self.keys.len() == limits::KEYS_MAX {
-            self.forget_oldest();
-        }
+        self.bytes += text.len();
         self.places.insert((sums(&text), self.forgotten + self.keys.len() as u64));
         self.keys.push_back(Key { text, id, until });
     }
@@ -60,6 +65,7 @@ impl Keys {
 
     fn forget_oldest(&mut self) {
         if let Some(key) = self.keys.pop_front() {
+            self.bytes -= key.text.len();
             self.places.remove((sums(&key.text), self.forgotten));
             self.forgotten += 1;
         }

@@ -22,6 +22,7 @@ mod timers;
 
 pub use queue::{Cause, Counts, Queue, Tally};
 pub use run::{Note, Run, State};
+pub use send::Needs;
 pub use timers::MessageState;
 
 use crate::{
@@ -44,8 +45,18 @@ pub struct Engine {
 struct Place {
     /// Of the next body.
     index: u32,
-    /// Whether the batch does that the last send was of.
-    stood: bool,
+    /// What became of the batch that the last send was of.
+    fate: Fate,
+}
+
+/// What becomes of a send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+enum Fate {
+    Stands,
+    #[default]
+    NoRoom,
+    /// Its queue can remember no more keys.
+    NoKeys,
 }
 
 /// What became of one item.
@@ -57,8 +68,10 @@ pub enum Outcome {
     Void,
     /// The queue is there; `made` is false when it was there before.
     Queue { queue: QueueId, made: bool },
-    /// The first `accepted` messages of the send stood.
-    Sent { first: MessageId, accepted: u32 },
+    /// The messages of the send from `first` on, as runs: how many, and whether they were accepted.
+    Sent { first: MessageId, runs: Vec<(u32, bool)> },
+    /// The send has a key, and its queue can remember no more of them.
+    NoKeys,
     /// The key named this message already.
     Duplicate(MessageId),
     /// The messages that are leased now.
@@ -138,8 +151,8 @@ impl Engine {
         self.advance(record.time, events);
         let mut place = Place::default();
         let mut outcomes = Vec::with_capacity(record.items.len());
-        for item in &record.items {
-            outcomes.push(self.apply_item(number, record, item, &mut place, events));
+        for at in 0..record.items.len() {
+            outcomes.push(self.apply_item(number, record, at, &mut place, events));
         }
         outcomes
     }
@@ -148,18 +161,21 @@ impl Engine {
         &mut self,
         number: u64,
         record: &Record,
-        item: &Item,
+        at: usize,
         place: &mut Place,
         events: &mut Vec<Event>,
     ) -> Outcome {
-        match item {
+        match &record.items[at] {
             Item::Create { name, policy } => self.create(name, policy),
             Item::Remove { queue } => self.remove(*queue, events),
             Item::Send(send) => {
                 let first = MessageId::new(number, place.index);
-                place.index = place.index.saturating_add(send.count);
-                let Some(first) = first else { return Outcome::Void };
-                self.send(first, record.chunk, send, &mut place.stood, events)
+                place.index = place.index.saturating_add(send.sizes.count());
+                // Ids that ran over would be another record's.
+                let Some(first) = first.filter(|_| place.index <= MessageId::INDEX_MAX + 1) else {
+                    return Outcome::Void;
+                };
+                self.send(first, record.chunk, &record.items[at..], &mut place.fate, events)
             }
             Item::Lease { queue, first, count, until, started } => {
                 let lease = State::Leased { until: *until, grant: number, holder: record.writer, started: *started };

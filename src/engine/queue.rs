@@ -84,6 +84,8 @@ pub struct Queue {
     held: Vec<(u64, u32)>,
     counts: Counts,
     bytes: u64,
+    /// Of those that are ready.
+    ready_bytes: u64,
 }
 
 impl Queue {
@@ -101,6 +103,7 @@ impl Queue {
             held: Vec::new(),
             counts: Counts::default(),
             bytes: 0,
+            ready_bytes: 0,
         }
     }
 
@@ -115,6 +118,10 @@ impl Queue {
 
     pub fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    pub(super) fn ready_bytes(&self) -> u64 {
+        self.ready_bytes
     }
 
     /// When the oldest message was sent.
@@ -143,6 +150,7 @@ impl Queue {
         *self.counts.of(run.state) += u64::from(run.count);
         self.bytes += run.bytes;
         self.hold(run.state, true);
+        self.ready_bytes += if run.state == State::Ready { run.bytes } else { 0 };
         if let Some(at) = run.timer() {
             self.timers.insert((at, id.0));
         }
@@ -183,6 +191,7 @@ impl Queue {
         *self.counts.of(run.state) -= u64::from(run.count);
         self.bytes -= run.bytes;
         self.hold(run.state, false);
+        self.ready_bytes -= if ready { run.bytes } else { 0 };
         if let Some(at) = run.timer() {
             self.timers.remove((at, id.0));
         }

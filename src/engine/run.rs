@@ -2,15 +2,17 @@
 
 use crate::{
     id::{NEVER, QueueId, Time},
-    share::share,
+    sizes::Sizes,
 };
 
 /// Neighbouring messages in one state. A run is cut when something happens to a part of it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Run {
+    /// Of `sizes`: how many, and the sum.
     pub count: u32,
-    /// Estimated size of all its bodies; cut in even shares.
     pub bytes: u64,
+    /// Estimated bytes of each body.
+    pub sizes: Sizes,
     pub sent: Time,
     /// Dropped when not taken by then.
     pub expires: Time,
@@ -51,10 +53,10 @@ pub struct Note {
 impl Run {
     /// Keeps the last `count - front` messages and answers the first `front`.
     pub fn split_front(&mut self, front: u32) -> Self {
-        let bytes = share(self.bytes, front.into(), self.count.into());
-        let head = Self { count: front, bytes, note: self.note.clone(), ..*self };
+        let sizes = self.sizes.split_front(front);
+        let head = Self { count: front, bytes: sizes.total(), sizes, note: self.note.clone(), ..*self };
         self.count -= front;
-        self.bytes -= bytes;
+        self.bytes -= head.bytes;
         head
     }
 

@@ -145,8 +145,7 @@ fn write_runs(runs: &Runs, time: Time, out: &mut Writer) {
         out.byte(note | expiry | leased | started);
         out.number(id.0 - end);
         end = id.plus(run.count).0;
-        out.number(u64::from(run.count));
-        out.number(run.bytes);
+        out.sizes(&run.sizes);
         out.number(time.saturating_sub(run.sent));
         out.number(u64::from(run.attempts));
         out.option(run.chunk.map(u64::from));
@@ -178,8 +177,7 @@ fn read_runs(queue: &mut Queue, ready: bool, time: Time, from: &mut Reader) {
         from.check(id.is_some(), "message id");
         let id = MessageId(id.unwrap_or(0));
         let run = read_run(flags, ready, time, from);
-        let sound = run.count > 0 && run.count <= MessageId::INDEX_MAX + 1 - id.index() && run.bytes < 1 << 53;
-        from.check(sound, "run");
+        from.check(run.count <= MessageId::INDEX_MAX + 1 - id.index(), "run");
         if from.failed() {
             return;
         }
@@ -189,7 +187,7 @@ fn read_runs(queue: &mut Queue, ready: bool, time: Time, from: &mut Reader) {
 }
 
 fn read_run(flags: u8, ready: bool, time: Time, from: &mut Reader) -> Run {
-    let (count, bytes) = (from.small(), from.number());
+    let sizes = from.sizes(MessageId::INDEX_MAX + 1);
     let sent = time.saturating_sub(from.number());
     let attempts = from.small();
     let chunk = from.option(u64::from(u8::MAX), "chunk").map(|log| log as u8);
@@ -209,5 +207,5 @@ fn read_run(flags: u8, ready: bool, time: Time, from: &mut Reader) -> Run {
         let (reason, last_error) = (from.option_text(limits::NOTE_BYTES_MAX), from.option_text(limits::NOTE_BYTES_MAX));
         Box::new(Note { origin, reason, last_error })
     });
-    Run { count, bytes, sent, expires, attempts, chunk, state, note }
+    Run { count: sizes.count(), bytes: sizes.total(), sizes, sent, expires, attempts, chunk, state, note }
 }

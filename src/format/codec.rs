@@ -3,6 +3,7 @@
 use xxhash_rust::xxh32::xxh32;
 
 use super::FORMAT;
+use crate::sizes::Sizes;
 
 /// Why bytes from a store can't be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -58,6 +59,18 @@ impl Writer {
         }
     }
 
+    /// How many, then 1 more than twice what each has where they are alike, else 0 and what each has.
+    pub fn sizes(&mut self, sizes: &Sizes) {
+        self.number(sizes.count().into());
+        if sizes.are_alike() {
+            return self.number(sizes.at(0) << 1 | 1);
+        }
+        self.number(0);
+        for size in sizes.iter() {
+            self.number(size);
+        }
+    }
+
     pub fn seal(mut self) -> Vec<u8> {
         let checksum = xxh32(&self.0, 0);
         self.0.extend_from_slice(&checksum.to_le_bytes());
@@ -89,7 +102,7 @@ impl<'a> Reader<'a> {
         reader.rest = body;
         match reader.byte() {
             FORMAT => {}
-            0 => reader.corrupt("format"),
+            0..FORMAT => reader.corrupt("format"),
             _ => reader.fail(FormatError::Newer),
         }
         reader
@@ -191,6 +204,20 @@ impl<'a> Reader<'a> {
 
     pub fn option_text(&mut self, max: usize) -> Option<Box<str>> {
         self.flag().then(|| self.text(max))
+    }
+
+    /// Of one message at least, and `max` at most.
+    pub fn sizes(&mut self, max: u32) -> Sizes {
+        let (count, alike) = (self.bounded(max.into(), "sizes"), self.number());
+        let sizes = if alike & 1 == 1 {
+            Sizes::alike(count as u32, alike >> 1)
+        } else {
+            // Each takes one byte at least.
+            let count = count.min(self.rest.len() as u64);
+            (0..count).map(|_| self.number()).collect()
+        };
+        self.check(count > 0 && u64::from(sizes.count()) == count && sizes.total() < 1 << 53, "sizes");
+        sizes
     }
 
     /// Nothing must be left.

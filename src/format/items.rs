@@ -5,6 +5,7 @@ use super::{FormatError, Policy, Reader, Writer};
 use crate::{
     id::{MessageId, QueueId, Time},
     limits,
+    sizes::Sizes,
 };
 
 /// One thing that a step did. Whether it stands is decided where it lands in the journal, for every peer alike.
@@ -36,9 +37,8 @@ pub enum Item {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Send {
     pub queue: QueueId,
-    pub count: u32,
-    /// Estimated size of all bodies together.
-    pub bytes: u64,
+    /// Estimated bytes of each body.
+    pub sizes: Sizes,
     /// Not delivered before; 0: at once.
     pub due: Time,
     /// Dropped when not taken by then; 0: as the queue's retention says.
@@ -55,8 +55,8 @@ pub enum Whole {
     /// As many as fit.
     #[default]
     No,
-    /// All, and room for so many more messages and bytes that follow as its parts.
-    First { more: u32, bytes: u64 },
+    /// All, together with the sends that follow it in the record as its parts.
+    First,
     /// Stands exactly when the send before it in the record did.
     Part,
 }
@@ -111,19 +111,10 @@ impl Item {
             Self::Remove { queue } => write_queue(out, REMOVE, *queue),
             Self::Send(send) => {
                 write_queue(out, SEND, send.queue);
-                out.number(u64::from(send.count));
-                out.number(send.bytes);
+                out.sizes(&send.sizes);
                 write_time(out, time, send.due);
                 write_time(out, time, send.expires);
-                match send.whole {
-                    Whole::No => out.byte(0),
-                    Whole::Part => out.byte(1),
-                    Whole::First { more, bytes } => {
-                        out.byte(2);
-                        out.number(u64::from(more));
-                        out.number(bytes);
-                    }
-                }
+                out.byte(send.whole as u8);
                 out.option_text(send.key.as_deref());
             }
             Self::Lease { queue, first, count, until, started } => {
@@ -196,14 +187,13 @@ impl Send {
     fn read(queue: QueueId, time: Time, from: &mut Reader) -> Self {
         let send = Self {
             queue,
-            count: from.small(),
-            bytes: from.number(),
+            sizes: from.sizes(limits::BATCH_MESSAGES_MAX),
             due: read_time(from, time),
             expires: read_time(from, time),
             whole: match from.byte() {
                 0 => Whole::No,
-                1 => Whole::Part,
-                2 => Whole::First { more: from.small(), bytes: from.number() },
+                1 => Whole::First,
+                2 => Whole::Part,
                 _ => {
                     from.fail(FormatError::Newer);
                     Whole::No
@@ -211,8 +201,7 @@ impl Send {
             },
             key: from.option_text(limits::KEY_BYTES_MAX),
         };
-        let counted = (1..=limits::BATCH_MESSAGES_MAX).contains(&send.count);
-        from.check(counted && send.bytes < 1 << 53 && (send.key.is_none() || send.count == 1), "send");
+        from.check(send.key.is_none() || send.sizes.count() == 1, "send");
         send
     }
 }

@@ -1,4 +1,4 @@
-//! The bytes that survive: records and snapshots. Frozen with format 1.
+//! The bytes that survive: records and snapshots. Frozen once it is released.
 //!
 //! Both end with the XXH32 of everything before it (little endian, seed 0) and begin with the format's number. These
 //! two facts hold for every format to come, so that a peer can tell damage from a newer version. Numbers are LEB128.
@@ -14,4 +14,4 @@ pub use policy::{Backoff, Overflow, Policy};
 pub use record::Record;
 
 /// The format this version writes, and the newest it reads.
-pub const FORMAT: u8 = 1;
+pub const FORMAT: u8 = 2;

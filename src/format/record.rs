@@ -48,7 +48,7 @@ impl Record {
         while items.len() < count && !from.failed() {
             let item = Item::read(time, &mut from);
             if let Item::Send(send) = &item {
-                messages += u64::from(send.count);
+                messages += u64::from(send.sizes.count());
             }
             items.push(item);
         }

@@ -1,11 +1,12 @@
 //! What a context can ask for. Each command carries a token of the caller's choice that comes back in its effects.
 
-use super::{Effect, Peer, bounded};
+use super::{Effect, Peer, Why, bounded};
 use crate::{
     engine::Queue,
     format::{Policy, Whole},
     id::{MessageId, QueueId, Time},
     limits,
+    sizes::Sizes,
 };
 
 #[derive(Clone, PartialEq, Debug)]
@@ -27,17 +28,35 @@ pub enum Order {
     Leave { peer: u64, counted: bool },
 }
 
+impl Command {
+    /// How many messages it has, where it is a send of that kind.
+    pub fn messages(&self, whole: Whole) -> Option<u32> {
+        match &self.order {
+            Order::Send(send) if send.whole == whole => Some(send.sizes.count()),
+            _ => None,
+        }
+    }
+
+    /// How many messages follow as its parts.
+    pub fn more(&self) -> u32 {
+        if let Order::Send(send) = &self.order { send.more } else { 0 }
+    }
+}
+
 /// A send that is still waiting: what is left of it.
 #[derive(Clone, PartialEq, Debug)]
 pub struct SendOrder {
     pub queue: QueueId,
-    pub count: u32,
-    pub bytes: u64,
+    /// Estimated bytes of each body.
+    pub sizes: Sizes,
     /// `None`: the queue's.
     pub delay_ms: Option<u64>,
     /// `None`: the queue's retention.
     pub expires_ms: Option<u64>,
+    /// The parts of a batch are asked for one behind the other.
     pub whole: Whole,
+    /// Messages of those that follow the first.
+    pub more: u32,
     pub key: Option<Box<str>>,
 }
 
@@ -86,6 +105,12 @@ impl Peer {
 
     /// A run of messages. Those that fit go with the next step, the others follow as the queue's overflow policy says.
     pub fn send(&mut self, token: u32, send: SendOrder) {
+        // Nothing may be written that no one can read.
+        let alone = send.sizes.count() == 1 || send.key.is_none();
+        let short = send.key.as_ref().is_none_or(|key| key.len() <= limits::KEY_BYTES_MAX);
+        if !alone || !short || send.sizes.count() == 0 || send.sizes.total() >= 1 << 53 {
+            return self.effects.push(Effect::Refused { token, why: Why::TooLarge, count: send.sizes.count() });
+        }
         self.order(token, Order::Send(send));
     }
 

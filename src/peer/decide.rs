@@ -7,11 +7,11 @@ use super::{
     prefetch::{Ahead, Held},
 };
 use crate::{
-    engine::Queue,
+    engine::{Needs, Queue},
     format::{Backoff, How, Item, Overflow, Record, Send, Whole},
     id::{MessageId, QueueId, Time},
     limits,
-    share::{fitting, share},
+    share::share,
     sorted::Sorted,
 };
 
@@ -23,8 +23,20 @@ impl Peer {
         self.serve_ahead(now);
         let mut draft = Draft::new(now);
         self.blocked = false;
-        for command in core::mem::take(&mut self.pending) {
-            self.place(command, &mut draft);
+        let mut commands = core::mem::take(&mut self.pending).into_iter().peekable();
+        while let Some(command) = commands.next() {
+            if command.messages(Whole::First).is_none() {
+                self.place(command, &mut draft);
+                continue;
+            }
+            let mut more = command.more();
+            let mut batch = vec![command];
+            let part = |command: &Command, more| command.messages(Whole::Part).filter(|count| *count <= more);
+            while let Some(next) = commands.next_if(|command| part(command, more).is_some()) {
+                more -= next.messages(Whole::Part).unwrap_or(0);
+                batch.push(next);
+            }
+            self.place_batch(batch, more == 0, &mut draft);
         }
         self.begin_with_ahead(now);
         self.place_leases(&mut draft);
@@ -84,61 +96,101 @@ impl Peer {
         draft.push(item, Origin::Command(command));
     }
 
-    fn place_send(&mut self, mut command: Command, draft: &mut Draft) {
-        let Order::Send(send) = &mut command.order else {
+    /// A send that is no part of a batch: as many of its messages as fit.
+    fn place_send(&mut self, command: Command, draft: &mut Draft) {
+        let Command { token, order: Order::Send(mut send) } = command else {
             return;
         };
-        let (token, queue_id) = (command.token, send.queue);
-        let Some(queue) = self.engine.queue(queue_id) else {
-            return self.effects.push(Effect::Refused { token, why: Why::NoQueue, count: send.count });
+        let Some(queue) = self.engine.queue(send.queue) else {
+            return self.refuse(token, Why::NoQueue, &send);
         };
-        let whole = send.whole;
-        let (largest, bytes) = match whole {
-            Whole::No => (1, send.bytes / u64::from(send.count)),
-            Whole::Part => (send.count, send.bytes),
-            Whole::First { more, bytes } => (send.count.saturating_add(more), send.bytes.saturating_add(bytes)),
-        };
-        // The parts of a batch share the fate of its first, which the record decides, or this. Without it they have none.
-        let more = match whole {
-            Whole::Part => draft.more.checked_sub(send.count),
-            Whole::First { more, .. } if queue.fits(largest, bytes) => Some(more),
-            _ => queue.fits(largest, bytes).then_some(0),
-        };
-        draft.more = more.unwrap_or(0);
-        if more.is_none() {
-            return self.effects.push(Effect::Refused { token, why: Why::TooLarge, count: send.count });
+        if send.whole == Whole::Part {
+            // The batch was called off that it was of.
+            return self.refuse(token, Why::Withdrawn, &send);
         }
-        if draft.full.contains(&queue_id) {
-            return self.pending.push(command);
+        let known = send.key.as_ref().is_some_and(|key| queue.keys.get(key, draft.now).is_some());
+        let drafted = draft.queue(send.queue).clone();
+        let mut count = fits_record(&send, draft);
+        // Whose key is known needs no room.
+        if !known {
+            let capacity = queue.policy.capacity_bytes;
+            let over = send.sizes.leading(true, capacity, send.sizes.count());
+            if over > 0 {
+                send.sizes.split_front(over);
+                self.effects.push(Effect::Refused { token, why: Why::TooLarge, count: over });
+            }
+            count = if drafted.full { 0 } else { send.sizes.leading(false, capacity, count) };
         }
-        let mut count = fits_record(send, draft);
+        if send.sizes.count() == 0 {
+            return;
+        }
         let record_full = count == 0;
-        if queue.policy.overflow == Overflow::Wait && whole != Whole::Part {
-            let (_, messages, more) = *draft.added(queue_id);
-            count = match whole {
-                Whole::No => queue.room(count, bytes_of(send, count), messages, more),
-                _ if queue.room(largest, bytes, messages, more) < largest => 0,
-                _ => count,
-            };
+        if queue.policy.overflow == Overflow::Wait && !known {
+            count = count.min(queue.room(&send.sizes, drafted.added));
         }
-        if count < send.count {
-            draft.full.push(queue_id);
+        if count < send.sizes.count() {
+            draft.queue(send.queue).full = true;
             self.blocked |= !record_full;
         }
-        if count == 0 {
-            return self.pending.push(command);
+        if count > 0 {
+            let part = cut_send(&mut send, count);
+            let added = if known { (0, 0) } else { (u64::from(count), part.sizes.total()) };
+            put_send(queue, token, part, added, draft);
         }
-        let part = cut_send(send, count);
-        let item = Item::Send(sending(queue, &part, draft.now));
-        let added = draft.added(queue_id);
-        (added.1, added.2) = (added.1 + u64::from(count), added.2 + part.bytes);
-        draft.messages += count;
-        draft.bytes += part.bytes;
-        draft.sends.push((token, count));
-        if send.count > 0 {
-            self.pending.push(command);
+        if send.sizes.count() > 0 {
+            self.pending.push(Command { token, order: Order::Send(send) });
         }
-        draft.push(item, Origin::Command(Command { token, order: Order::Send(part) }));
+    }
+
+    pub(super) fn refuse(&mut self, token: u32, why: Why, send: &SendOrder) {
+        self.effects.push(Effect::Refused { token, why, count: send.sizes.count() });
+    }
+
+    /// All sends of a batch, with the first in front: they go together, or not yet. `complete`: none was called off.
+    fn place_batch(&mut self, batch: Vec<Command>, complete: bool, draft: &mut Draft) {
+        let (mut needs, mut messages, mut bytes, mut id) = (Needs::default(), 0, 0, 0);
+        for command in &batch {
+            let Order::Send(send) = &command.order else { continue };
+            id = send.queue;
+            messages += u64::from(send.sizes.count());
+            bytes += send.sizes.total() + key_bytes(send);
+            if let Some(queue) = self.engine.queue(id) {
+                needs.add(queue, &send.sizes, send.key.as_deref(), draft.now);
+            }
+        }
+        let queue = self.engine.queue(id);
+        let too_large = messages > limits::BATCH_MESSAGES_MAX.into() || batch.len() > limits::DRAFT_ITEMS_MAX;
+        let why = match queue {
+            None => Some(Why::NoQueue),
+            Some(_) if !complete => Some(Why::Withdrawn),
+            Some(queue) if too_large || !queue.fits(&needs) => Some(Why::TooLarge),
+            _ => None,
+        };
+        let (Some(queue), None) = (queue, why) else {
+            for Command { token, order } in &batch {
+                if let Order::Send(send) = order {
+                    self.refuse(*token, why.unwrap_or(Why::NoQueue), send);
+                }
+            }
+            return;
+        };
+        let drafted = draft.queue(id).clone();
+        let alone = draft.messages == 0;
+        let small = u64::from(draft.messages) + messages <= limits::RECORD_MESSAGES_MAX.into()
+            && draft.bytes + bytes <= limits::RECORD_BYTES_MAX;
+        let in_turn = draft.takes(batch.len()) && (alone || small) && (!drafted.full || needs.messages == 0);
+        let room = queue.policy.overflow != Overflow::Wait || queue.has_room(&needs, drafted.added);
+        if !in_turn || !room {
+            draft.queue(id).full = true;
+            self.blocked |= in_turn;
+            return self.pending.extend(batch);
+        }
+        let mut added = (needs.messages, needs.bytes);
+        for Command { token, order } in batch {
+            if let Order::Send(send) = order {
+                put_send(queue, token, send, core::mem::take(&mut added), draft);
+            }
+        }
     }
 
     fn place_settle(&mut self, command: Command, draft: &mut Draft) {
@@ -333,49 +385,40 @@ fn wait(backoff: &Backoff, attempts: u32, random: &mut Random) -> u64 {
     wait.saturating_sub(spread).saturating_add(off)
 }
 
-/// How many messages of a send this record still takes.
+/// How many messages of a send this record still takes. One always goes, however large, where there is none yet.
 fn fits_record(send: &SendOrder, draft: &Draft) -> u32 {
-    let (count, bytes) = match send.whole {
-        Whole::Part => return send.count,
-        Whole::First { more, bytes } => (send.count.saturating_add(more), send.bytes.saturating_add(bytes)),
-        Whole::No => (send.count, send.bytes),
-    };
-    let whole = send.whole != Whole::No;
-    if draft.messages == 0 && (whole || send.count == 1) {
-        return send.count;
-    }
-    let by_count = limits::RECORD_MESSAGES_MAX.saturating_sub(draft.messages).min(count);
+    let by_count = limits::RECORD_MESSAGES_MAX.saturating_sub(draft.messages);
     let free = limits::RECORD_BYTES_MAX.saturating_sub(draft.bytes);
-    let fit = by_count.min(fitting(count, bytes, free));
-    match (whole, draft.messages) {
-        (true, _) if fit < count => 0,
-        (true, _) => send.count,
-        // One message always goes, however large.
-        (false, 0) => fit.max(1),
-        _ => fit,
-    }
+    let by_bytes = if key_bytes(send) > free { 0 } else { send.sizes.fitting(free - key_bytes(send)) };
+    by_count.min(by_bytes).max(u32::from(draft.messages == 0))
 }
 
-/// The bytes of `count` messages of a send.
-pub(super) fn bytes_of(send: &SendOrder, count: u32) -> u64 {
-    share(send.bytes, count.into(), send.count.max(1).into())
+fn key_bytes(send: &SendOrder) -> u64 {
+    send.key.as_ref().map_or(0, |key| key.len() as u64)
 }
 
 /// Takes the first `count` messages off a send.
 fn cut_send(send: &mut SendOrder, count: u32) -> SendOrder {
-    let bytes = bytes_of(send, count);
-    let part = SendOrder { count, bytes, key: send.key.clone(), ..*send };
-    send.count -= count;
-    send.bytes -= bytes;
-    part
+    SendOrder { sizes: send.sizes.split_front(count), key: send.key.clone(), ..*send }
+}
+
+/// The record sends these, and so fills its queue by as much as is `added`.
+fn put_send(queue: &Queue, token: u32, send: SendOrder, added: (u64, u64), draft: &mut Draft) {
+    let count = send.sizes.count();
+    let drafted = draft.queue(send.queue);
+    drafted.added = (drafted.added.0 + added.0, drafted.added.1 + added.1);
+    draft.messages += count;
+    draft.bytes += send.sizes.total() + key_bytes(&send);
+    draft.sends.push((token, count));
+    let item = Item::Send(sending(queue, &send, draft.now));
+    draft.push(item, Origin::Command(Command { token, order: Order::Send(send) }));
 }
 
 fn sending(queue: &Queue, send: &SendOrder, now: Time) -> Send {
     let delay = send.delay_ms.unwrap_or(queue.policy.delay_ms);
     Send {
         queue: send.queue,
-        count: send.count,
-        bytes: send.bytes,
+        sizes: send.sizes.clone(),
         due: if delay == 0 { 0 } else { now.saturating_add(delay) },
         expires: send.expires_ms.map_or(0, |ms| now.saturating_add(ms)),
         whole: send.whole,

@@ -8,6 +8,7 @@ use crate::{
     format::{Item, Record},
     id::{QueueId, Time},
     limits,
+    sorted::Sorted,
 };
 
 /// What an item of the record under way was for, so that its outcome finds its way back.
@@ -47,13 +48,18 @@ pub(super) struct Draft {
     pub sends: Vec<(u32, u32)>,
     pub demands: Vec<Demand>,
     pub messages: u32,
+    /// Of bodies and keys.
     pub bytes: u64,
-    /// Messages and bytes this record adds to each queue so far.
-    pub added: Vec<(QueueId, u64, u64)>,
-    /// Queues in which a send already waits: later ones stay behind it.
-    pub full: Vec<QueueId>,
-    /// Messages of the batch before that follow as its parts.
-    pub more: u32,
+    pub queues: Sorted<Drafted>,
+}
+
+/// What this record does to a queue so far.
+#[derive(Clone, Default)]
+pub(super) struct Drafted {
+    /// Messages and bytes it adds.
+    pub added: (u64, u64),
+    /// A send waits: later ones stay behind it.
+    pub full: bool,
 }
 
 impl Draft {
@@ -66,9 +72,7 @@ impl Draft {
             demands: Vec::new(),
             messages: 0,
             bytes: 0,
-            added: Vec::new(),
-            full: Vec::new(),
-            more: 0,
+            queues: Sorted::default(),
         }
     }
 
@@ -78,15 +82,16 @@ impl Draft {
     }
 
     pub fn is_full(&self) -> bool {
-        self.items.len() >= limits::DRAFT_ITEMS_MAX
+        !self.takes(1)
     }
 
-    pub fn added(&mut self, queue: QueueId) -> &mut (QueueId, u64, u64) {
-        let at = self.added.iter().position(|(id, _, _)| *id == queue).unwrap_or_else(|| {
-            self.added.push((queue, 0, 0));
-            self.added.len() - 1
-        });
-        &mut self.added[at]
+    /// Whether there is room for so many more items.
+    pub fn takes(&self, items: usize) -> bool {
+        self.items.len() + items <= limits::DRAFT_ITEMS_MAX
+    }
+
+    pub fn queue(&mut self, queue: QueueId) -> &mut Drafted {
+        self.queues.get_or_insert(queue, Drafted::default())
     }
 
     /// Where the record's bodies go: with it while they are few and small, else apart, in values of a good size.

@@ -96,6 +96,8 @@ pub enum Why {
     Withdrawn = 5,
     /// Its sender may not send.
     Forbidden = 6,
+    /// Its queue can remember no more idempotency keys.
+    NoKeys = 7,
 }
 
 impl From<u8> for Why {
@@ -107,6 +109,7 @@ impl From<u8> for Why {
             3 => Self::NoQueue,
             5 => Self::Withdrawn,
             6 => Self::Forbidden,
+            7 => Self::NoKeys,
             _ => Self::Unknown,
         }
     }

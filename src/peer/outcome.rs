@@ -2,8 +2,7 @@
 
 use super::{
     Effect, Peer, Why,
-    command::{Command, Demand, Order, do_not_wait},
-    decide::bytes_of,
+    command::{Command, Demand, Order, SendOrder, do_not_wait},
     draft::{Flight, Origin},
     prefetch::Held,
 };
@@ -91,27 +90,10 @@ impl Peer {
     fn resolve(&mut self, command: Command, outcome: Outcome) -> Option<Command> {
         let token = command.token;
         match (command.order, outcome) {
-            (Order::Send(mut send), Outcome::Sent { first, accepted }) => {
-                if accepted > 0 {
-                    self.effects.push(Effect::Sent { token, first, count: accepted });
-                }
-                let refused = send.count - accepted;
-                if refused == 0 {
-                    return None;
-                }
-                let queue = self.engine.queue(send.queue);
-                if queue.is_none_or(|queue| queue.policy.overflow != Overflow::Wait) {
-                    self.effects.push(Effect::Refused { token, why: Why::Full, count: refused });
-                    return None;
-                }
-                send.bytes = bytes_of(&send, refused);
-                send.count = refused;
-                return Some(Command { token, order: Order::Send(send) });
-            }
+            (Order::Send(send), Outcome::Sent { first, runs }) => return self.sent(token, send, first, runs),
+            (Order::Send(send), Outcome::NoKeys) => self.refuse(token, Why::NoKeys, &send),
             (Order::Send(_), Outcome::Duplicate(id)) => self.effects.push(Effect::Duplicate { token, id }),
-            (Order::Send(send), _) => {
-                self.effects.push(Effect::Refused { token, why: Why::NoQueue, count: send.count });
-            }
+            (Order::Send(send), _) => self.refuse(token, Why::NoQueue, &send),
             (Order::Settle { .. }, Outcome::Lost(lost)) => {
                 for (first, count) in lost {
                     self.effects.push(Effect::Lost { token, first, count });
@@ -125,6 +107,24 @@ impl Peer {
             (Order::Create { .. }, _) => self.effects.push(Effect::Done { token, value: NEVER }),
             (_, Outcome::Done(value)) => self.effects.push(Effect::Done { token, value }),
             (_, _) => self.effects.push(Effect::Done { token, value: 0 }),
+        }
+        None
+    }
+
+    /// What became of a send's messages; what waits for room is answered, and comes last.
+    fn sent(&mut self, token: u32, mut send: SendOrder, first: MessageId, runs: Vec<(u32, bool)>) -> Option<Command> {
+        let waits = self.engine.queue(send.queue).is_some_and(|queue| queue.policy.overflow == Overflow::Wait);
+        let mut first = first;
+        for (count, accepted) in runs {
+            if accepted {
+                self.effects.push(Effect::Sent { token, first, count });
+            } else if waits {
+                return Some(Command { token, order: Order::Send(send) });
+            } else {
+                self.effects.push(Effect::Refused { token, why: Why::Full, count });
+            }
+            first = first.plus(count);
+            send.sizes.split_front(count);
         }
         None
     }
@@ -171,8 +171,7 @@ impl Peer {
             if let Order::Send(rest) = &command.order {
                 let at = *sends.get_or_insert(command.token, whole.len());
                 if let Some(Command { order: Order::Send(known), .. }) = whole.get_mut(at) {
-                    known.count += rest.count;
-                    known.bytes += rest.bytes;
+                    known.sizes.append(&rest.sizes);
                     continue;
                 }
             }
@@ -188,7 +187,7 @@ impl Peer {
         for origin in origins {
             match origin {
                 Origin::Command(Command { token, order: Order::Send(send) }) => {
-                    self.effects.push(Effect::Refused { token, why: Why::Unknown, count: send.count });
+                    self.refuse(token, Why::Unknown, &send);
                 }
                 // A settlement is checked against its lease: it can be said again, and will stand or be lost.
                 Origin::Command(command) | Origin::Redrive(Some(command)) => back.push(command),

@@ -7,8 +7,7 @@ use super::{
 use crate::{
     limits,
     peer::{Effect, Why},
-    share::share,
-    wire::{Answer, Bad, Bodies, Delivery, Frame, Order, Row, Sending, Welcome},
+    wire::{Answer, Bad, Bodies, Delivery, Frame, Order, Sending, Welcome},
 };
 
 /// What to tell the client's context.
@@ -81,7 +80,7 @@ impl Client {
             if let Order::Send(sending) = order
                 && here(order)
             {
-                rest += sending.count;
+                rest += sending.sizes.count();
             }
         }
         let found = self.forget(&here);
@@ -203,8 +202,7 @@ impl Client {
             blocked |= full;
             let going = if blocked { 0 } else { self.going(&sending, room) };
             if going > 0 {
-                room = room.saturating_sub(share(sending.bytes, going.into(), sending.count.max(1).into()));
-                let rest = self.depart(sending, going, text);
+                let rest = self.depart(sending, going, text, &mut room);
                 blocked |= rest.is_some();
                 if let Some(rest) = rest {
                     self.pending.push(rest);
@@ -221,31 +219,29 @@ impl Client {
     /// How many messages of a send may go in a frame that has so much `room` for bytes.
     fn going(&self, sending: &Sending, room: u64) -> u32 {
         match sending.kind {
-            0 => {
-                let each = (sending.bytes / u64::from(sending.count.max(1))).max(1);
-                let most = u32::try_from(room / each).unwrap_or(u32::MAX).max(1);
-                self.flying.credit.fits(sending.count, sending.bytes).min(most)
-            }
+            0 => self.flying.credit.fits(&sending.sizes).min(sending.sizes.fitting(room).max(1)),
             // The parts of a batch go with its first.
-            1 => sending.count,
+            1 => sending.sizes.count(),
             _ => {
-                let (count, bytes) = (sending.count + sending.more, sending.bytes + sending.more_bytes);
-                let fits = self.flying.credit.is_idle() || self.flying.credit.fits(count, bytes) >= count;
-                if fits { sending.count } else { 0 }
+                let (count, bytes) = (sending.sizes.count(), sending.sizes.total());
+                let fits = self.flying.credit.holds(count + sending.more, bytes + sending.more_bytes);
+                if fits { count } else { 0 }
             }
         }
     }
 
     /// Takes the first `count` messages under way; answers the rest.
-    fn depart(&mut self, mut sending: Sending, count: u32, key: Option<Box<str>>) -> Option<(Order, Option<Box<str>>)> {
-        let bytes = share(sending.bytes, count.into(), sending.count.max(1).into());
-        let rest = (count < sending.count).then(|| Sending {
-            count: sending.count - count,
-            bytes: sending.bytes - bytes,
-            ..sending.clone()
-        });
-        (sending.count, sending.bytes) = (count, bytes);
-        self.flying.push(sending.token, count, bytes);
+    fn depart(
+        &mut self,
+        mut rest: Sending,
+        count: u32,
+        key: Option<Box<str>>,
+        room: &mut u64,
+    ) -> Option<(Order, Option<Box<str>>)> {
+        let sending = Sending { sizes: rest.sizes.split_front(count), ..rest.clone() };
+        *room = room.saturating_sub(sending.sizes.total());
+        self.flying.push(sending.token, sending.sizes.clone());
+        let rest = (rest.sizes.count() > 0).then_some(rest);
         self.leaving.push((Order::Send(sending), key));
         rest.map(|rest| (Order::Send(rest), None))
     }
@@ -255,7 +251,7 @@ impl Client {
         let mut sends = Vec::new();
         for (order, _) in &self.leaving {
             if let Order::Send(sending) = order {
-                sends.push((sending.token, sending.count));
+                sends.push((sending.token, sending.sizes.count()));
             }
         }
         sends
@@ -266,12 +262,12 @@ impl Client {
     pub fn frame(&mut self, parts: &[(u32, Bodies)], lengths: Vec<u32>) -> (Frame, Vec<Box<str>>) {
         self.number += 1;
         self.told = self.heard;
-        let mut frame = Frame { number: self.number, heard: self.heard, lengths, ..Frame::default() };
+        let mut frame = Frame { number: self.number, heard: self.heard, ..Frame::default() };
         let mut texts = Vec::new();
-        let mut parts = parts.iter();
+        let mut parts = Parts { parts: parts.iter(), lengths: lengths.into_iter() };
         for (order, text) in core::mem::take(&mut self.leaving) {
             match order {
-                Order::Send(sending) => pieces(sending, &mut parts, &mut frame.rows),
+                Order::Send(sending) => pieces(sending, &mut parts, &mut frame),
                 other => frame.rows.push(other.write()),
             }
             if let Some(text) = text {
@@ -415,19 +411,30 @@ const RELEASE: u8 = 4;
 /// So many frames of the host may be heard without a word.
 const HEARD_UNTOLD_MAX: u64 = 16;
 
+/// The pieces that bodies lie in, and the lengths of those whose form asks for them.
+struct Parts<'a> {
+    parts: core::slice::Iter<'a, (u32, Bodies)>,
+    lengths: std::vec::IntoIter<u32>,
+}
+
 /// A send as the pieces its bodies lie in. Of a batch the first piece speaks for the others.
-fn pieces(mut sending: Sending, parts: &mut core::slice::Iter<'_, (u32, Bodies)>, rows: &mut Vec<Row>) {
-    let (mut left, mut bytes) = (sending.count, sending.bytes);
+fn pieces(mut sending: Sending, parts: &mut Parts, frame: &mut Frame) {
+    let mut left = sending.sizes.clone();
     let (more, more_bytes) = (sending.more, sending.more_bytes);
-    while left > 0 {
-        let Some(&(count, bodies)) = parts.next() else { return };
-        sending.count = count.clamp(1, left);
-        sending.bytes = share(bytes, sending.count.into(), left.into());
-        (left, bytes) = (left - sending.count, bytes - sending.bytes);
+    while left.count() > 0 {
+        let Some(&(count, bodies)) = parts.parts.next() else { return };
+        let count = count.clamp(1, left.count());
+        sending.sizes = left.split_front(count);
+        sending.listed = !sending.sizes.are_alike();
         let whole = sending.kind == 2;
-        (sending.more, sending.more_bytes) = if whole { (more + left, more_bytes + bytes) } else { (0, 0) };
+        let rest = (more + left.count(), more_bytes + left.total());
+        (sending.more, sending.more_bytes) = if whole { rest } else { (0, 0) };
         sending.bodies = bodies;
-        rows.push(sending.write());
+        frame.rows.push(sending.write());
+        if sending.listed {
+            frame.lengths.extend(sending.sizes.iter().map(|size| size.min(u32::MAX.into()) as u32));
+        }
+        frame.lengths.extend(parts.lengths.by_ref().take(bodies.lengths(count)));
         sending.kind = sending.kind.min(1);
     }
 }

@@ -1,6 +1,6 @@
 //! Credit: how much may be under way, so that memory stays flat however slow the other side is.
 
-use crate::share::share;
+use crate::sizes::Sizes;
 
 /// Messages a client may have sent and not have an answer for.
 pub const MESSAGES: u32 = 1 << 14;
@@ -21,17 +21,22 @@ impl Credit {
         Self { messages_max, bytes_max, ..Self::default() }
     }
 
-    /// How many of `count` messages with `bytes` in all may go now. When nothing is under way one always may, however large,
+    /// How many of these messages, from the first on, may go now. When nothing is under way one always may, however large,
     /// where anything may at all.
-    pub fn fits(&self, count: u32, bytes: u64) -> u32 {
+    pub fn fits(&self, sizes: &Sizes) -> u32 {
         if self.messages_max == 0 {
             return 0;
         }
-        let by_count = count.min(self.messages_max.saturating_sub(self.messages));
-        let free = self.bytes_max.saturating_sub(self.bytes);
-        let each = (bytes / u64::from(count.max(1))).max(1);
-        let by_bytes = u32::try_from(free / each).unwrap_or(u32::MAX);
+        let by_count = self.messages_max.saturating_sub(self.messages);
+        let by_bytes = sizes.fitting(self.bytes_max.saturating_sub(self.bytes));
         by_count.min(by_bytes).max(u32::from(self.messages == 0))
+    }
+
+    /// Whether so much may go now in one piece.
+    pub fn holds(&self, messages: u32, bytes: u64) -> bool {
+        let mut with = *self;
+        with.take(messages, bytes);
+        self.messages_max > 0 && with.is_kept(self.is_idle())
     }
 
     pub fn is_idle(&self) -> bool {
@@ -58,8 +63,8 @@ impl Credit {
 #[derive(Debug, Default)]
 pub struct Flying {
     pub credit: Credit,
-    /// Token, messages, bytes.
-    sends: Vec<(u32, u32, u64)>,
+    /// By token.
+    sends: Vec<(u32, Sizes)>,
 }
 
 impl Flying {
@@ -67,13 +72,13 @@ impl Flying {
         Self { credit: Credit::new(messages_max, bytes_max), sends: Vec::new() }
     }
 
-    pub fn push(&mut self, token: u32, count: u32, bytes: u64) {
-        self.credit.take(count, bytes);
-        self.sends.push((token, count, bytes));
+    pub fn push(&mut self, token: u32, sizes: Sizes) {
+        self.credit.take(sizes.count(), sizes.total());
+        self.sends.push((token, sizes));
     }
 
     pub fn has(&self, token: u32) -> bool {
-        self.sends.iter().any(|&(known, ..)| known == token)
+        self.sends.iter().any(|(known, _)| *known == token)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -85,16 +90,15 @@ impl Flying {
         let Self { credit, sends } = self;
         let (mut left, mut at) = (count, 0);
         while left > 0 && at < sends.len() {
-            let (known, flying, bytes) = &mut sends[at];
+            let (known, flying) = &mut sends[at];
             if *known != token {
                 at += 1;
                 continue;
             }
-            let over = left.min(*flying);
-            let share = share(*bytes, over.into(), (*flying).max(1).into());
-            (left, *flying, *bytes) = (left - over, *flying - over, *bytes - share);
-            credit.give_back(over, share);
-            if *flying == 0 {
+            let over = flying.split_front(left.min(flying.count()));
+            left -= over.count();
+            credit.give_back(over.count(), over.total());
+            if flying.count() == 0 {
                 sends.remove(at);
             }
         }

@@ -75,16 +75,24 @@ impl Host {
         }
         let mut orders = Vec::with_capacity(frame.rows.len());
         let (mut its_texts, mut its_values) = (0, 0);
+        let mut lengths = frame.lengths.as_slice();
         for row in &frame.rows {
-            let order = Order::read(row)?;
+            let mut order = Order::read(row)?;
+            if let Order::Send(sending) = &mut order {
+                let (own, rest) = lengths.split_at_checked(sending.lengths()).ok_or(Bad::Malformed("lengths"))?;
+                lengths = rest;
+                if sending.listed {
+                    sending.sizes = own.iter().take(sending.sizes.count() as usize).map(|&size| size.into()).collect();
+                }
+            }
             let (texts, values) = order.beside();
             (its_texts, its_values) = (its_texts + texts, its_values + values);
             orders.push(order);
         }
-        if (its_texts, its_values) != (texts, values) {
+        if (its_texts, its_values) != (texts, values) || !lengths.is_empty() {
             return Err(Bad::Malformed("what goes along"));
         }
-        self.check(&orders, frame.lengths.len())?;
+        self.check(&orders)?;
         (self.heard, self.known) = (frame.number, frame.heard);
         let mut admitted = Vec::with_capacity(orders.len());
         for order in orders {
@@ -105,26 +113,26 @@ impl Host {
     }
 
     /// What a frame as a whole must keep to.
-    fn check(&self, orders: &[Order], lengths: usize) -> Result<(), Bad> {
+    fn check(&self, orders: &[Order]) -> Result<(), Bad> {
         let mut credit = self.flying.credit;
-        let (mut left, mut batch, mut units, mut messages) = (lengths, 0, 0, 0);
+        let (mut batch, mut units, mut messages) = (0, 0, 0);
         let mut receives = self.receives.len();
         for order in orders {
             receives += usize::from(matches!(order, Order::Receive { .. }));
             let Order::Send(sending) = order else { continue };
-            left = left.checked_sub(sending.bodies.lengths(sending.count)).ok_or(Bad::Malformed("lengths"))?;
+            let count = sending.sizes.count();
             batch = match sending.kind {
-                1 => u32::checked_sub(batch, sending.count).ok_or(Bad::Malformed("batch"))?,
+                1 => u32::checked_sub(batch, count).ok_or(Bad::Malformed("batch"))?,
                 _ if batch > 0 => return Err(Bad::Malformed("batch")),
                 2 => sending.more,
                 _ => 0,
             };
             units += u32::from(sending.kind != 1);
-            messages += if sending.kind == 0 { sending.count } else { 0 };
-            credit.take(sending.count, sending.bytes);
+            messages += if sending.kind == 0 { count } else { 0 };
+            credit.take(count, sending.sizes.total());
         }
-        if left > 0 || batch > 0 {
-            return Err(Bad::Malformed("lengths"));
+        if batch > 0 {
+            return Err(Bad::Malformed("batch"));
         }
         // One message, or one batch, may be as large as it is.
         let single = self.flying.credit.is_idle() && units == 1 && messages <= 1;
@@ -138,8 +146,9 @@ impl Host {
     fn admit(&mut self, order: Order, admitted: &mut Vec<Order>) {
         let Allow { send, receive, admin } = self.allow;
         let allowed = match order {
-            Order::Send(Sending { token, count, bytes, .. }) => {
-                self.flying.push(token, count, bytes);
+            Order::Send(Sending { token, ref sizes, .. }) => {
+                let count = sizes.count();
+                self.flying.push(token, sizes.clone());
                 if !send {
                     self.refused(token, FORBIDDEN, count);
                 }

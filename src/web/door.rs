@@ -8,6 +8,7 @@ use crate::{
     format::{FormatError, Overflow, Policy, Whole},
     id::{MessageId, NEVER, Time},
     peer::{self, SendOrder, Settle},
+    sizes::Sizes,
     web::{
         crossing::{leave, leave_pairs, named, real, whole},
         rows::{self, Texts},
@@ -126,32 +127,35 @@ impl Peer {
         self.peer.remove(token, queue);
     }
 
-    /// `kind`: 0 as many as fit, 1 a part of the batch before it, 2 all or nothing with `more` messages that follow as its
-    /// parts. `delay_ms` -1: the queue's; `expires_ms` 0: as the queue's retention says.
+    /// `size`: estimated bytes of each body; `sizes` where they are not alike. `kind`: 0 as many as fit, 1 a part of the batch
+    /// before it, 2 all or nothing with `more` messages that follow as its parts. `delay_ms` -1: the queue's; `expires_ms` 0: as the queue's
+    /// retention says.
     #[allow(clippy::too_many_arguments)]
     pub fn send(
         &mut self,
         token: u32,
         queue: u32,
         count: u32,
-        bytes: f64,
+        size: f64,
+        sizes: Option<Vec<f64>>,
         delay_ms: f64,
         expires_ms: f64,
         kind: u8,
         more: u32,
-        more_bytes: f64,
         key: Option<String>,
     ) {
         let expires_ms = optional(expires_ms).filter(|&ms| ms > 0);
         let (delay_ms, key) = (optional(delay_ms), key.map(Into::into));
-        let count = count.max(1);
         let together = match kind {
             0 => Whole::No,
             1 => Whole::Part,
-            _ => Whole::First { more, bytes: whole(more_bytes) },
+            _ => Whole::First,
         };
-        let bytes = whole(bytes).min((1 << 53) - 1);
-        self.peer.send(token, SendOrder { queue, count, bytes, delay_ms, expires_ms, whole: together, key });
+        let sizes = match sizes {
+            Some(sizes) => sizes.into_iter().map(whole).collect(),
+            None => Sizes::alike(count.max(1), whole(size)),
+        };
+        self.peer.send(token, SendOrder { queue, sizes, delay_ms, expires_ms, whole: together, more, key });
     }
 
     pub fn unsend(&mut self, token: u32) -> bool {

@@ -4,11 +4,12 @@ use js_sys::Array;
 use wasm_bindgen::prelude::*;
 
 use super::{
-    crossing::{leave, leave_frame, leave_pairs, named, real, written},
+    crossing::{leave, leave_frame, leave_pairs, named, real, whole, written},
     rows::{self, Texts, WIDTH},
 };
 use crate::{
     port::{Allow, Client, Host, Notice, Span},
+    sizes::Sizes,
     wire::{Answer, Bad, Bodies, Frame, Order},
 };
 
@@ -33,6 +34,8 @@ pub struct PortClient {
     client: Client,
     texts: Texts,
     lengths: Vec<u32>,
+    /// Of the messages that the next order sends, where they are not alike.
+    sizes: Option<Sizes>,
     /// How the bodies lie beside the frame that is being made.
     pieces: Vec<(u32, Bodies)>,
 }
@@ -42,6 +45,11 @@ impl PortClient {
     #[wasm_bindgen(constructor)]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The next order is a send of messages with so many bytes each.
+    pub fn sizes(&mut self, sizes: Vec<f64>) {
+        self.sizes = Some(sizes.into_iter().map(whole).collect());
     }
 
     /// Takes in an order, as the numbers of a row. False: a send is not here any more.
@@ -61,7 +69,10 @@ impl PortClient {
         h: f64,
         i: f64,
     ) -> Result<bool, JsValue> {
-        let order = Order::read(&[kind, a, b, c, d, e, f, g, h, i]).map_err(refused)?;
+        let mut order = Order::read(&[kind, a, b, c, d, e, f, g, h, i]).map_err(refused)?;
+        if let (Order::Send(sending), Some(sizes)) = (&mut order, self.sizes.take()) {
+            sending.sizes = sizes;
+        }
         Ok(self.client.order(order, text.map(Into::into), now as u64))
     }
 

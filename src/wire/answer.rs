@@ -219,7 +219,7 @@ impl Answer {
         match kind {
             SENT => Self::Sent { token, first, count },
             REFUSED => {
-                from.check(first.0 <= 6, "number");
+                from.check(first.0 <= 7, "number");
                 Self::Refused { token, why: first.0 as u8, count }
             }
             DUPLICATE => Self::Duplicate { token, id: first },

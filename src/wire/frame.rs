@@ -11,8 +11,8 @@ const VERSION: u32 = 1;
 const HEAD: usize = 40;
 /// Rows one frame may have.
 pub const ROWS_MAX: usize = 1 << 16;
-/// Lengths one frame may have.
-pub const LENGTHS_MAX: usize = 1 << 17;
+/// Lengths one frame may have: those of the largest batch, and of what goes with it.
+pub const LENGTHS_MAX: usize = 9 << 18;
 
 /// Why a frame is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

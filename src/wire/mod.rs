@@ -12,7 +12,7 @@
 //! | 28 | 0 |
 //! | 32 | `f64` the time where it was written, in milliseconds: leases are counted by the host's clock |
 //! | 40 | rows of ten `f64`: what is said ([`Order`] by a client, [`Answer`] by a host), its kind first |
-//! | .. | lengths, `u32` each: of byte bodies that are not all of one length, in the order of their rows |
+//! | .. | lengths, `u32` each, in the order of their rows: estimated bytes of messages that are not alike, then lengths of byte bodies that are not |
 //!
 //! A frame comes from a peer that may be broken or hostile: nothing in it counts before it is checked, and nothing is
 //! allocated for more than the frame itself holds. Texts (keys, reasons, names) travel beside the frame too, as strings, in

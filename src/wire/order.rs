@@ -7,6 +7,7 @@ use super::{
 use crate::{
     id::MessageId,
     limits::{BATCH_MESSAGES_MAX, RECORD_MESSAGES_MAX},
+    sizes::Sizes,
 };
 
 #[derive(Clone, PartialEq, Debug)]
@@ -79,9 +80,10 @@ pub struct Hello {
 #[derive(Clone, PartialEq, Debug)]
 pub struct Sending {
     pub token: u32,
-    pub count: u32,
-    /// Estimated size of all bodies together.
-    pub bytes: u64,
+    /// Estimated bytes of each body. Read out of a row alone they are 0 where they are `listed`.
+    pub sizes: Sizes,
+    /// The sizes are the frame's next lengths, 2^32 - 1 at most each.
+    pub listed: bool,
     /// Negative: the queue's.
     pub delay_ms: f64,
     /// 0: as the queue's retention says.
@@ -89,6 +91,7 @@ pub struct Sending {
     /// 0: as many as fit. 1: a part of the batch before it. 2: all or nothing, with what follows as its parts.
     pub kind: u8,
     pub more: u32,
+    /// Bytes of those.
     pub more_bytes: u64,
     pub bodies: Bodies,
     /// An idempotency key goes along, as a text.
@@ -245,14 +248,22 @@ impl Order {
 }
 
 impl Sending {
+    /// How many of the frame's lengths are its own: sizes first, then those of its bodies.
+    pub fn lengths(&self) -> usize {
+        let count = self.sizes.count();
+        self.bodies.lengths(count) + if self.listed { count as usize } else { 0 }
+    }
+
     pub(crate) fn write(&self) -> Row {
-        let kind = f64::from(self.kind) + if self.key { 4.0 } else { 0.0 };
+        let listed = if self.listed { 8.0 } else { 0.0 };
+        let kind = f64::from(self.kind) + if self.key { 4.0 } else { 0.0 } + listed;
+        let size = if self.listed { 0 } else { self.sizes.at(0) };
         row(
             SEND,
             &[
                 f64::from(self.token),
-                f64::from(self.count),
-                self.bytes as f64,
+                f64::from(self.sizes.count()),
+                size as f64,
                 self.delay_ms,
                 self.expires_ms,
                 kind,
@@ -264,13 +275,15 @@ impl Sending {
     }
 
     fn read(from: &mut Fields) -> Self {
-        let (token, count, bytes) = (from.small(), from.count(BATCH_MESSAGES_MAX), from.whole(BYTES_MAX));
-        let (delay_ms, expires_ms, kind) = (from.span(), from.span(), from.whole(7) as u8);
+        let (token, count, size) = (from.small(), from.count(BATCH_MESSAGES_MAX), from.whole(BYTES_MAX));
+        let (delay_ms, expires_ms, flags) = (from.span(), from.span(), from.whole(15) as u8);
         let (more, more_bytes) = (from.whole(BATCH_MESSAGES_MAX.into()) as u32, from.whole(BYTES_MAX));
         let bodies = Bodies::read(from);
-        let (key, kind) = (kind & 4 != 0, kind & 3);
-        from.check(kind != 3 && (!key || count == 1), "send");
-        Self { token, count, bytes, delay_ms, expires_ms, kind, more, more_bytes, bodies, key }
+        let (listed, key, kind) = (flags & 8 != 0, flags & 4 != 0, flags & 3);
+        let sizes = Sizes::alike(count, size);
+        from.check(kind != 3 && (!key || count == 1) && sizes.total() <= BYTES_MAX, "send");
+        from.check(count.saturating_add(more) <= BATCH_MESSAGES_MAX, "count");
+        Self { token, sizes, listed, delay_ms, expires_ms, kind, more, more_bytes, bodies, key }
     }
 }
 

@@ -64,21 +64,22 @@ impl Journal {
 
     /// So many messages of a send have their answer.
     fn answered(&mut self, token: u32, count: u32) {
-        if let Some(Ask::Send { left, .. }) = self.asks.get_mut(&token) {
-            *left -= count;
-            if *left == 0 {
+        if let Some(Ask::Send { sizes, .. }) = self.asks.get_mut(&token) {
+            sizes.drain(..count as usize);
+            if sizes.is_empty() {
                 self.asks.remove(&token);
             }
         }
     }
 
     fn heard_sent(&mut self, token: u32, first: MessageId, accepted: u32) -> Check {
-        let Some(Ask::Send { atomic, queue, left, key }) = self.asks.get(&token) else {
+        let Some(Ask::Send { atomic, queue, sizes, key }) = self.asks.get(&token) else {
             return Err("by no one".into());
         };
-        if *atomic && accepted != *left {
-            return Err(format!("{accepted} of an all-or-nothing batch of {left} stand"));
+        if *atomic && accepted as usize != sizes.len() {
+            return Err(format!("{accepted} of an all-or-nothing batch of {} stand", sizes.len()));
         }
+        self.sizes.extend((0..accepted).map(|place| (first.plus(place), sizes[place as usize])));
         if let Some(key) = key {
             let time = self.peers.iter().map(|peer| peer.engine().time()).max().unwrap_or(0);
             let window = self.engine().queue(*queue).map_or(0, |queue| queue.policy.window_ms);

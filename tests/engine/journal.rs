@@ -6,10 +6,11 @@ mod hearing;
 use std::collections::{BTreeMap, BTreeSet};
 
 use posthaste::{
-    engine::Engine,
+    engine::{Engine, Queue},
     format::{Backoff, Overflow, Policy, Record, Whole},
     id::{MessageId, QueueId, Time},
     peer::{Peer, SendOrder, Settle},
+    sizes::Sizes,
 };
 
 pub type Check = Result<(), String>;
@@ -30,6 +31,8 @@ pub enum Do {
         delay: Option<u64>,
         expires: Option<u64>,
         key: Option<u8>,
+        /// How much their sizes differ; 0: they do not.
+        spread: u64,
     },
     /// All or nothing, its parts with delays of their own.
     Batch {
@@ -75,9 +78,19 @@ pub enum Finish {
 
 enum Ask {
     Create,
-    Send { atomic: bool, queue: QueueId, left: u32, key: Option<Box<str>> },
+    /// `sizes`: of what has no answer yet.
+    Send {
+        atomic: bool,
+        queue: QueueId,
+        sizes: Vec<u64>,
+        key: Option<Box<str>>,
+    },
     Receive(QueueId),
-    Finish { held: Held, finish: Finish, lost: BTreeSet<MessageId> },
+    Finish {
+        held: Held,
+        finish: Finish,
+        lost: BTreeSet<MessageId>,
+    },
     Cancel(MessageId),
     Other,
 }
@@ -104,6 +117,8 @@ pub struct Journal {
     /// Every message in the order it was first delivered.
     pub delivered: Vec<MessageId>,
     pub sent: BTreeSet<MessageId>,
+    /// Of each message that was accepted.
+    sizes: BTreeMap<MessageId, u64>,
     /// Leases that applications hold, as far as they know.
     leases: BTreeMap<MessageId, Held>,
     /// Deliveries of each message that count, in the queue it was last delivered from.
@@ -163,13 +178,14 @@ impl Journal {
 
     pub fn act(&mut self, at: usize, command: Do) -> Check {
         match command {
-            Do::Send { queue, count, atomic, delay, expires, key } => {
+            Do::Send { queue, count, atomic, delay, expires, key, spread } => {
                 let queue = self.queue(queue);
                 let key: Option<Box<str>> = key.map(|key| format!("key {key}").into());
-                let token = self.ask(Ask::Send { atomic, queue, left: count, key: key.clone() });
-                let bytes = u64::from(count) * BODY_BYTES;
-                let whole = if atomic { Whole::First { more: 0, bytes: 0 } } else { Whole::No };
-                let order = SendOrder { queue, count, bytes, delay_ms: delay, expires_ms: expires, whole, key };
+                let each: Vec<u64> = (0..count).map(|place| BODY_BYTES + spread * u64::from(place * 7 % 11)).collect();
+                let sizes = each.iter().copied().collect();
+                let token = self.ask(Ask::Send { atomic, queue, sizes: each, key: key.clone() });
+                let whole = if atomic { Whole::First } else { Whole::No };
+                let order = SendOrder { queue, sizes, delay_ms: delay, expires_ms: expires, whole, more: 0, key };
                 self.peers[at].send(token, order);
             }
             Do::Batch { queue, parts } => {
@@ -214,14 +230,15 @@ impl Journal {
 
     fn send_batch(&mut self, at: usize, queue: QueueId, parts: &[(u32, Option<u64>)]) {
         let more = parts.iter().skip(1).map(|(count, _)| count).sum();
-        let first = Whole::First { more, bytes: u64::from(more) * BODY_BYTES };
         let (expires_ms, key) = (None, None);
         let mut tokens = Vec::new();
-        for (&(count, delay_ms), whole) in parts.iter().zip([first].into_iter().chain(std::iter::repeat(Whole::Part))) {
-            let token = self.ask(Ask::Send { atomic: true, queue, left: count, key: None });
-            let bytes = u64::from(count) * BODY_BYTES;
-            self.peers[at]
-                .send(token, SendOrder { queue, count, bytes, delay_ms, expires_ms, whole, key: key.clone() });
+        for (&(count, delay_ms), whole) in
+            parts.iter().zip([Whole::First].into_iter().chain(std::iter::repeat(Whole::Part)))
+        {
+            let sizes = Sizes::alike(count, BODY_BYTES);
+            let token = self.ask(Ask::Send { atomic: true, queue, sizes: sizes.iter().collect(), key: None });
+            let more = if whole == Whole::First { more } else { 0 };
+            self.peers[at].send(token, SendOrder { queue, sizes, delay_ms, expires_ms, whole, more, key: key.clone() });
             tokens.push(token);
         }
         self.batches.push(tokens);
@@ -323,12 +340,33 @@ impl Journal {
             if queue.backlog() > queue.policy.capacity_messages || queue.bytes() > queue.policy.capacity_bytes {
                 return Err(format!("{} is over its capacity: {}", queue.name, queue.backlog()));
             }
+            self.check_sizes(queue)?;
             let purged = tally.dropped[2];
             if queue.keeper && tally.dropped.iter().sum::<u64>() > purged {
                 return Err(format!("{} dropped by itself: {tally:?}", queue.name));
             }
         }
         Ok(())
+    }
+
+    /// Every message has the size it was sent with, and the queue has their sum.
+    fn check_sizes(&self, queue: &Queue) -> Check {
+        let (mut from, mut sum) = (MessageId(0), 0);
+        while let Some((first, run)) = queue.next(from) {
+            from = first.plus(run.count);
+            for place in 0..run.count {
+                let (id, size) = (first.plus(place), run.sizes.at(place));
+                sum += size;
+                if self.sizes.get(&id) != Some(&size) {
+                    return Err(format!("{id:?} has {size} bytes, and was sent with {:?}", self.sizes.get(&id)));
+                }
+            }
+        }
+        if sum == queue.bytes() {
+            Ok(())
+        } else {
+            Err(format!("{} has {sum} bytes, not {}", queue.name, queue.bytes()))
+        }
     }
 
     /// Receives and acks until nothing is left.

@@ -122,10 +122,20 @@ impl World {
             Do::Send { count, whole } => {
                 let (kind, more, more_bytes) = if whole { (2, 0, 0) } else { (0, 0, 0) };
                 end.sends.insert(token, count);
-                let bytes = u64::from(count) * 10;
+                let sizes = (0..count).map(|place| u64::from(place % 3) * 10).collect();
                 let (delay_ms, expires_ms, key) = (-1.0, 0.0, false);
-                let sending =
-                    Sending { token, count, bytes, delay_ms, expires_ms, kind, more, more_bytes, bodies: BODIES, key };
+                let sending = Sending {
+                    token,
+                    sizes,
+                    listed: false,
+                    delay_ms,
+                    expires_ms,
+                    kind,
+                    more,
+                    more_bytes,
+                    bodies: BODIES,
+                    key,
+                };
                 end.client.order(Order::Send(sending), None, now);
             }
             Do::Receive { max, wait } => {
@@ -226,16 +236,16 @@ impl World {
             self.asked.insert(own, Asked { client, life, token, kind });
         };
         match order {
-            Order::Send(Sending { token, count, bytes, kind, more, more_bytes, .. }) => {
+            Order::Send(Sending { token, sizes, kind, more, .. }) => {
                 ask(token, Kind::Send);
-                self.flying.insert(own, count);
+                self.flying.insert(own, sizes.count());
                 let whole = match kind {
                     0 => Whole::No,
                     1 => Whole::Part,
-                    _ => Whole::First { more, bytes: more_bytes },
+                    _ => Whole::First,
                 };
                 let (delay_ms, expires_ms, key) = (None, None, None);
-                self.peer.send(own, SendOrder { queue, count, bytes, delay_ms, expires_ms, whole, key });
+                self.peer.send(own, SendOrder { queue, sizes, delay_ms, expires_ms, whole, more, key });
             }
             Order::Unsend { token } => {
                 let sends: Vec<u32> = self

@@ -4,6 +4,7 @@ use posthaste::{
     format::{Backoff, Overflow, Policy, Whole},
     id::{QueueId, Time},
     peer::{SendOrder, Settle},
+    sizes::Sizes,
 };
 
 use super::{
@@ -233,11 +234,15 @@ impl World {
         let key = (count == 1 && random.once_in(6)).then(|| format!("key {}", random.below(4)).into());
         let order = SendOrder {
             queue,
-            count,
-            bytes: u64::from(count) * self.weight,
+            sizes: if random.once_in(3) {
+                (0..count).map(|_| random.below(self.weight * 2)).collect()
+            } else {
+                Sizes::alike(count, self.weight)
+            },
             delay_ms: random.once_in(6).then(|| random.below(10_000)),
             expires_ms: (!keeper && random.once_in(10)).then(|| 1 + random.below(30_000)),
-            whole: if random.once_in(4) { Whole::First { more: 0, bytes: 0 } } else { Whole::No },
+            whole: if random.once_in(4) { Whole::First } else { Whole::No },
+            more: 0,
             key,
         };
         let tags = self.next_tag..self.next_tag + count;
