@@ -25,6 +25,7 @@ export const presence: Presence = {
       let end!: () => void;
       const until = new Promise<void>((over) => (end = over));
       const unseen = (): void => {
+        clearTimeout(timer);
         end();
         resolve(undefined);
       };

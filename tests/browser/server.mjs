@@ -11,7 +11,7 @@ const installed = join(here, "../node_modules/posthaste/dist");
 /** The built package: the installed tarball is what users get; the build beside it serves while one works on it. */
 export const dist = process.env.POSTHASTE_DIST ?? (existsSync(installed) ? installed : join(here, "../../pkg/dist"));
 /** URL prefix -> folder. */
-const folders = { "/posthaste/": dist, "/wasm/": join(here, "../../pkg/wasm"), "/workerd/": join(here, "../workerd"), "/indexeddb/": join(here, "../sim/indexeddb"), "/": join(here, "pages") };
+const folders = { "/posthaste/": dist, "/wasm/": join(here, "../../pkg/wasm"), "/workerd/": join(here, "../workerd"), "/kills/": join(here, "../kills"), "/indexeddb/": join(here, "../sim/indexeddb"), "/": join(here, "pages") };
 const types = {
   ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css",
   ".json": "application/json", ".wasm": "application/wasm", ".svg": "image/svg+xml", ".jpg": "image/jpeg",

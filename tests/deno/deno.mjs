@@ -18,7 +18,7 @@ function program() {
   const [system, ending, libc] = { win32: ["win32", ".exe", ""], darwin: ["darwin", "", ""] }[process.platform] ?? ["linux", "", "-glibc"];
   return path.join(path.dirname(resolve(`@deno/${system}-${process.arch}${libc}/package.json`)), `deno${ending}`);
 }
-const deno = program();
+export const deno = program();
 
 /** A folder of the test's own, gone with it. */
 export function folder(context) {

@@ -4,6 +4,7 @@ mod bench;
 mod build;
 mod demo;
 mod fresh;
+mod kills;
 mod pack;
 mod ring;
 mod setup;
@@ -26,6 +27,7 @@ cargo xtask <command>
   test [part...]   every check; parts: engine ring web node deno browser types package sim style; --all: bundlers, too
   sim              the packed package in simulated worlds: --seed N --minutes N --only KIND, others in tests/sim/README.md
   bench [name...]  the benchmarks: memory durable workers deno; options: those of www/bench/run.mjs
+  kills [name...]  kills over and over: chromium firefox file deno workerd; options: --count N --seed N
   build            the package, in pkg/
   pack [--update]  its tarball; prints the path. --update: takes over a changed list of its files
   size             bytes of what users download, against the budget
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         "demo" => demo::run(),
         "test" => test::run(&words),
         "bench" => bench::run(&words),
+        "kills" => kills::run(&words),
         "build" => build::run(),
         "pack" => pack::run(words.iter().any(|word| word == "--update")),
         "sim" => sim::run(&words),

@@ -5,12 +5,14 @@ import { Database } from "./database";
 import type { DenoScope, Kv } from "./platform";
 import { Layout } from "./layout";
 import { patiently } from "./patience";
+import { FilePresence, hasLocks } from "./presence";
 import { KvStore } from "./store";
 
 /** The shortest and the longest time between two looks for what others wrote: in a file, and where each look may cost money. */
 const LOCAL_PAUSES_MS = [10, 100] as const;
 const PAUSES_MS = [100, 1000] as const;
 const REMOTE = /^https?:/;
+const IN_MEMORY = ":memory:";
 
 export class KvDriver implements StorageDriver {
   readonly kind = "deno-kv";
@@ -32,7 +34,9 @@ export class KvDriver implements StorageDriver {
       throw error;
     }
     this.databases.push(database);
-    return new KvStore(database, own, typeof from === "string" && !REMOTE.test(from) ? LOCAL_PAUSES_MS : PAUSES_MS);
+    const isFile = typeof from === "string" && !REMOTE.test(from);
+    const presence = isFile && from !== IN_MEMORY && hasLocks() ? new FilePresence(from) : undefined;
+    return new KvStore(database, own, isFile ? LOCAL_PAUSES_MS : PAUSES_MS, presence);
   }
 
   /**

@@ -4,7 +4,7 @@
  */
 
 import type { Database } from "./database";
-import type { DenoScope } from "./platform";
+import { letEnd } from "./timer";
 
 export class Looking {
   private timer: unknown;
@@ -51,10 +51,4 @@ export class Looking {
     this.busy = false;
     if (!database.closed) this.set();
   }
-}
-
-/** A timer that does not keep the program from ending. */
-function letEnd(timer: unknown): void {
-  if (typeof timer === "number") (globalThis as DenoScope).Deno?.unrefTimer?.(timer);
-  else (timer as { unref?(): void }).unref?.();
 }

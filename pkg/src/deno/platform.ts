@@ -33,7 +33,19 @@ export interface Kv {
   close(): void;
 }
 
+/** A `Deno.FsFile`. */
+export interface DenoFile {
+  tryLock(exclusive: boolean): Promise<boolean>;
+  close(): void;
+}
+
 /** The global scope, as far as it is Deno's. */
 export interface DenoScope {
-  Deno?: { openKv?(path?: string): Promise<Kv>; unrefTimer?(timer: number): void };
+  Deno?: {
+    openKv?(path?: string): Promise<Kv>;
+    unrefTimer?(timer: number): void;
+    open(path: string, options: { write: boolean; createNew?: boolean }): Promise<DenoFile>;
+    remove(path: string): Promise<void>;
+    FsFile?: { prototype: object };
+  };
 }
