@@ -1,6 +1,12 @@
-/** What a body must be before it is sent: what its content type says, and what the schema says. */
+/** A message before it is sent: its options, and what its content type and the schema make of its body. */
 
+import { copy, move } from "./copy";
 import { show } from "./errors";
+import { messageOf } from "./foreign";
+import { sendOptions } from "./options";
+import type { Transferable } from "./platform";
+import type { Terms } from "./send";
+import type { Headers } from "./store";
 import type { MessageSendRequest, SendOptions, StandardSchemaV1 } from "./types";
 
 /** A body as its content type asks; left out, it is cloned as it is. */
@@ -26,16 +32,62 @@ export function encode(body: unknown, { contentType }: SendOptions | MessageSend
   }
 }
 
-export function checkedRequest<Body>(message: MessageSendRequest<Body>, at: number): MessageSendRequest<Body> {
+function checkedRequest<Body>(message: MessageSendRequest<Body>, at: number): MessageSendRequest<Body> {
   if (typeof message === "object" && message !== null && "body" in message) return message;
   throw new TypeError(`message ${at} of the batch must be an object with a body, not ${show(message)}`);
 }
 
-/** An error that says which message of a batch it is about. */
-export function ofBatch(error: unknown, at: number): unknown {
-  const { name, message } = error as Error;
-  const text = `message ${at} of the batch: ${message}`;
-  if (error instanceof DOMException) return new DOMException(text, name);
+/** A message that is to be sent, as its options say. */
+export interface Part {
+  body: unknown;
+  readonly terms: Terms;
+  readonly headers: Headers | undefined;
+  transfer: Transferable[] | undefined;
+}
+
+export function plainPart(body: unknown, terms: Terms): Part {
+  return { body, terms, headers: undefined, transfer: undefined };
+}
+
+/** `plain`: the terms of those that name none. */
+export function partOf(body: unknown, options: SendOptions | MessageSendRequest, plain: Terms): Part {
+  const { headers, transfer, ...terms } = sendOptions(options);
+  if (terms.delayMs < 0) terms.delayMs = plain.delayMs;
+  return { body: encode(body, options), terms, headers, transfer };
+}
+
+/** Does something with the message at a place of a batch. */
+export function partOfBatch(message: MessageSendRequest, at: number, plain: Terms, work: (part: Part) => unknown): void {
+  const request = checkedRequest(message, at);
+  inBatch(at, () => work(isPlain(request) ? plainPart(request.body, plain) : partOf(request.body, request, plain)));
+}
+
+/** Whether a request has a body and no options. */
+function isPlain(request: MessageSendRequest): boolean {
+  for (const key in request) if (key !== "body") return false;
+  return true;
+}
+
+/** The same with a body of its own: its sender may change the other one while a schema takes its time. What moves has moved. */
+export function keep(part: Part): Part {
+  const { body, transfer } = part;
+  if (!transfer) part.body = copy(body);
+  else ({ body: part.body, transfer: part.transfer } = move(body, transfer));
+  return part;
+}
+
+/** An error that `work` throws says which message of the batch it is about. */
+export function inBatch(at: number, work: () => unknown): void {
+  try {
+    work();
+  } catch (error) {
+    throw ofBatch(error, at);
+  }
+}
+
+function ofBatch(error: unknown, at: number): unknown {
+  const text = `message ${at} of the batch: ${messageOf(error)}`;
+  if (error instanceof DOMException) return new DOMException(text, error.name);
   if (error instanceof RangeError) return new RangeError(text, { cause: error });
   return error instanceof TypeError ? new TypeError(text, { cause: error }) : error;
 }

@@ -1,9 +1,11 @@
 /**
  * A message is a copy of what was sent. Plain objects, and the platform's common ones among them, are copied by hand,
- * several times faster than `structuredClone`; anything else goes through it. Sizes are estimated, as no platform tells them.
+ * several times faster than `structuredClone`; anything else goes through it. Views keep the bytes they show, and not their
+ * whole buffers. Sizes are estimated, as no platform tells them.
  */
 
 import type { Transferable } from "./platform";
+import { trimmed, weight } from "./weight";
 
 const DEPTH_MAX = 16;
 const SHARED_MAX = 64;
@@ -16,6 +18,7 @@ let asJson = true;
 /** Objects that were met in this copy: the first `met` of these. */
 const seen = new Array<object | undefined>(SHARED_MAX);
 let met = 0;
+let copies = 0;
 
 /** Bytes of the last value that `copyBody` or `copy` was given, about. */
 export function copiedBytes(): number {
@@ -30,8 +33,7 @@ export function copiedAsJson(): boolean {
 /** The body with what it moves, in this context's hands. Throws `DataCloneError` for what can't be. */
 export function move(body: unknown, transfer: Transferable[]): { body: unknown; transfer: Transferable[] } {
   const moved = structuredClone({ body, transfer }, { transfer });
-  measured(moved.body);
-  return moved;
+  return { body: measured(trimmed(moved.body, moved.transfer)), transfer: moved.transfer };
 }
 
 /** A copy as `structuredClone` makes it. Throws `DataCloneError` for what can't be cloned. */
@@ -39,11 +41,16 @@ export function copy(body: unknown): unknown {
   bytes = 0;
   asJson = true;
   met = 0;
+  const mine = (copies += 1);
   try {
-    return plain(body, 0);
+    const made = plain(body, 0);
+    // A getter in the body may have sent another.
+    return mine === copies ? made : measured(made);
   } catch (error) {
     if (error !== NOT_PLAIN) throw error;
-    return measured(structuredClone(body));
+    return measured(trimmed(structuredClone(body), []));
+  } finally {
+    while (met > 0) seen[--met] = undefined;
   }
 }
 
@@ -114,16 +121,10 @@ function wasMet(value: object): boolean {
 function common(value: object, prototype: unknown, depth: number): unknown {
   asJson = false;
   try {
+    if (ArrayBuffer.isView(value)) return viewed(value);
     switch (prototype) {
       case Date.prototype:
         return new Date(Date.prototype.getTime.call(value));
-      case Uint8Array.prototype: {
-        const { buffer, length } = value as Uint8Array;
-        // A clone keeps a view's whole buffer, and what is shared stays shared.
-        if (!(buffer instanceof ArrayBuffer) || buffer.byteLength !== length || (buffer as { resizable?: boolean }).resizable) throw NOT_PLAIN;
-        bytes += length + 16;
-        return new Uint8Array(value as Uint8Array);
-      }
       case Map.prototype: {
         const made = new Map<unknown, unknown>();
         Map.prototype.forEach.call(value, (item, key) => made.set(plain(key, depth + 1), plain(item, depth + 1)));
@@ -141,29 +142,22 @@ function common(value: object, prototype: unknown, depth: number): unknown {
   throw NOT_PLAIN;
 }
 
+const kindOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.prototype) as object, Symbol.toStringTag)!.get!;
+
+/** The bytes that a view shows, in a buffer of its own. */
+function viewed(value: ArrayBufferView): ArrayBufferView {
+  const { buffer, byteOffset, byteLength } = value;
+  // What is shared stays shared, be it memory or the buffer of several views.
+  if (!(buffer instanceof ArrayBuffer) || (buffer as { resizable?: boolean }).resizable || met === SHARED_MAX || wasMet(buffer)) throw NOT_PLAIN;
+  seen[met++] = buffer;
+  bytes += byteLength + 16;
+  const kind = kindOf.call(value) as "Uint8Array" | undefined;
+  if (kind === undefined) return new DataView(buffer.slice(byteOffset, byteOffset + byteLength));
+  return new globalThis[kind](value as Uint8Array);
+}
+
 function measured<T>(value: T): T {
   asJson = false;
-  bytes = estimate(value, 0);
+  bytes = weight(value);
   return value;
-}
-
-/** Exact for what is large (bytes, blobs, text), rough for the rest. */
-function estimate(value: unknown, depth: number): number {
-  if (typeof value === "string") return value.length + 2;
-  if (typeof value !== "object" || value === null) return 8;
-  if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) return value.byteLength + 16;
-  if (typeof Blob === "function" && value instanceof Blob) return value.size + 64;
-  if (depth === DEPTH_MAX) return 64;
-  const parts: unknown[] = value instanceof Map ? [...value].flat() : value instanceof Set ? [...value] : Object.values(value);
-  let sum = 16;
-  for (const part of parts.slice(0, 1000)) sum += estimate(part, depth + 1) + 8;
-  return parts.length > 1000 ? Math.round((sum * parts.length) / 1000) : sum;
-}
-
-/** Whether there is a Blob somewhere in it. */
-export function holdsBlob(value: unknown, depth = 0): boolean {
-  if (typeof value !== "object" || value === null || depth === DEPTH_MAX) return false;
-  if (value instanceof Blob) return true;
-  const parts = value instanceof Map ? [...value].flat() : value instanceof Set ? [...value] : ArrayBuffer.isView(value) ? [] : Object.values(value);
-  return parts.some((part) => holdsBlob(part, depth + 1));
 }

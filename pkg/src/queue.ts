@@ -2,7 +2,7 @@
 
 import { onAbort } from "./abort";
 import type { Backing } from "./backing";
-import { checkedRequest, encode, ofBatch, validate } from "./body";
+import { inBatch, keep, partOf, partOfBatch, plainPart, validate, type Part } from "./body";
 import { LocalConsumer } from "./consumer";
 import { disposable } from "./dispose";
 import type { Onlooker } from "./effects";
@@ -14,7 +14,7 @@ import { STATES } from "./inspect";
 import { MessageIterator } from "./iterate";
 import { LocalBacking } from "./local";
 import type { ReceivedMessage } from "./message";
-import { flag, messageIdOption, object, queueName, refuseLater, seconds, sendOptions, signalOption, whole } from "./options";
+import { flag, messageIdOption, object, queueName, refuseLater, seconds, signalOption, whole } from "./options";
 import type { Port, Transferable } from "./platform";
 import { agree } from "./policy";
 import { portOption } from "./ports";
@@ -109,15 +109,13 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
   private async sendWith(body: Body, options: SendOptions): Promise<SendReceipt> {
     this.check();
     object("options", options);
-    if (Object.keys(options).length === 0) {
-      return this.options.schema ? this.put((await this.checked([body]))[0], PLAIN, undefined, undefined) : this.put(body, PLAIN, undefined, undefined);
-    }
-    const signal = signalOption(options.signal);
+    const plain = Object.keys(options).length === 0;
+    const signal = plain ? undefined : signalOption(options.signal);
     signal?.throwIfAborted();
-    const { headers, transfer, ...terms } = sendOptions(options);
-    let encoded = encode(body, options);
-    if (this.options.schema) [encoded] = await this.checked([encoded], signal);
-    return signal ? this.putWithSignal(encoded, terms, headers, transfer, signal) : this.put(encoded, terms, headers, transfer);
+    const part = plain ? plainPart(body, PLAIN) : partOf(body, options, PLAIN);
+    if (this.options.schema) [part.body] = await this.checked([keep(part)], signal);
+    const { terms, headers, transfer } = part;
+    return signal ? this.putWithSignal(part.body, terms, headers, transfer, signal) : this.put(part.body, terms, headers, transfer);
   }
 
   private put(body: unknown, terms: Terms, headers: Headers | undefined, transfer: Transferable[] | undefined): Promise<SendReceipt> {
@@ -166,12 +164,14 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     const batch = new Batch(this, this.backing.handle, this.receiptMetrics);
     const plain = delayMs < 0 ? PLAIN : { ...PLAIN, delayMs };
     if (this.options.schema) {
-      const requests = Array.from(messages, checkedRequest);
-      const valid = await this.checked(requests.map(({ body }) => body), signal);
-      requests.forEach((request, at) => addToBatch(batch, request, valid[at], plain, at));
+      const kept: Part[] = [];
+      for (const message of messages) partOfBatch(message, kept.length, plain, (part) => kept.push(keep(part)));
+      const valid = await this.checked(kept, signal);
+      kept.forEach(({ terms, headers, transfer }, at) => inBatch(at, () => batch.add(valid[at], terms, headers, transfer)));
     } else {
       let at = 0;
-      for (const message of messages) addToBatch(batch, checkedRequest(message, at), message.body, plain, at++);
+      const add = ({ body, terms, headers, transfer }: Part): void => batch.add(body, terms, headers, transfer);
+      for (const message of messages) partOfBatch(message, at++, plain, add);
     }
     if (batch.parts.length === 0) return { ids: [], metadata: this.receiptMetrics() };
     batch.check(this.mode.transport !== "local");
@@ -187,9 +187,9 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
   }
 
   /** What the schema makes of bodies. Those sent first come through first, however long the schema takes for each. */
-  private async checked(bodies: unknown[], signal?: AbortSignal): Promise<unknown[]> {
+  private async checked(parts: Part[], signal?: AbortSignal): Promise<unknown[]> {
     const before = this.validating;
-    const mine = Promise.all(bodies.map((body) => validate(this.options.schema, body)));
+    const mine = Promise.all(parts.map(({ body }) => validate(this.options.schema, body)));
     this.validating = mine.then(() => before, () => before);
     const valid = await (before ? mine.finally(() => before) : mine);
     this.check();
@@ -449,24 +449,6 @@ function complain(says: string, error: unknown): void {
   }
 }
 
-/** Whether a request has a body and no options. */
-function isPlain(request: MessageSendRequest): boolean {
-  for (const key in request) if (key !== "body") return false;
-  return true;
-}
-
 function refuseAllow(what: unknown): never {
   throw new TypeError(`allow must list "send", "receive" or "admin", not ${show(what)}`);
-}
-
-/** `plain`: the terms of those that name none. */
-function addToBatch(batch: Batch, request: MessageSendRequest, body: unknown, plain: Terms, at: number): void {
-  try {
-    if (isPlain(request)) return batch.add(body, plain, undefined, undefined);
-    const { headers, transfer, ...terms } = sendOptions(request);
-    if (terms.delayMs < 0) terms.delayMs = plain.delayMs;
-    batch.add(encode(body, request), terms, headers, transfer);
-  } catch (error) {
-    throw ofBatch(error, at);
-  }
 }

@@ -1,7 +1,6 @@
 /** The journal of a store that others share: steps are appends, and whatever goes wrong with the store is made good or told. */
 
 import type { Load } from "./desk";
-import { holdsBlob } from "./copy";
 import { numbers } from "./crossing";
 import { StorageLostError, platformError, publicError } from "./errors";
 import type { Delivery, Handle, Part } from "./effects";
@@ -12,6 +11,7 @@ import { valuesOf } from "./parcel";
 import { soon } from "./soon";
 import type { Append, Store, Tail } from "./store";
 import { canGoOn, clean, isFinal } from "./upkeep";
+import { holdsBlob } from "./weight";
 import type { Clock } from "./types";
 
 /** After so many steps that met no one, the next are blind again. */

@@ -125,7 +125,8 @@ test("what is copied by hand is as structuredClone makes it", async () => {
     const got = message.body.body;
     assert.deepEqual(got, cloned, `body ${at}`);
     assert.notEqual(got, body, `body ${at}`);
-    assert.equal(got.buffer?.byteLength, cloned.buffer?.byteLength, `buffer of body ${at}`);
+    // A clone keeps a view's whole buffer; a message keeps what it shows.
+    assert.equal(got.buffer?.byteLength, ArrayBuffer.isView(cloned) ? cloned.byteLength : undefined, `buffer of body ${at}`);
     assert.equal(got.buffer?.resizable, cloned.buffer?.resizable, `buffer of body ${at}`);
     if (at === 6) assert.equal([...got][0][0], [...got][0][1], "what was one object is one object");
   }
