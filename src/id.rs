@@ -6,6 +6,9 @@ pub type Time = u64;
 /// A time that never comes.
 pub const NEVER: Time = u64::MAX;
 
+/// The last moment a journal can be at: JavaScript counts no further.
+pub const TIME_MAX: Time = (1 << 53) - 1;
+
 /// Number of a queue inside its journal. Never given twice.
 pub type QueueId = u32;
 

@@ -83,6 +83,7 @@ pub struct Queue {
     /// Who holds how many runs, in the order of their names.
     held: Vec<(u64, u32)>,
     counts: Counts,
+    /// Of all messages. It wraps: only sizes that are no bodies' come to that.
     bytes: u64,
     /// Of those that are ready.
     ready_bytes: u64,
@@ -148,9 +149,9 @@ impl Queue {
 
     pub fn link(&mut self, id: MessageId, run: Run) {
         *self.counts.of(run.state) += u64::from(run.count);
-        self.bytes += run.bytes;
+        self.bytes = self.bytes.wrapping_add(run.bytes);
         self.hold(run.state, true);
-        self.ready_bytes += if run.state == State::Ready { run.bytes } else { 0 };
+        self.ready_bytes = self.ready_bytes.wrapping_add(if run.state == State::Ready { run.bytes } else { 0 });
         if let Some(at) = run.timer() {
             self.timers.insert((at, id.0));
         }
@@ -189,9 +190,9 @@ impl Queue {
     pub fn unlink(&mut self, ready: bool, id: MessageId) -> Option<Run> {
         let run = self.side_mut(ready).remove(id)?;
         *self.counts.of(run.state) -= u64::from(run.count);
-        self.bytes -= run.bytes;
+        self.bytes = self.bytes.wrapping_sub(run.bytes);
         self.hold(run.state, false);
-        self.ready_bytes -= if ready { run.bytes } else { 0 };
+        self.ready_bytes = self.ready_bytes.wrapping_sub(if ready { run.bytes } else { 0 });
         if let Some(at) = run.timer() {
             self.timers.remove((at, id.0));
         }

@@ -2,7 +2,7 @@
 
 use super::{FormatError, Item, Reader, Writer};
 use crate::{
-    id::{MessageId, Time},
+    id::{MessageId, TIME_MAX, Time},
     limits,
 };
 
@@ -53,7 +53,7 @@ impl Record {
             items.push(item);
         }
         from.end()?;
-        if time >= 1 << 53 || messages > u64::from(MessageId::INDEX_MAX) + 1 {
+        if time > TIME_MAX || messages > u64::from(MessageId::INDEX_MAX) + 1 {
             return Err(FormatError::Corrupt("record"));
         }
         Ok(Self { time, base, writer, step, chunk, items })

@@ -4,7 +4,7 @@ use super::{Effect, Peer, Why, bounded};
 use crate::{
     engine::Queue,
     format::{Policy, Whole},
-    id::{MessageId, QueueId, Time},
+    id::{MessageId, NEVER, QueueId, Time},
     limits,
     sizes::Sizes,
 };
@@ -94,8 +94,12 @@ impl Peer {
         self.pending.push(Command { token, order });
     }
 
-    /// Ends with the queue's number; [`crate::id::NEVER`] where the journal can hold no more queues.
+    /// Ends with the queue's number; [`NEVER`] where the journal can hold no more queues, or none of that name.
     pub fn create(&mut self, token: u32, name: &str, policy: Policy) {
+        let letters = policy.dead_letter_queue.as_ref().map_or(0, |letters| letters.len());
+        if name.len().max(letters) > limits::NAME_BYTES_MAX {
+            return self.effects.push(Effect::Done { token, value: NEVER });
+        }
         self.order(token, Order::Create { name: name.into(), policy: Box::new(policy) });
     }
 

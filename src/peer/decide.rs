@@ -153,7 +153,7 @@ impl Peer {
             let Order::Send(send) = &command.order else { continue };
             id = send.queue;
             messages += u64::from(send.sizes.count());
-            bytes += send.sizes.total() + key_bytes(send);
+            bytes = u64::saturating_add(bytes, send.sizes.total() + key_bytes(send));
             if let Some(queue) = self.engine.queue(id) {
                 needs.add(queue, &send.sizes, send.key.as_deref(), draft.now);
             }
@@ -177,7 +177,7 @@ impl Peer {
         let drafted = draft.queue(id).clone();
         let alone = draft.messages == 0;
         let small = u64::from(draft.messages) + messages <= limits::RECORD_MESSAGES_MAX.into()
-            && draft.bytes + bytes <= limits::RECORD_BYTES_MAX;
+            && draft.bytes.saturating_add(bytes) <= limits::RECORD_BYTES_MAX;
         let in_turn = draft.takes(batch.len()) && (alone || small) && (!drafted.full || needs.messages == 0);
         let room = queue.policy.overflow != Overflow::Wait || queue.has_room(&needs, drafted.added);
         if !in_turn || !room {
@@ -406,9 +406,9 @@ fn cut_send(send: &mut SendOrder, count: u32) -> SendOrder {
 fn put_send(queue: &Queue, token: u32, send: SendOrder, added: (u64, u64), draft: &mut Draft) {
     let count = send.sizes.count();
     let drafted = draft.queue(send.queue);
-    drafted.added = (drafted.added.0 + added.0, drafted.added.1 + added.1);
+    drafted.added = (drafted.added.0 + added.0, drafted.added.1.saturating_add(added.1));
     draft.messages += count;
-    draft.bytes += send.sizes.total() + key_bytes(&send);
+    draft.bytes = draft.bytes.saturating_add(send.sizes.total() + key_bytes(&send));
     draft.sends.push((token, count));
     let item = Item::Send(sending(queue, &send, draft.now));
     draft.push(item, Origin::Command(Command { token, order: Order::Send(send) }));

@@ -23,7 +23,7 @@ pub use effect::{Effect, Why};
 use crate::{
     engine::{Engine, Event},
     format::{FormatError, Record},
-    id::{NEVER, Time},
+    id::{NEVER, TIME_MAX, Time},
     limits,
     sorted::Sorted,
 };
@@ -168,12 +168,13 @@ impl Peer {
     /// The present time as the journal counts it. The journal's time never goes back, a clock may: then it is taken to
     /// go on from where the journal is, so that leases and delays still end.
     pub fn now(&mut self, wall: Time) -> Time {
+        let wall = wall.min(TIME_MAX);
         if wall >= self.engine.time() {
             self.clock_lag = 0;
         } else if wall + self.clock_lag < self.engine.time() {
             self.clock_lag = self.engine.time() - wall;
         }
-        wall + self.clock_lag
+        (wall + self.clock_lag).min(TIME_MAX)
     }
 
     /// Turns what happened into effects for this peer's context.
