@@ -1,6 +1,7 @@
 /** Seed after seed, until the time is up or something is wrong. */
 
 import fs from "node:fs";
+import path from "node:path";
 import { generate } from "./generate.mjs";
 import { print } from "./script.mjs";
 import { shrink } from "./shrink.mjs";
@@ -33,7 +34,7 @@ export async function explore(simulation, options) {
       failures += 1;
       const { kind, text, at } = result.failure;
       console.log(`VIOLATION of seed ${seed}, world ${world}: ${kind} at ${at.toFixed(3)} ms: ${text}`);
-      if (options.shrink) await shorter(simulation, script, kind, options);
+      if (options.shrink || options.keep) await shorter(simulation, script, kind, options);
       if (!options.keep) return 1;
     }
   }
@@ -46,6 +47,8 @@ export async function explore(simulation, options) {
 
 async function shorter(simulation, script, kind, options) {
   const found = await shrink(simulation, script, kind);
-  console.log(`${print(found.script)}# ${found.failure.kind}: ${found.failure.text}`);
-  if (options.keep) fs.writeFileSync(options.keep, print(found.script));
+  const text = `${print(found.script)}# ${found.failure.kind}: ${found.failure.text.split("\n")[0]}\n`;
+  if (!options.keep) return console.log(text);
+  fs.mkdirSync(options.keep, { recursive: true });
+  fs.writeFileSync(path.join(options.keep, `${kind}-${script.world}-${script.seed}.txt`), text);
 }

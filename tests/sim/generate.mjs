@@ -10,7 +10,7 @@ const WEIGHTS = {
   send: 30, batch: 4, write: 1, receive: 14, settle: 10, settleAll: 2, iterate: 1, read: 1, consume: 3, stop: 1.5, close: 0.3, open: 1.5,
   metrics: 2, peek: 1, cancel: 1, purge: 0.05, pause: 0.1, resume: 0.3, redrive: 0.5, flush: 0.5, list: 0.1,
 };
-const FAULT_WEIGHTS = { kill: 0.15, freeze: 0.15, block: 0.3, clock: 0.15, hide: 0.05 };
+const FAULT_WEIGHTS = { kill: 0.15, leave: 0.1, freeze: 0.15, block: 0.3, clock: 0.15, hide: 0.05 };
 const PORT_WEIGHTS = { cut: 0.1, forge: 0.1, ports: 0.1, unserve: 0.05 };
 const DISK_WEIGHTS = { disk: 1, hints: 0.1 };
 
@@ -275,6 +275,15 @@ class Maker {
 
   freeze(actor, op) {
     this.#add(actor, op, { ms: this.random.pick([5, 300, 3000, 40_000]) });
+  }
+
+  leave(actor, op) {
+    const { random } = this;
+    if (random.chance(0.5)) return this.#add(actor, op, { ms: random.pick([5, 3000, 40_000]) });
+    this.#add(actor, op, {});
+    this.#add(actor, "flush", { q: this.#names[0] }, random.pick([0, 5, 50]));
+    this.#start(actor);
+    if (this.script.world === "ports" && actor === "c0") for (const client of this.#actors.slice(1)) this.#again(client);
   }
 
   block(actor, op) {

@@ -196,6 +196,8 @@ export class Model {
     if (!first || first.state !== "confirmed" || first.duplicateOf || home.scope.lossAt > 0 || home.scope.deletedAt > 0) return;
     // What was dropped at once was never taken in.
     if (home.policy.overflow?.startsWith("drop")) return;
+    // Where clocks differ, the window is the journal's.
+    if (home.scope.skewed) return;
     const window = (home.policy.deduplicationWindow ?? 300) * 1000;
     if (this.world.latestWall - first.sentWall < window && calledAt - first.sentAt < window) {
       this.fail("key-forgotten", `${message.uid} has the key of ${first.uid}, which was sent within the window, and was taken for new`);
@@ -315,7 +317,7 @@ export class Model {
     const { uid, holder } = message;
     const unseen = queue.unseen > message.unseenAt;
     if (queue.scope.late) return;
-    const given = holder && (holder.said === "release" || holder.context.cutAt >= holder.at);
+    const given = holder && (holder.said === "release" || holder.context.dead || holder.context.cutAt >= holder.at);
     if (attempts > queue.triesMax) this.fail("attempts", `${uid} has attempt ${attempts} of ${queue.triesMax}`);
     if (!unseen && attempts > message.attempts + 1) this.fail("attempts", `${uid} has attempt ${attempts} after ${message.attempts}`);
     if (attempts <= message.attempts && !(given && attempts === message.attempts) && !this.#mayBeBack(message)) {

@@ -42,6 +42,27 @@ export const FAULTS = {
     },
   },
 
+  /** The page is left: for good, or it is kept as it is, and shown again after `ms`. */
+  leave: {
+    fault: true,
+    run(lab, actor, op) {
+      const { context } = actor;
+      if (context.kind !== "page" || context.frozen) return;
+      lab.disturb(actor, true);
+      const told = (type) => context.globals.dispatchEvent(Object.assign(new Event(type), { persisted: op.ms !== undefined }));
+      told("pagehide");
+      lab.scheduler.at(lab.scheduler.now, null, () => {
+        if (op.ms === undefined) return context.die();
+        context.freeze();
+        lab.scheduler.at(lab.scheduler.now + op.ms, null, () => {
+          lab.disturb(actor, true);
+          context.thaw();
+          context.task(0, () => told("pageshow"));
+        });
+      });
+    },
+  },
+
   block: {
     fault: true,
     run(lab, actor, op) {
@@ -127,8 +148,8 @@ export const FAULTS = {
 
   ports: {
     fault: true,
-    run(lab, actor, op) {
-      if (op.ms > 3) Object.assign(actor.scope, { late: true, skewed: true });
+    run(lab, _actor, op) {
+      if (op.ms > 3) for (const scope of lab.model.scopes.values()) Object.assign(scope, { late: true, skewed: true });
       lab.world.portDelay = op.ms ?? 0;
     },
   },

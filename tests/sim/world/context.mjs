@@ -11,6 +11,7 @@ export const GLOBALS = [
   "setInterval", "clearInterval", "setImmediate", "clearImmediate", "scheduler", "fetch", "atob", "Blob", "DecompressionStream", "Response", "WebAssembly",
   "FinalizationRegistry", "SharedArrayBuffer", "BroadcastChannel", "MessageChannel", "MessagePort", "Worker", "indexedDB", "IDBDatabase", "IDBFactory",
   "IDBKeyRange", "IDBObjectStore", "IDBOpenDBRequest", "IDBRequest", "IDBTransaction", "IDBVersionChangeEvent",
+  "addEventListener", "removeEventListener", "dispatchEvent",
 ];
 
 /** Time passes while code runs: so much with each look at the platform. */
@@ -33,6 +34,8 @@ export class Context {
   parked = [];
   /** Its own time is ahead of the world's by the code that it has run. */
   busyUntil = 0;
+  /** Tasks wait until then, because it was busy. */
+  queuedUntil = 0;
   /** When something was last done to it that may make it late. */
   disturbedAt = -Infinity;
   /** So often it has looked at the platform, or done something to it. */

@@ -60,8 +60,11 @@ export class Scheduler {
       owner.parked.push(task);
       return true;
     }
-    if (owner.busyUntil - task.due <= BEHIND_MS) return false;
-    task.due = owner.busyUntil;
+    if (owner.busyUntil - task.due <= BEHIND_MS && task.due >= owner.queuedUntil) return false;
+    // Those that wait already go first.
+    if (owner.busyUntil > owner.queuedUntil) owner.queuedUntil = owner.busyUntil;
+    if (task.due >= owner.queuedUntil) return false;
+    task.due = owner.queuedUntil;
     this.#push(task);
     return true;
   }
