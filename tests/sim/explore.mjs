@@ -46,7 +46,7 @@ export async function explore(simulation, options) {
 }
 
 async function shorter(simulation, script, kind, options) {
-  const found = await shrink(simulation, script, kind);
+  const found = await shrink(simulation, script, kind, options.patience ? Number(options.patience) * 1000 : undefined);
   const text = `${print(found.script)}# ${found.failure.kind}: ${found.failure.text.split("\n")[0]}\n`;
   if (!options.keep) return console.log(text);
   fs.mkdirSync(options.keep, { recursive: true });

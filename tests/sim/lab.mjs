@@ -145,6 +145,8 @@ export class Lab {
       if (!this.#expected(error, actor, opened, signal, allowed) && !this.#unserved(name, entry)) {
         this.model.fail("rejection", `${actor.name} ${what} of ${opened?.name ?? "-"}: ${name}: ${error?.message} ${error?.stack?.split("\n").slice(1, 5).join(" ")}`);
       }
+      // A journal that has ended holds nothing any more.
+      if ((actor.scope.troubled || actor.troubled) && STORAGE.has(name) && !CLOSED.has(name)) actor.context.cutAt = this.scheduler.now;
       failed?.(error, name);
     });
     return entry;

@@ -289,7 +289,8 @@ export class Model {
     message.expiryMs = Infinity;
     message.attempts = 0;
     message.notBefore = 0;
-    message.unseenAt = queue.unseen;
+    // Nobody knows since when it has been there.
+    message.unseenAt = 0;
     message.deadAsked = false;
     message.ackedBy = undefined;
     message.holder = undefined;
@@ -357,7 +358,8 @@ export class Model {
     const { message } = delivery;
     const { scope } = queue;
     if (message.holder !== delivery || message.at !== queue || message.cancelAsked) return;
-    if (queue.purgedAt >= delivery.at || scope.lossAt >= delivery.at || scope.deletedAt >= delivery.at) return;
+    // What was taken from it while it was on its way is handed out all the same.
+    if (queue.purgedAt >= delivery.at - SKEW_MS || scope.lossAt >= delivery.at || scope.deletedAt >= delivery.at) return;
     if (message.mayExpire) return;
     if (this.holds(delivery)) {
       return this.fail("lease-lost", `${message.uid}: the ${kind} of ${delivery.context.name} came ${delivery.until - this.world.latestWall} ms in time`);

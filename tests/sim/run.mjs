@@ -16,7 +16,7 @@ const { values: options } = parseArgs({
   options: {
     seed: { type: "string" }, seeds: { type: "string" }, minutes: { type: "string" }, only: { type: "string" }, length: { type: "string" },
     package: { type: "string" }, scenario: { type: "string" }, trace: { type: "boolean" }, keep: { type: "string" }, print: { type: "boolean" },
-    shrink: { type: "boolean" }, test: { type: "boolean" }, ignore: { type: "string" }, without: { type: "string" }, quiet: { type: "boolean" },
+    shrink: { type: "boolean" }, test: { type: "boolean" }, ignore: { type: "string" }, patience: { type: "string" }, without: { type: "string" }, quiet: { type: "boolean" },
   },
 });
 

@@ -2,8 +2,8 @@
 
 const MS_MAX = 60_000;
 
-export async function shrink(simulation, script, kind) {
-  const end = Date.now() + MS_MAX;
+export async function shrink(simulation, script, kind, ms = MS_MAX) {
+  const end = Date.now() + ms;
   const fails = async (tried) => {
     const { failure } = await simulation.run(tried);
     return failure?.kind === kind ? failure : undefined;
@@ -11,7 +11,14 @@ export async function shrink(simulation, script, kind) {
   let best = script;
   let failure = await fails(script);
   if (!failure) return { script, failure: { kind, text: "(it does not fail again: something is not deterministic)" } };
-  // What comes after the failure has no part in it.
+  // What comes after the failure has no part in it: most scripts lose most of their length at once.
+  for (let length = 16; length < best.ops.length; length *= 2) {
+    const tried = { ...best, ops: best.ops.slice(0, length) };
+    const found = await fails(tried);
+    if (!found) continue;
+    [best, failure] = [tried, found];
+    break;
+  }
   for (let size = Math.ceil(best.ops.length / 2); size >= 1 && Date.now() < end;) {
     let removed = false;
     for (let from = best.ops.length - size; from > -size && Date.now() < end; from -= size) {

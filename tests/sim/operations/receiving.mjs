@@ -33,11 +33,14 @@ export function say(lab, actor, held, kind, seconds) {
   const ms = (seconds ?? 5) * 1000;
   const until = actor.context.wall() + ms;
   const untilAt = lab.scheduler.now + ms;
-  if (kind === "extend") Object.assign(delivery, { until: Math.min(delivery.until, until), untilAt: Math.min(delivery.untilAt, untilAt) });
+  const endless = delivery.until === Infinity;
+  if (kind === "extend" && !endless) Object.assign(delivery, { until: Math.min(delivery.until, until), untilAt: Math.min(delivery.untilAt, untilAt) });
   lab.follow(actor, kind, opened, promise, {
     allowed: (name) => name === "LeaseLostError" || name === "InvalidStateError" && before !== undefined,
     done: () => {
-      if (kind === "extend") Object.assign(delivery, { until: Math.max(delivery.until, until), untilAt: Math.max(delivery.untilAt, untilAt) });
+      // Who extends a lease that is extended by itself sets its end.
+      if (kind === "extend" && endless) Object.assign(delivery, { until, untilAt });
+      else if (kind === "extend") Object.assign(delivery, { until: Math.max(delivery.until, until), untilAt: Math.max(delivery.untilAt, untilAt) });
       else if (before === undefined || before === "extend") lab.model.stood(delivery, kind);
     },
     failed: (error, name) => {
