@@ -53,6 +53,7 @@ fn command() -> impl Strategy<Value = Do> {
         5 => (0..300u64).prop_map(Do::Pass),
         1 => (0..40_000u64).prop_map(Do::Pass),
         8 => Just(Do::Step),
+        3 => Just(Do::Rest),
     ]
 }
 
@@ -85,6 +86,16 @@ proptest! {
     /// message a key. After every record: counts that add up, capacities kept, keepers that keep.
     #[test]
     fn every_promise_holds_and_nothing_is_lost(commands in commands()) {
+        let mut journal = ran(commands)?;
+        journal.drain().map_err(TestCaseError::fail)?;
+        journal.check_all_ended().map_err(TestCaseError::fail)?;
+    }
+
+    /// As often as a clock is set back: what is due comes to pass, and nothing is done again and again at one time.
+    #[test]
+    fn clocks_that_are_set_back_neither_stop_nor_spin_a_peer(
+        commands in vec((0..2usize, prop_oneof![8 => command(), 1 => (0..100_000u64).prop_map(Do::SetBack)]), 1..120)
+    ) {
         let mut journal = ran(commands)?;
         journal.drain().map_err(TestCaseError::fail)?;
         journal.check_all_ended().map_err(TestCaseError::fail)?;

@@ -1,6 +1,7 @@
 /** Consuming: batches for a handler, with Cloudflare's rules. Returns: acked. Throws: retried, except what was settled. */
 
 import { onAbort } from "./abort";
+import { after } from "./alarm";
 import { disposable } from "./dispose";
 import * as effect from "./effects";
 import { show } from "./errors";
@@ -138,19 +139,23 @@ export class LocalConsumer<Body> implements Consumer {
   private async fill(messages: ReceivedMessage<Body>[]): Promise<ReceivedMessage<Body>[]> {
     const { size, fillMs } = this.settings;
     const { clock } = this.queue.backing;
-    const until = clock.now() + fillMs;
-    while (messages.length > 0 && messages.length < size) {
-      const left = until - clock.now();
-      if (left <= 0) break;
-      try {
+    // A clock may be set meanwhile, or stand: what was awaited counts, by its timers.
+    let [left, over] = [fillMs, false];
+    const callOff = after(clock, fillMs, () => (over = true));
+    try {
+      while (messages.length > 0 && messages.length < size && !over && left > 0) {
+        const began = clock.now();
         messages.push(...(await this.take(size - messages.length, left)));
-      } catch {
-        // Stopped, or the queue is closed: what is here goes back, unhandled.
-        messages.forEach((message) => void message.release());
-        return [];
+        left -= Math.max(0, clock.now() - began);
       }
+      return messages;
+    } catch {
+      // Stopped, or the queue is closed: what is here goes back, unhandled.
+      messages.forEach((message) => void message.release());
+      return [];
+    } finally {
+      callOff();
     }
-    return messages;
   }
 
   /** Answers with a promise, in an object as it is not to be waited for here: what was said of the batch is known. */

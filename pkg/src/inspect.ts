@@ -26,7 +26,7 @@ interface Info {
 
 /** The metrics as the engine knows them; undefined when the queue is gone. */
 export async function metrics(journal: Journal, handle: Handle): Promise<QueueMetrics | undefined> {
-  const found = journal.peer.metrics(handle.id, journal.clock.now());
+  const found = journal.peer.metrics(handle.id, journal.now());
   if (!found) return undefined;
   const { oldestMessageTimestamp: oldest, ...rest } = found as Omit<QueueMetrics, "oldestMessageTimestamp"> & { oldestMessageTimestamp?: number };
   const storageBytes = await journal.usage();
@@ -34,7 +34,7 @@ export async function metrics(journal: Journal, handle: Handle): Promise<QueueMe
 }
 
 export async function peek(journal: Journal, handle: Handle, max: number, state: MessageState | undefined): Promise<MessageInfo[]> {
-  const infos = journal.peer.peek(handle.id, max, state === undefined ? -1 : STATES.indexOf(state), journal.clock.now()) as Info[];
+  const infos = journal.peer.peek(handle.id, max, state === undefined ? -1 : STATES.indexOf(state), journal.now()) as Info[];
   const places = infos.map(({ number, index, chunk }) => ({ number, index, count: 1, chunk }) as Delivery);
   const parts = await journal.bodies(places);
   return infos.flatMap((info, at) => {

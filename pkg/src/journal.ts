@@ -13,11 +13,14 @@ import * as effect from "./effects";
 import type { Asker, Delivery, Handle, Onlooker, Part } from "./effects";
 import { Peer } from "./engine";
 import { Leases } from "./lease";
+import { systemClock } from "./options";
 import type { Outgoing } from "./send";
 import type { Clock } from "./types";
 
 /** As the engine has it. */
 const QUEUES_MAX = 10_000;
+/** So often the system's clock is looked at: it may have been set, and a machine that sleeps keeps timers waiting. */
+const LOOK_MS = 10_000;
 const random = (): number => Math.floor(Math.random() * 2 ** 52) + 1;
 
 /** What every journal has; how steps are made is its storage's business. */
@@ -40,8 +43,13 @@ export abstract class Journal {
   protected readonly quiet: (() => void)[] = [];
 
   constructor(readonly clock: Clock, private readonly memory: boolean) {
-    this.alarm = new Alarm(clock);
+    this.alarm = new Alarm(clock, clock === systemClock ? LOOK_MS : undefined);
     this.peer = this.newPeer();
+  }
+
+  /** The present time, no earlier than the journal's. */
+  now(): number {
+    return this.alarm.now(this.peer.time);
   }
 
   protected newPeer(): Peer {
@@ -141,7 +149,7 @@ export abstract class Journal {
   protected abstract setTimer(): void;
 
   protected decide(): boolean {
-    const decided = this.peer.decide(this.clock.now());
+    const decided = this.peer.decide(this.now());
     this.tell();
     return decided;
   }

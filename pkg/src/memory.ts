@@ -94,7 +94,7 @@ export class MemoryJournal extends Journal {
   protected setTimer(): void {
     const waiting = this.peer.waiting();
     // Only someone who waits keeps a program from ending.
-    this.alarm.set(this.peer.deadline(this.clock.now()), waiting, () => this.kick());
+    this.alarm.set(this.peer.deadline(this.now()), waiting, () => this.kick());
   }
 
   fresh(): Promise<void> {

@@ -221,7 +221,7 @@ export async function deleteQueue(name: string, options: { storage?: StorageOpti
 }
 
 async function consumed(journal: Journal, id: number, name: string): Promise<boolean> {
-  const { leased } = journal.peer.metrics(id, journal.clock.now()) as { leased: number };
+  const { leased } = journal.peer.metrics(id, journal.now()) as { leased: number };
   if (leased > 0) return true;
   const locks = typeof navigator === "undefined" || journal.kind !== "indexeddb" ? undefined : navigator.locks;
   if (!locks) return [...(journal.handles.get(name)?.onlookers ?? [])].some((onlooker) => onlooker.consuming);

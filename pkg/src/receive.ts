@@ -1,6 +1,7 @@
 /** Receiving: one request for messages, from the question to their bodies. */
 
 import { onAbort } from "./abort";
+import { after } from "./alarm";
 import type { Backing } from "./backing";
 import type { Asker, Delivery, Part } from "./effects";
 import * as effect from "./effects";
@@ -108,12 +109,12 @@ async function lease(backing: Backing, { max, leaseMs, waitMs, stop, signal }: R
   const { clock } = backing;
   return new Promise((resolve, reject) => {
     const deliveries: Delivery[] = [];
-    let timer: unknown;
+    let callOff: (() => void) | undefined;
     let off: (() => void) | undefined;
     let over = false;
     const end = (): void => {
       over = true;
-      if (timer !== undefined) clock.clearTimeout(timer);
+      callOff?.();
       off?.();
       stop?.delete(abort);
       closed.delete(abort);
@@ -146,8 +147,6 @@ async function lease(backing: Backing, { max, leaseMs, waitMs, stop, signal }: R
     off = signal && onAbort(signal, abort);
     stop?.add(abort);
     closed.add(abort);
-    if (waitMs > 0 && waitMs < Infinity) {
-      timer = clock.setTimeout(() => backing.stopWaiting(token), Math.min(waitMs, 2 ** 31 - 1));
-    }
+    if (waitMs > 0) callOff = after(clock, waitMs, () => backing.stopWaiting(token));
   });
 }

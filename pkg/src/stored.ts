@@ -291,7 +291,7 @@ export class StoredJournal extends Journal {
   }
 
   protected setTimer(): void {
-    const now = this.clock.now();
+    const now = this.now();
     const waiting = this.peer.waiting();
     const polls = waiting || this.watched;
     const at = Math.min(this.peer.deadline(now), polls ? now + this.pollMs : Infinity);

@@ -94,12 +94,11 @@ impl Queue {
 }
 
 impl Engine {
-    /// Lets everything happen that is due by `time`. The journal's time never goes back.
+    /// Lets everything happen that is due by `time`. The journal's time never goes back; where it stands, what was made due by
+    /// what came before (a message that had expired is given back) happens still.
     pub(super) fn advance(&mut self, time: Time, events: &mut Vec<Event>) {
-        if time <= self.time {
-            return;
-        }
-        self.time = time;
+        self.time = self.time.max(time);
+        let time = self.time;
         let mut due = Vec::new();
         for (id, queue) in self.queues.iter_mut() {
             queue.keys.advance(time);

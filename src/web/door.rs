@@ -62,6 +62,12 @@ impl Peer {
         real(self.peer.engine().base())
     }
 
+    /// The journal's time.
+    #[wasm_bindgen(getter)]
+    pub fn time(&self) -> f64 {
+        real(self.peer.engine().time())
+    }
+
     /// Replaces the replica by a snapshot. Throws VersionError or CorruptionError.
     pub fn load(&mut self, number: f64, snapshot: &[u8]) -> Result<(), JsValue> {
         self.peer.load(whole(number), snapshot).map_err(refused)

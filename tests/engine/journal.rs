@@ -21,6 +21,8 @@ const NAMES: [&str; POLICIES + 1] = ["work", "ring", "strict", "newest", "narrow
 const NEWEST: usize = 3;
 const BODY_BYTES: u64 = 100;
 const DRAIN_ROUNDS: u32 = 40;
+/// Far more than anything here takes.
+const STEPS_AT_ONCE_MAX: u32 = 60;
 
 #[derive(Clone, Debug)]
 pub enum Do {
@@ -64,7 +66,11 @@ pub enum Do {
     ReleaseIdle,
     /// Time goes on; what is due on the way is done.
     Pass(u64),
+    /// The clocks are set back so far.
+    SetBack(u64),
     Step,
+    /// Steps at one time, until there is nothing more to do then.
+    Rest,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -223,7 +229,9 @@ impl Journal {
             }
             Do::ReleaseIdle => self.peers[at].release_idle(),
             Do::Pass(ms) => self.pass(ms)?,
-            Do::Step => self.step(at)?,
+            Do::SetBack(ms) => self.now -= ms,
+            Do::Step => self.step(at).map(drop)?,
+            Do::Rest => self.rest(at)?,
         }
         Ok(())
     }
@@ -281,7 +289,7 @@ impl Journal {
                 return Ok(());
             }
             self.now = due.max(now + 1);
-            (0..self.peers.len()).try_for_each(|at| self.step(at))?;
+            (0..self.peers.len()).try_for_each(|at| self.step(at).map(drop))?;
         }
     }
 
@@ -299,7 +307,21 @@ impl Journal {
         (0..self.peers.len()).try_for_each(|at| self.sync(at)).expect("nothing new is promised by reading");
     }
 
-    fn step(&mut self, at: usize) -> Check {
+    /// Of a peer that has nothing to do now the deadline is later: else its loop would spin.
+    fn rest(&mut self, at: usize) -> Check {
+        let mut steps = 0;
+        while self.step(at)? {
+            steps += 1;
+            if steps == STEPS_AT_ONCE_MAX {
+                return Err(format!("{steps} steps at one time, and more to come"));
+            }
+        }
+        let (now, deadline) = (self.now, self.peers[at].deadline(self.now));
+        if deadline > now { Ok(()) } else { Err(format!("nothing to do at {now}, but again at {deadline}")) }
+    }
+
+    /// Whether there was something to do.
+    fn step(&mut self, at: usize) -> Result<bool, String> {
         self.sync(at)?;
         let decided = self.peers[at].decide(self.now);
         self.hear(at, false)?;
@@ -314,7 +336,7 @@ impl Journal {
             self.check_batches()?;
             self.check_counts(at)?;
         }
-        Ok(())
+        Ok(decided)
     }
 
     /// Leases that end before a record of that time takes effect; the deliveries count.
@@ -383,7 +405,7 @@ impl Journal {
                 for _ in 0..3 {
                     self.step(at)?;
                     (0..self.leases.len()).for_each(|which| self.finish(which, Finish::Ack));
-                    (0..self.peers.len()).try_for_each(|at| self.step(at))?;
+                    (0..self.peers.len()).try_for_each(|at| self.step(at).map(drop))?;
                 }
             }
             self.pass(30_000)?;

@@ -61,8 +61,9 @@ export class ObjectClock implements Clock {
   /** The alarm came: it is not set any more. */
   rang(): void {
     this.known = Promise.resolve();
+    const { alarmAt } = this;
     this.alarmAt = Infinity;
-    this.ring();
+    this.ring(alarmAt < Infinity ? alarmAt : 0);
   }
 
   /** The alarm went wrong: it comes again, so much later. */
@@ -97,15 +98,16 @@ export class ObjectClock implements Clock {
     if (this.timerAt < Infinity) clearTimeout(this.timer as number);
     this.timerAt = at;
     if (at === Infinity) return;
+    const wait = Math.min(Math.max(0, at - now), TIMEOUT_MAX);
     this.timer = setTimeout(() => {
       this.timerAt = Infinity;
-      this.ring();
-    }, Math.min(Math.max(0, at - now), TIMEOUT_MAX));
+      this.ring(now + wait);
+    }, wait);
   }
 
-  /** What is due. */
-  private ring(): void {
-    const now = this.now();
+  /** What is due. `reached`: so late it is at least, should the clock have been set back while that was awaited. */
+  private ring(reached: number): void {
+    const now = Math.max(this.now(), reached);
     for (const [handle, { at, ring }] of [...this.rings]) {
       if (at <= now && this.rings.delete(handle)) ring();
     }

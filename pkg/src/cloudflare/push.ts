@@ -47,7 +47,7 @@ export class Push {
 
   private get ready(): boolean {
     const { journal, handle } = this.queue.backing as LocalBacking;
-    const metrics = journal.peer.metrics(handle.id, this.clock.now()) as { ready: number } | undefined;
+    const metrics = journal.peer.metrics(handle.id, journal.now()) as { ready: number } | undefined;
     return metrics !== undefined && metrics.ready > 0;
   }
 

@@ -15,7 +15,7 @@ export const isLocked = (error: unknown): boolean => LOCKED.test((error as Error
 /** One operation's tries. */
 export class Patience {
   private tries = 0;
-  private readonly end = Date.now() + PATIENCE_MS;
+  private readonly end = performance.now() + PATIENCE_MS;
 
   /** `what` is tried, for the message. */
   constructor(private readonly what: string) {}
@@ -23,7 +23,7 @@ export class Patience {
   /** Waits before the next try. Rejects with `TimeoutError` where there were enough. */
   async pause(): Promise<void> {
     this.tries += 1;
-    if (Date.now() >= this.end) {
+    if (performance.now() >= this.end) {
       throw new DOMException(`${this.what} failed ${this.tries} times in ${PATIENCE_MS / 1000} s: others write to the same database all the time`, "TimeoutError");
     }
     const most = Math.min(PAUSE_MAX_MS, 2 ** this.tries);
