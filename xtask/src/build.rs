@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use base64::Engine;
 use std::env;
 use std::fs;
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -25,6 +26,16 @@ const WASM_FEATURES: &[&str] = &[
     "--enable-sign-ext",
 ];
 
+/// Set where the module is for a test alone.
+pub const QUICKLY: &str = "POSTHASTE_QUICKLY";
+/// What takes the time is link-time optimisation, for size.
+const QUICK: &[(&str, &str)] = &[
+    ("CARGO_PROFILE_RELEASE_LTO", "off"),
+    ("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1"),
+    ("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16"),
+    ("CARGO_PROFILE_RELEASE_INCREMENTAL", "true"),
+];
+
 pub fn run() -> Result<()> {
     let mut plan = Plan::default();
     steps(&mut plan);
@@ -37,11 +48,23 @@ pub fn steps(plan: &mut Plan) {
     setup::npm_packages(plan);
     setup::wasm_target(plan);
     setup::rust_sources(plan);
+    bundles(plan);
+    plan.step("type declarations", &["bindings", "ring module"], declare);
+}
+
+fn bundles(plan: &mut Plan) {
     plan.step("wasm module", &["wasm target", "rust sources"], compile);
     plan.step("bindings", &["wasm module", "npm packages"], bind);
     ring::step(plan);
     plan.step("bundles", &["bindings", "ring module"], bundle);
-    plan.step("type declarations", &["bindings", "ring module"], declare);
+}
+
+/// Only the bundles, where everything that makes them is there.
+pub fn again() -> Result<()> {
+    let mut plan = Plan::default();
+    bundles(&mut plan);
+    plan.run()?;
+    Ok(())
 }
 
 /// A folder of its own: cargo would throw the tests' builds away each time, for they are built otherwise.
@@ -72,6 +95,9 @@ fn compile(log: &Log) -> Result<Outcome> {
     // What names source files names them without the folders of whoever builds.
     flags.extend(machine_paths()?.into_iter().map(|(path, name)| format!("--remap-path-prefix={path}={name}")));
     build.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
+    if env::var_os(QUICKLY).is_some() {
+        build.envs(QUICK.iter().copied());
+    }
     log.run(&mut build)?;
     let after = fs::metadata(compiled())?.modified().ok();
     Ok(if before == after { Outcome::Fresh } else { Outcome::Done })
@@ -118,7 +144,8 @@ fn optimize(module: &Path) -> Command {
     optimize.arg(root().join("xtask/optimize.mjs")).arg(module).arg(bound().join("posthaste.js")).args(WASM_FEATURES);
     // What LLVM did not inline stays apart: inlining it here made the module a tenth bigger, gzipped. The stack lies at the
     // bottom of the memory and grows down: nothing else is in the lowest kilobyte. The second round finds a little more.
-    optimize.args(["--skip-pass=inlining-optimizing", "--low-memory-unused", "-O3", "-O3"]);
+    let rounds: &[&str] = if env::var_os(QUICKLY).is_some() { &[] } else { &["-O3", "-O3"] };
+    optimize.args(["--skip-pass=inlining-optimizing", "--low-memory-unused"]).args(rounds);
     optimize.args(["--strip-debug", "--strip-producers", "--strip-target-features"]);
     optimize
 }
@@ -127,7 +154,11 @@ fn optimize(module: &Path) -> Command {
 fn inline(wasm: &[u8]) -> Result<()> {
     // It finds another twentieth, over what anything faster does.
     let mut deflated = Vec::new();
-    zopfli::compress(zopfli::Options::default(), zopfli::Format::Deflate, wasm, &mut deflated)?;
+    let mut options = zopfli::Options::default();
+    if env::var_os(QUICKLY).is_some() {
+        options.iteration_count = NonZeroU64::MIN;
+    }
+    zopfli::compress(options, zopfli::Format::Deflate, wasm, &mut deflated)?;
     let text = base64::engine::general_purpose::STANDARD.encode(deflated);
     let says = "// The wasm module: deflated (raw), in base64.";
     fs::write(bound().join("inline.js"), format!("{says}\nexport default \"{text}\";\n"))?;

@@ -7,6 +7,7 @@ mod fresh;
 mod kills;
 mod pack;
 mod ring;
+mod sabotage;
 mod setup;
 mod sim;
 mod size;
@@ -26,6 +27,7 @@ cargo xtask <command>
   demo             the demo, served at http://localhost:5173
   test [part...]   every check; parts: engine ring web node deno browser types package sim style; --all: bundlers, too
   sim              the packed package in simulated worlds: --seed N --minutes N --only KIND, others in tests/sim/README.md
+  sabotage [NN...] plants the faults of tests/sim/sabotage, one after another, and sees that sim finds each
   bench [name...]  the benchmarks: memory durable workers deno; options: those of www/bench/run.mjs
   kills [name...]  kills over and over: chromium firefox file deno workerd; options: --count N --seed N
   build            the package, in pkg/
@@ -45,6 +47,9 @@ fn main() -> ExitCode {
         "pack" => pack::run(words.iter().any(|word| word == "--update")),
         "sim" => sim::run(&words),
         "size" => size::run(),
+        "sabotage" => sabotage::run(&words),
+        // What it runs for each fault.
+        "rebuild" => build::again(),
         // The tools of wasm-bindgen, which our own steps call.
         "bindgen" => wasm_bindgen_cli::wasm_bindgen::run_cli_with_args(tool(&words)),
         "test-runner" => wasm_bindgen_cli::wasm_bindgen_test_runner::run_cli_with_args(tool(&words)),
@@ -72,9 +77,10 @@ fn own_program() -> Result<PathBuf> {
     Ok(std::path::absolute(name)?)
 }
 
-/// The root of the repository.
+/// The root of the repository, or of a copy of it.
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask/ lies in the repository").to_owned()
+    let here = || Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask/ lies in the repository").to_owned();
+    env::var_os(sabotage::ROOT).map_or_else(here, PathBuf::from)
 }
 
 /// Where everything made goes that is not part of the package.
