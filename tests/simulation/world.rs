@@ -34,6 +34,9 @@ pub struct World {
     weight: u64,
     /// As on one machine while no one sets its clock.
     one_clock: bool,
+    queues: Vec<(&'static str, Policy)>,
+    /// What applications asked for.
+    pub operations: u64,
     pub crashes: u64,
     /// Contexts that crashed.
     dead: Vec<u64>,
@@ -41,12 +44,12 @@ pub struct World {
     pub buried: u64,
 }
 
-/// The queues of every world: one for each way to be full.
-fn queues() -> [(&'static str, Policy); 3] {
+/// The queues of a world: one or more of the ways to be full, to drop and to give up, most with the same dead-letter queue.
+fn queues(random: &mut Random) -> Vec<(&'static str, Policy)> {
     let backoff = Backoff { base_ms: 500, factor: 2000, max_ms: 10_000, jitter: 300 };
     let base = Policy { visibility_ms: 5000, window_ms: 20_000, backoff, ..Policy::default() };
     let dead = Some("dead".into());
-    [
+    let mut queues = vec![
         ("work", Policy { max_retries: 2, capacity_messages: 30, dead_letter_queue: dead.clone(), ..base.clone() }),
         (
             "ring",
@@ -58,8 +61,35 @@ fn queues() -> [(&'static str, Policy); 3] {
                 ..base.clone()
             },
         ),
-        ("strict", Policy { capacity_messages: 10, overflow: Overflow::Reject, dead_letter_queue: dead, ..base }),
-    ]
+        (
+            "strict",
+            Policy {
+                capacity_messages: 10,
+                overflow: Overflow::Reject,
+                dead_letter_queue: dead.clone(),
+                ..base.clone()
+            },
+        ),
+        (
+            "heavy",
+            Policy {
+                max_retries: 1,
+                capacity_bytes: 2000,
+                overflow: Overflow::DropNewest,
+                dead_letter_queue: dead,
+                delay_ms: 700,
+                ..base.clone()
+            },
+        ),
+        ("steps", Policy { max_retries: 0, dead_letter_queue: Some("work".into()), ..base.clone() }),
+        // Else it is made as a keeper, for the first dead letter.
+        ("dead", Policy { max_retries: 1, ..base }),
+    ];
+    queues.retain(|(name, _)| *name == "work" || random.once_in(2));
+    // Who comes first makes the dead-letter queue of who comes later.
+    let first = random.place(queues.len());
+    queues.rotate_left(first);
+    queues
 }
 
 impl World {
@@ -68,6 +98,7 @@ impl World {
         let peers = 2 + random.below(4);
         let one_clock = random.once_in(2);
         let weight = if random.once_in(2) { 2 << 20 } else { 100 };
+        let queues = queues(&mut random);
         let mut world = Self {
             random,
             store: Store::default(),
@@ -80,6 +111,8 @@ impl World {
             next_tag: 1,
             weight,
             one_clock,
+            queues,
+            operations: 0,
             crashes: 0,
             dead: Vec::new(),
             buried: 0,
@@ -98,9 +131,9 @@ impl World {
     fn opened(&mut self, skew: i64) -> Context {
         let mut context = Context::new(self.next_id, skew);
         self.next_id += 1;
-        for (name, policy) in queues() {
+        for (name, policy) in &self.queues {
             let token = context.other();
-            context.peer.create(token, name, policy);
+            context.peer.create(token, name, policy.clone());
         }
         context
     }
@@ -182,6 +215,7 @@ impl World {
 
     /// The application asks for something.
     fn ask(&mut self, at: usize) {
+        self.operations += 1;
         let wall = self.wall(at);
         let queue = self.any_queue(at);
         let choice = self.random.below(100);

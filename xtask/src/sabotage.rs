@@ -101,7 +101,12 @@ fn parse(file: &Path) -> Result<Fault> {
     let changes: Option<Vec<Change>> = parts.map(change).collect();
     let name = file.file_stem().context("a file has a name")?.to_string_lossy().into_owned();
     let changes = changes.filter(|changes| !changes.is_empty()).context("no change in it")?;
-    Ok(Fault { name, breaks: said("breaks: ").context("it does not say what it breaks")?, worlds: said("worlds: "), changes })
+    Ok(Fault {
+        name,
+        breaks: said("breaks: ").context("it does not say what it breaks")?,
+        worlds: said("worlds: "),
+        changes,
+    })
 }
 
 fn scratch() -> PathBuf {
@@ -121,7 +126,11 @@ fn package(fault: Option<&Fault>) -> Result<PathBuf> {
     build.arg("rebuild").env(ROOT, &tree).env("CARGO_TARGET_DIR", scratch().join("target")).env(build::QUICKLY, "1");
     let output = build.output()?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
-    ensure!(output.status.success(), "it does not build: {}", said.lines().rev().take(12).collect::<Vec<_>>().join(" | "));
+    ensure!(
+        output.status.success(),
+        "it does not build: {}",
+        said.lines().rev().take(12).collect::<Vec<_>>().join(" | ")
+    );
     if made.exists() {
         fs::remove_dir_all(&made)?;
     }
@@ -138,11 +147,22 @@ fn package(fault: Option<&Fault>) -> Result<PathBuf> {
 fn copy(tree: &Path, fault: Option<&Fault>) -> Result<String> {
     let listed = Command::new("git")
         .args(["ls-files", "--cached", "--others", "--exclude-standard", "--"])
-        .args(["Cargo.toml", "Cargo.lock", "rust-toolchain.toml", ".cargo", "src", "pkg", "xtask", "benches", "tests/package.json"])
+        .args([
+            "Cargo.toml",
+            "Cargo.lock",
+            "rust-toolchain.toml",
+            ".cargo",
+            "src",
+            "pkg",
+            "xtask",
+            "benches",
+            "tests/package.json",
+        ])
         .current_dir(root())
         .output()?;
     let mut mark = DefaultHasher::new();
-    let mut left: HashSet<String> = fault.iter().flat_map(|fault| &fault.changes).map(|change| change.file.clone()).collect();
+    let mut left: HashSet<String> =
+        fault.iter().flat_map(|fault| &fault.changes).map(|change| change.file.clone()).collect();
     for name in String::from_utf8(listed.stdout)?.lines().filter(|name| root().join(name).is_file()) {
         let mut content = fs::read(root().join(name))?;
         if left.remove(name) {
@@ -178,10 +198,16 @@ fn planted<'a>(mut text: String, changes: impl Iterator<Item = &'a Change>) -> R
 
 /// Runs the simulator on a package, from a seed on; calls `heard` with the seed, the world and the kind of each violation
 /// until it answers true.
-fn simulate(made: &Path, seeds: [&str; 2], worlds: Option<&str>, mut heard: impl FnMut(&str, &str, &str) -> bool) -> Result<()> {
+fn simulate(
+    made: &Path,
+    seeds: [&str; 2],
+    worlds: Option<&str>,
+    mut heard: impl FnMut(&str, &str, &str) -> bool,
+) -> Result<()> {
     let mut node = setup::node();
     node.args(["--allow-natives-syntax", "--expose-gc", "--no-warnings"]).arg(root().join("tests/sim/run.mjs"));
-    node.args(["--quiet", "--keep", "all", "--minutes", "5", "--seed", seeds[0], "--seeds", seeds[1], "--package"]).arg(made);
+    node.args(["--quiet", "--keep", "all", "--minutes", "5", "--seed", seeds[0], "--seeds", seeds[1], "--package"])
+        .arg(made);
     if let Some(worlds) = worlds {
         node.args(["--only", worlds]);
     }
