@@ -4,6 +4,7 @@ use posthaste::{
     format::{Overflow, Policy, Whole},
     id::QueueId,
     peer::{Effect, Peer, SendOrder, Settle},
+    sizes::Sizes,
 };
 
 /// Bytes the body of a message is said to have. The engine never sees it.
@@ -51,9 +52,9 @@ impl Driver {
 
     /// Asks to send `count` messages together.
     pub fn ask_send(&mut self, count: u32) {
-        let bytes = BODY_BYTES * u64::from(count);
+        let (queue, sizes) = (self.queue, Sizes::alike(count, BODY_BYTES));
         let (delay_ms, expires_ms, key) = (None, None, None);
-        self.peer.send(1, SendOrder { queue: self.queue, count, bytes, delay_ms, expires_ms, whole: Whole::No, key });
+        self.peer.send(1, SendOrder { queue, sizes, delay_ms, expires_ms, whole: Whole::No, more: 0, key });
     }
 
     /// Sends `total` messages, `together` of them a step. Each step is later than the last: runs can't be joined.
