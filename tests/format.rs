@@ -19,12 +19,12 @@ ffffffffffffffffff01000104646561640209030001c901f503e1d4030101086f726465722d3137
 6513000502030691bf051400050203061500050203060500050201060107000108010502030008010502030109ffffffffffffff0f01c4\
 7fd35f";
 const GOLDEN_SNAPSHOT: &str = "\
-020383a0f1c2b13402020004776f726bb0ea0103e807d00fe0a712ac020080dddb01e0a712c0843dffffffffffffffffff010001046465\
-616400000904010100010000000001086f726465722d3137888040e1c783c3b134010285804003000f101102000081fdccc4b134040381\
-8040011702010081fdccc4b134e8a7f1c2b134000001086e6f20726f7574650e01011b02000081fdccc4b134b08af3c2b134020b060001\
-1d02000081fdccc4b134b08af3c2b134020b0203011502000081fdccc4b134f4a3f1c2b134010464656164b0ea01ffffffff0fe807d00f\
-e0a712ac0200ffffffffffffffffff01e0a712c0843dffffffffffffffffff010000010101000000000000000000000101828040011902\
-000001010a756e7265616461626c650000c21aec43";
+0204c0d8f3c2b13402020004776f726bb0ea0103e807d00fe0a712ac020080dddb01e0a712c0843dffffffffffffffffff010001046465\
+616400000905010100010000000001086f726465722d3137888040e1c783c3b13405038180400117bfb802010081fdccc4b13400000108\
+6e6f20726f7574650602011dbfb802000081fdccc4b134020b0e00011fbfb802000081fdccc4b134020b020002001011bfb802000081fd\
+ccc4b13402000115bfb802000081fdccc4b134010e838040011bbfb802000081fdccc4b13490dff6c2b134020b010464656164b0ea01ff\
+ffffff0fe807d00fe0a712ac0200ffffffffffffffffff01e0a712c0843dffffffffffffffffff01000001010100000000000000000000\
+01018280400119bfb802000001010a756e7265616461626c65000055f895cf";
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -100,17 +100,21 @@ fn sample_engine() -> Engine {
             Item::Send(send(8, 0, None)),
             Item::Send(send(1, time + 500, Some("order-17".into()))),
         ],
-        vec![lease(0, true), lease(1, true), lease(2, true), lease(3, true), lease(4, false)],
+        vec![lease(0, true), lease(1, true), lease(2, true), lease(3, true), lease(4, false), lease(5, true)],
         vec![
             settle(0, How::Ack),
             settle(1, How::Retry { due: time + 1000, error: Some("no route".into()) }),
             settle(2, How::DeadLetter { reason: "unreadable".into() }),
+            settle(3, How::Extend { until: time + 90_000 }),
             Item::Pause { queue: 1, paused: true },
         ],
+        // Two leases have run out by then.
+        Vec::new(),
     ];
     let mut engine = Engine::default();
     for (number, items) in (1u64..).zip(steps) {
-        let record = Record { time: time + number, base: number - 1, writer: 11, step: number, chunk: None, items };
+        let time = if items.is_empty() { time + 40_000 } else { time + number };
+        let record = Record { time, base: number - 1, writer: 11, step: number, chunk: None, items };
         engine.apply(number, &record, &mut Vec::new());
     }
     engine

@@ -9,7 +9,6 @@ import type { ReceivedMessage } from "./message";
 import { messageId } from "./send";
 import { soon } from "./soon";
 import type { Stop } from "./stop";
-import type { Clock } from "./types";
 
 /** Neighbouring messages of one queue under one lease. One record may bring neighbours of several queues, and lease them. */
 export interface Range {
@@ -33,7 +32,6 @@ export class Lease {
     readonly queue: Handle,
     readonly part: Part,
     readonly grant: number,
-    readonly until: number,
     readonly attempts: number,
     readonly sent: number,
     /** In a handler the first word counts and later ones are not heard; elsewhere another word is an error. */
@@ -41,7 +39,6 @@ export class Lease {
     /** Bodies of bytes are views of lent memory. */
     readonly lent: boolean,
     readonly closed: Stop,
-    readonly clock: Clock,
   ) {
     this.left = part.count;
   }
@@ -87,7 +84,7 @@ export class Lease {
   }
 
   lostError(index: number): LeaseLostError {
-    return new LeaseLostError(`the lease of message ${messageId(this.part.number, index)} ran out or was taken away: it is someone else's by now`);
+    return new LeaseLostError(`the lease of message ${messageId(this.part.number, index)} is lost: the message was taken by someone else meanwhile, or is gone`);
   }
 }
 

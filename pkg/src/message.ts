@@ -19,11 +19,7 @@ const UNREAD = Symbol();
 interface Rare {
   promise?: Promise<void>;
   controller?: AbortController;
-  /** When its lease ends, if not when the others' do. */
-  extended?: number;
   lost?: boolean;
-  /** Until the lease ends, while someone has the signal. */
-  timer?: unknown;
 }
 
 export class ReceivedMessage<Body> implements Message<Body> {
@@ -84,28 +80,15 @@ export class ReceivedMessage<Body> implements Message<Body> {
     if (!more.controller) {
       more.controller = new AbortController();
       if (more.lost) more.controller.abort(this.leaseLost());
-      else if (this.said === undefined) this.watchClock();
     }
     return more.controller.signal;
   }
 
-  private watchClock(): void {
-    const { clock, until } = this.lease;
-    const left = (this.more.extended ?? until) - clock.now();
-    if (left <= 0) return this.lose();
-    this.more.timer = clock.setTimeout(() => this.watchClock(), Math.min(Math.max(1, left), 2 ** 31 - 1));
-  }
-
-  private stopWatching(): void {
-    if (this.rare?.timer !== undefined) this.lease.clock.clearTimeout(this.rare.timer);
-  }
-
-  /** Its lease is over. */
+  /** Someone else has it, or it is gone. A lease that ran out is not lost before. */
   lose(): void {
     const { more } = this;
     if (this.said !== undefined || more.lost) return;
     more.lost = true;
-    this.stopWatching();
     this.lease.over(1);
     more.controller?.abort(this.leaseLost());
   }
@@ -137,12 +120,10 @@ export class ReceivedMessage<Body> implements Message<Body> {
 
   async extend(duration: number): Promise<void> {
     const ms = seconds("seconds", duration, 0.001);
-    const { closed, clock } = this.lease;
-    closed.throwIfCome();
+    this.lease.closed.throwIfCome();
     if (this.said !== undefined) throw this.settled(effect.EXTEND);
     const lost = await this.lease.say(effect.EXTEND, this.place, ms);
     if (lost?.has(this.index)) throw this.leaseLost();
-    this.more.extended = clock.now() + ms;
   }
 
   /** The queue is closed: its receiver is told, and it goes back. */
@@ -177,7 +158,6 @@ export class ReceivedMessage<Body> implements Message<Body> {
   /** It was said of it and others. */
   settle(kind: Settle): void {
     this.said = kind;
-    this.stopWatching();
   }
 
   private say(kind: Settle, arg = 0, note?: string): Promise<void> {
@@ -189,7 +169,6 @@ export class ReceivedMessage<Body> implements Message<Body> {
       return rejected(this.settled(kind));
     }
     this.said = kind;
-    this.stopWatching();
     const promise = this.lease.say(kind, this.place, arg, note).then((lost) => {
       if (!lost?.has(this.index)) return;
       more.lost = true;

@@ -151,7 +151,7 @@ export interface Message<Body = unknown> {
   readonly headers: Readonly<Record<string, string>>;
   readonly groupId?: string;
   readonly priority: number;
-  /** Aborts when the lease is lost. */
+  /** Aborts when someone else has the message, or it is gone. A lease that ran out is not lost before. */
   readonly signal: AbortSignal;
   /** Done with it. Resolves when recorded; rejects with `LeaseLostError` when someone else has it by now. Need not be awaited. */
   ack(): Promise<void>;

@@ -1,6 +1,9 @@
 //! Queues themselves: making, deleting, pausing, emptying, and moving dead letters back.
 
-use super::{Cause, Engine, Event, Outcome, Queue, State, settle::drop_run};
+use super::{
+    Cause, Engine, Event, Outcome, Queue, State,
+    settle::{drop_run, tell_ended},
+};
 use crate::{
     format::Policy,
     id::{MessageId, QueueId},
@@ -60,13 +63,10 @@ impl Engine {
         };
         let mut count = 0;
         while let Some((id, run)) = queue.next(MessageId(0)) {
-            let Some(run) = queue.unlink(run.state == State::Ready, id) else {
+            let Some(run) = queue.unlink(run.state.is_ready(), id) else {
                 break;
             };
             count += u64::from(run.count);
-            if let State::Leased { grant, holder, .. } = run.state {
-                events.push(Event::LeaseEnded { queue: queue_id, holder, first: id, count: run.count, grant });
-            }
             drop_run(queue_id, queue, id, &run, Cause::Purged, events);
         }
         Outcome::Done(count)
@@ -78,8 +78,8 @@ impl Engine {
             return Outcome::Void;
         };
         let taken = match queue.find(id) {
-            Some((_, run)) if run.attempts == 0 && !matches!(run.state, State::Leased { .. }) => {
-                let ready = run.state == State::Ready;
+            Some((_, run)) if run.attempts == 0 && run.state.lease().is_none() => {
+                let ready = run.state.is_ready();
                 queue.take(ready, id, 1, &|_| true)
             }
             _ => return Outcome::Void,
@@ -92,7 +92,13 @@ impl Engine {
 
     /// Moves dead letters that are ready to `to`, or where they came from; those for which there is no queue or no room
     /// stay.
-    pub(super) fn redrive(&mut self, from: QueueId, first: MessageId, count: u32, to: Option<QueueId>) -> Outcome {
+    pub(super) fn redrive(
+        &mut self,
+        from: QueueId,
+        (first, count): (MessageId, u32),
+        to: Option<QueueId>,
+        events: &mut Vec<Event>,
+    ) -> Outcome {
         let Some(source) = self.queues.get_mut(from) else {
             return Outcome::Void;
         };
@@ -114,6 +120,8 @@ impl Engine {
             } else {
                 queue.tally.sent += count;
             }
+            tell_ended(from, id, &run, events);
+            run.state = State::Ready;
             run.attempts = 0;
             run.note = None;
             run.expires = self.time.saturating_add(queue.policy.retention_ms);

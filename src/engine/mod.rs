@@ -6,8 +6,8 @@
 //! The replay rule: items take effect one by one in journal order, at the later of their record's time and the
 //! journal's. Before them, everything that was due by then happens: delays end, leases run out, messages expire. A send
 //! stands unless its key or the queue's capacity refuses it there. A lease stands for the messages that are ready
-//! there. A settlement stands where its lease is current there. A peer that has left holds nothing from there on. What does
-//! not stand is void, for everyone alike.
+//! there. A settlement stands where its lease is current there, or has run out and nobody has taken the message since. A
+//! peer that has left holds nothing from there on. What does not stand is void, for everyone alike.
 
 mod admin;
 mod keys;
@@ -20,8 +20,9 @@ mod settle;
 mod snapshot;
 mod timers;
 
+pub use pick::Pick;
 pub use queue::{Cause, Counts, Queue, Tally};
-pub use run::{Note, Run, State};
+pub use run::{Lease, Note, Run, State};
 pub use send::Needs;
 pub use timers::MessageState;
 
@@ -95,7 +96,16 @@ pub enum Event {
         count: u32,
         cause: Cause,
     },
+    /// What its holder says of it stands no more.
     LeaseEnded {
+        queue: QueueId,
+        holder: u64,
+        first: MessageId,
+        count: u32,
+        grant: u64,
+    },
+    /// What was leased ahead was not handed out in time, as far as the journal knows.
+    Lapsed {
         queue: QueueId,
         holder: u64,
         first: MessageId,
@@ -179,7 +189,7 @@ impl Engine {
             }
             Item::Lease { queue, first, count, until, started } => {
                 let lease = State::Leased { until: *until, grant: number, holder: record.writer, started: *started };
-                self.lease(*queue, *first, *count, lease)
+                self.lease(*queue, *first, *count, lease, events)
             }
             Item::Settle { queue, first, count, grant, how } => {
                 self.settle(*queue, *first, *count, *grant, how, events)
@@ -187,7 +197,7 @@ impl Engine {
             Item::Cancel { queue, id } => self.cancel(*queue, *id, events),
             Item::Purge { queue } => self.purge(*queue, events),
             Item::Pause { queue, paused } => self.pause(*queue, *paused),
-            Item::Redrive { queue, first, count, to } => self.redrive(*queue, *first, *count, *to),
+            Item::Redrive { queue, first, count, to } => self.redrive(*queue, (*first, *count), *to, events),
             Item::Leave { peer, counted } => self.leave(*peer, *counted, events),
         }
     }

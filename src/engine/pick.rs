@@ -1,73 +1,117 @@
 //! Which messages can be leased: looked up on the replica, at the present time, changing nothing.
 
-use super::{Queue, State};
-use crate::id::{MessageId, QueueId, Time};
+use super::{Queue, Run};
+use crate::{
+    id::{MessageId, QueueId, Time},
+    limits,
+    pairs::Pairs,
+};
 
-/// Messages as runs, up to so many.
-struct Picked {
-    runs: Vec<(MessageId, u32)>,
-    left: u64,
+/// Neighbouring messages that can be taken.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Pick {
+    pub first: MessageId,
+    pub count: u32,
+    /// Someone may still settle them: they are for who asks now, not to be leased ahead.
+    pub lapsed: bool,
+    /// Their last attempt lapsed: to take them makes dead letters of them, and nobody gets any.
+    pub spent: bool,
 }
 
-impl Picked {
-    fn up_to(most: u64) -> Self {
-        Self { runs: Vec::new(), left: most }
+/// Messages, up to so many.
+struct Picked<'a> {
+    picks: Vec<Pick>,
+    left: u64,
+    now: Time,
+    max_retries: u32,
+    /// Messages of which something is just being said, as id and count.
+    said: &'a Pairs,
+}
+
+impl Picked<'_> {
+    fn is_full(&self) -> bool {
+        self.left == 0 || self.picks.len() >= limits::DRAFT_ITEMS_MAX
     }
 
-    fn add(&mut self, id: MessageId, count: u32) {
-        let count = u64::from(count).min(self.left);
-        self.left -= count;
-        self.runs.push((id, count as u32));
+    /// Adds what is not just being settled of a run.
+    fn add(&mut self, id: MessageId, run: &Run) {
+        let end = id.plus(run.count);
+        let mut cursor = id;
+        let before = self.said.before((id.0.saturating_add(1), 0));
+        for (from, count) in before.into_iter().chain(self.said.from((id.0.saturating_add(1), 0))) {
+            if from >= end.0 {
+                break;
+            }
+            if from > cursor.0 {
+                self.push(cursor, MessageId(from).since(cursor), run);
+            }
+            cursor = cursor.max(MessageId(from.saturating_add(count)));
+        }
+        if cursor < end {
+            self.push(cursor, end.since(cursor), run);
+        }
+    }
+
+    fn push(&mut self, first: MessageId, count: u32, run: &Run) {
+        let (lapsed, spent) = (run.is_lapsed(self.now), run.is_spent(self.max_retries));
+        let count = if spent { count } else { u64::from(count).min(self.left) as u32 };
+        if count > 0 {
+            self.left -= if spent { 0 } else { u64::from(count) };
+            self.picks.push(Pick { first, count, lapsed, spent });
+        }
     }
 }
 
 impl Queue {
-    /// The oldest messages that are ready at `now`, `want` at most, as runs in order of id. It sees what will be ready
-    /// once the journal's time is `now`.
-    pub fn pick(&self, now: Time, want: u64) -> Vec<(MessageId, u32)> {
-        let mut picked = Picked::up_to(want);
+    /// The oldest messages that are ready at `now`, `want` at most beside those that are spent, in order of id. It sees
+    /// what will be ready once the journal's time is `now`, and leaves out what is `said`: ids and counts.
+    pub fn pick(&self, now: Time, want: u64, said: &Pairs) -> Vec<Pick> {
+        let max_retries = self.policy.max_retries;
+        let mut picked = Picked { picks: Vec::new(), left: want, now, max_retries, said };
         if self.paused || want == 0 {
-            return picked.runs;
+            return picked.picks;
         }
         let mut returning = Vec::new();
         for (id, run, ready) in self.overdue(now) {
-            if ready && run.state != State::Ready {
+            if ready && !run.state.is_ready() {
                 returning.push(id.0);
             }
         }
         returning.sort_unstable();
         let (mut waiting, mut returning) = (self.ready.from(MessageId(0)), returning.into_iter());
         let (mut first, mut back) = (waiting.next(), returning.next());
-        while picked.left > 0 {
+        while !picked.is_full() {
             match (first, back) {
                 (Some((_, run)), _) if run.expires <= now => first = waiting.next(),
                 (Some((id, run)), _) if back.is_none_or(|back| id.0 < back) => {
-                    picked.add(id, run.count);
+                    picked.add(id, run);
                     first = waiting.next();
                 }
                 (_, Some(id)) => {
                     if let Some((id, run)) = self.away.up_to(MessageId(id)) {
-                        picked.add(id, run.count);
+                        picked.add(id, run);
                     }
                     back = returning.next();
                 }
                 (_, None) => break,
             }
         }
-        picked.runs
+        picked.picks
     }
 
     /// Ready messages that came as dead letters of `origin` (or of any queue), `max` at most.
     pub fn dead_letters(&self, origin: Option<QueueId>, max: u64) -> Vec<(MessageId, u32)> {
-        let mut picked = Picked::up_to(max);
+        let (mut found, mut left) = (Vec::new(), max);
         for (id, run) in self.ready.from(MessageId(0)) {
-            if picked.left == 0 {
+            if left == 0 {
                 break;
             }
             if run.origin().is_some_and(|from| origin.is_none_or(|origin| origin == from)) {
-                picked.add(id, run.count);
+                let count = u64::from(run.count).min(left);
+                left -= count;
+                found.push((id, count as u32));
             }
         }
-        picked.runs
+        found
     }
 }

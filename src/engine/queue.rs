@@ -58,7 +58,7 @@ pub struct Counts {
 impl Counts {
     pub(super) fn of(&mut self, state: State) -> &mut u64 {
         match state {
-            State::Ready => &mut self.ready,
+            State::Ready | State::Lapsed { .. } => &mut self.ready,
             State::Delayed { .. } => &mut self.delayed,
             State::Leased { .. } => &mut self.leased,
         }
@@ -151,11 +151,11 @@ impl Queue {
         *self.counts.of(run.state) += u64::from(run.count);
         self.bytes = self.bytes.wrapping_add(run.bytes);
         self.hold(run.state, true);
-        self.ready_bytes = self.ready_bytes.wrapping_add(if run.state == State::Ready { run.bytes } else { 0 });
+        self.ready_bytes = self.ready_bytes.wrapping_add(if run.state.is_ready() { run.bytes } else { 0 });
         if let Some(at) = run.timer() {
             self.timers.insert((at, id.0));
         }
-        self.side_mut(run.state == State::Ready).insert(id, run);
+        self.side_mut(run.state.is_ready()).insert(id, run);
     }
 
     /// Keeps the count of a holder's runs, which is one more or one less.

@@ -40,6 +40,36 @@ pub enum State {
         /// False for what was leased ahead of demand and not handed out yet.
         started: bool,
     },
+    /// Ready again, as its lease ran out. Until someone takes it, what that lease's holder says of it still stands.
+    Lapsed {
+        grant: u64,
+        holder: u64,
+        started: bool,
+    },
+}
+
+/// Who has a message, or had it last and may still settle it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Lease {
+    pub grant: u64,
+    pub holder: u64,
+    pub started: bool,
+}
+
+impl State {
+    /// Whether anyone may take it.
+    pub fn is_ready(self) -> bool {
+        matches!(self, Self::Ready | Self::Lapsed { .. })
+    }
+
+    pub fn lease(self) -> Option<Lease> {
+        match self {
+            Self::Leased { grant, holder, started, .. } | Self::Lapsed { grant, holder, started } => {
+                Some(Lease { grant, holder, started })
+            }
+            Self::Ready | Self::Delayed { .. } => None,
+        }
+    }
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -63,15 +93,29 @@ impl Run {
     /// When something happens to it by itself.
     pub fn timer(&self) -> Option<Time> {
         let at = match self.state {
-            State::Ready => self.expires,
+            State::Ready | State::Lapsed { .. } => self.expires,
             State::Delayed { due } => due.min(self.expires),
             State::Leased { until, .. } => until,
         };
         (at != NEVER).then_some(at)
     }
 
-    pub fn is_leased_by(&self, grant: u64) -> bool {
-        matches!(self.state, State::Leased { grant: current, .. } if current == grant)
+    /// Whether what the holder of that lease says of it stands: nobody has taken it since.
+    pub fn answers_to(&self, grant: u64) -> bool {
+        self.state.lease().is_some_and(|lease| lease.grant == grant)
+    }
+
+    /// Whether its lease has run out by `now`, which the journal's time may not have reached.
+    pub fn is_lapsed(&self, now: Time) -> bool {
+        match self.state {
+            State::Leased { until, .. } => until <= now,
+            state => state.lease().is_some(),
+        }
+    }
+
+    /// Whether it had its last attempt, of which nothing was heard: who would take it next gets none of it.
+    pub fn is_spent(&self, max_retries: u32) -> bool {
+        self.attempts >= max_retries && self.state.lease().is_some_and(|lease| lease.started)
     }
 
     pub fn note(&mut self) -> &mut Note {

@@ -1,37 +1,55 @@
 //! Leases, and what their holders say: ack, retry, extend, release, dead letter.
 
-use super::{Cause, Engine, Event, Outcome, Queue, Run, State};
+use super::{Cause, Engine, Event, Lease, Outcome, Queue, Run, State};
 use crate::{
     format::How,
     id::{MessageId, QueueId, Time},
 };
 
 impl Engine {
-    pub(super) fn lease(&mut self, queue: QueueId, first: MessageId, count: u32, lease: State) -> Outcome {
+    /// Whoever had it last lost it now. Where that was the last attempt, it goes to the dead letters instead.
+    pub(super) fn lease(
+        &mut self,
+        queue_id: QueueId,
+        first: MessageId,
+        count: u32,
+        lease: State,
+        events: &mut Vec<Event>,
+    ) -> Outcome {
         let State::Leased { started, until, .. } = lease else {
-            return Outcome::Void;
-        };
-        let Some(queue) = self.queues.get_mut(queue).filter(|queue| !queue.paused) else {
             return Outcome::Void;
         };
         // It would be over before it began.
         let stands = until > self.time;
-        let mut leased = queue.take(true, first, count, &|_| true);
-        for (id, run) in &mut leased {
-            if stands {
-                run.state = lease;
-                queue.tally.delivered += if started { u64::from(run.count) } else { 0 };
+        let Some(queue) = self.queues.get_mut(queue_id).filter(|queue| stands && !queue.paused) else {
+            return Outcome::Void;
+        };
+        let (mut leased, mut spent) = (Vec::new(), Vec::new());
+        for (id, mut run) in queue.take(true, first, count, &|_| true) {
+            tell_ended(queue_id, id, &run, events);
+            if run.is_spent(queue.policy.max_retries) {
+                run.state = State::Ready;
+                spent.push((id, run));
+                continue;
             }
-            queue.link(*id, run.clone());
+            let counts = run.state.lease().is_some_and(|before| before.started);
+            run.attempts = run.attempts.saturating_add(counts.into());
+            run.state = lease;
+            queue.tally.delivered += if started { u64::from(run.count) } else { 0 };
+            queue.link(id, run.clone());
+            leased.push((id, run));
         }
-        if stands { Outcome::Leased(leased) } else { Outcome::Void }
+        for (id, run) in spent {
+            self.dead_letter(queue_id, id, run, "lease ran out".into(), events);
+        }
+        Outcome::Leased(leased)
     }
 
-    /// Which of these messages are leased by that grant.
+    /// Which of these messages their holder by that grant may still settle.
     pub fn held(&self, first: MessageId, count: u32, grant: u64) -> Vec<(MessageId, u32)> {
         let mut held: Vec<(MessageId, u32)> = Vec::new();
         for at in (0..count).map(|place| first.plus(place)) {
-            if !self.queues.iter().any(|(_, queue)| queue.find(at).is_some_and(|(_, run)| run.is_leased_by(grant))) {
+            if !self.queues.iter().any(|(_, queue)| queue.find(at).is_some_and(|(_, run)| run.answers_to(grant))) {
                 continue;
             }
             match held.last_mut() {
@@ -69,8 +87,14 @@ impl Engine {
         let Some(queue) = self.queues.get_mut(queue_id) else {
             return Outcome::Lost(vec![(first, count)]);
         };
-        let held = queue.take(false, first, count, &|run| run.is_leased_by(grant));
-        let lost = gaps(first, count, &held);
+        let own = |run: &Run| run.answers_to(grant);
+        let mut held = queue.take(false, first, count, &own);
+        let mut lost = Vec::new();
+        for (first, count) in gaps(first, count, &held) {
+            let mut lapsed = queue.take(true, first, count, &own);
+            lost.append(&mut gaps(first, count, &lapsed));
+            held.append(&mut lapsed);
+        }
         for (id, run) in held {
             self.settle_run(queue_id, id, run, how, events);
         }
@@ -83,16 +107,18 @@ impl Engine {
             return;
         };
         let count = u64::from(run.count);
-        let State::Leased { until: ends, started, .. } = &mut run.state else {
+        let Some(Lease { grant, holder, started }) = run.state.lease() else {
             return queue.link(id, run);
         };
         match how {
-            How::Release if *started => queue.tally.delivered -= count,
+            How::Release if started => queue.tally.delivered -= count,
             How::Release => {}
-            _ if *started => {}
+            _ if started => {}
             _ => queue.tally.delivered += count,
         }
-        *started = true;
+        let present = run.state;
+        // It is over, but for what says otherwise.
+        run.state = State::Ready;
         match how {
             How::Ack => {
                 queue.tally.acked += count;
@@ -111,9 +137,17 @@ impl Engine {
                 run.state = if *due > time { State::Delayed { due: *due } } else { State::Ready };
             }
             How::DeadLetter { reason } => return self.dead_letter(queue_id, id, run, reason.clone(), events),
-            How::Extend { until } => *ends = *until,
-            How::Release => run.state = State::Ready,
-            How::Start => {}
+            How::Release => {}
+            How::Extend { until } if *until > time => {
+                run.state = State::Leased { until: *until, grant, holder, started: true };
+            }
+            How::Extend { .. } => run.state = State::Lapsed { grant, holder, started: true },
+            How::Start => {
+                run.state = match present {
+                    State::Leased { until, .. } => State::Leased { until, grant, holder, started: true },
+                    _ => State::Lapsed { grant, holder, started: true },
+                };
+            }
         }
         queue.link(id, run);
     }
@@ -186,6 +220,13 @@ impl Queue {
     }
 }
 
+/// Tells who has these messages, or may still settle them, that it is over.
+pub(super) fn tell_ended(queue: QueueId, first: MessageId, run: &Run, events: &mut Vec<Event>) {
+    if let Some(Lease { grant, holder, .. }) = run.state.lease() {
+        events.push(Event::LeaseEnded { queue, holder, first, count: run.count, grant });
+    }
+}
+
 /// Counts and tells a run that ends without an ack.
 pub(super) fn drop_run(
     queue_id: QueueId,
@@ -195,6 +236,7 @@ pub(super) fn drop_run(
     cause: Cause,
     events: &mut Vec<Event>,
 ) {
+    tell_ended(queue_id, first, run, events);
     queue.tally.dropped[cause as usize] += u64::from(run.count);
     events.push(Event::Dropped { queue: queue_id, first, count: run.count, cause });
     events.push(Event::Gone { first, count: run.count, bytes: run.bytes });

@@ -1,6 +1,6 @@
 //! The whole state as bytes, and back. Equal engines give equal bytes.
 
-use super::{Engine, Note, Queue, Run, State, Tally, runs::Runs};
+use super::{Engine, Lease, Note, Queue, Run, State, Tally, runs::Runs};
 use crate::{
     format::{FormatError, Reader, Writer},
     id::{MessageId, NEVER, Time},
@@ -128,6 +128,7 @@ impl Tally {
 
 const HAS_NOTE: u8 = 1;
 const HAS_EXPIRY: u8 = 2;
+/// It has a lease, or, among the ready, had one that ran out.
 const IS_LEASED: u8 = 4;
 const IS_STARTED: u8 = 8;
 
@@ -136,13 +137,11 @@ fn write_runs(runs: &Runs, time: Time, out: &mut Writer) {
     out.number(runs.len() as u64);
     let mut end = 0;
     for (id, run) in runs.from(MessageId(0)) {
-        let (leased, started) = match run.state {
-            State::Leased { started, .. } => (IS_LEASED, if started { IS_STARTED } else { 0 }),
-            _ => (0, 0),
-        };
+        let lease = run.state.lease();
+        let leased = lease.map_or(0, |lease| if lease.started { IS_LEASED | IS_STARTED } else { IS_LEASED });
         let note = if run.note.is_some() { HAS_NOTE } else { 0 };
         let expiry = if run.expires == NEVER { 0 } else { HAS_EXPIRY };
-        out.byte(note | expiry | leased | started);
+        out.byte(note | expiry | leased);
         out.number(id.0 - end);
         end = id.plus(run.count).0;
         out.sizes(&run.sizes);
@@ -153,13 +152,12 @@ fn write_runs(runs: &Runs, time: Time, out: &mut Writer) {
             out.number(run.expires);
         }
         match run.state {
-            State::Ready => {}
-            State::Delayed { due } => out.number(due),
-            State::Leased { until, grant, holder, .. } => {
-                out.number(until);
-                out.number(grant);
-                out.number(holder);
-            }
+            State::Ready | State::Lapsed { .. } => {}
+            State::Delayed { due: until } | State::Leased { until, .. } => out.number(until),
+        }
+        if let Some(Lease { grant, holder, .. }) = lease {
+            out.number(grant);
+            out.number(holder);
         }
         if let Some(note) = &run.note {
             out.option(note.origin.map(u64::from));
@@ -192,15 +190,14 @@ fn read_run(flags: u8, ready: bool, time: Time, from: &mut Reader) -> Run {
     let attempts = from.small();
     let chunk = from.option(u64::from(u8::MAX), "chunk").map(|log| log as u8);
     let expires = if flags & HAS_EXPIRY == 0 { NEVER } else { from.number() };
-    let state = match (ready, flags & IS_LEASED != 0) {
-        (true, _) => State::Ready,
-        (false, false) => State::Delayed { due: from.number() },
-        (false, true) => State::Leased {
-            until: from.number(),
-            grant: from.number(),
-            holder: from.number(),
-            started: flags & IS_STARTED != 0,
-        },
+    let until = if ready { 0 } else { from.number() };
+    let started = flags & IS_STARTED != 0;
+    let lease = (flags & IS_LEASED != 0).then(|| Lease { grant: from.number(), holder: from.number(), started });
+    let state = match (ready, lease) {
+        (true, None) => State::Ready,
+        (true, Some(Lease { grant, holder, started })) => State::Lapsed { grant, holder, started },
+        (false, None) => State::Delayed { due: until },
+        (false, Some(Lease { grant, holder, started })) => State::Leased { until, grant, holder, started },
     };
     let note = (flags & HAS_NOTE != 0).then(|| {
         let origin = from.option(u64::from(u32::MAX), "queue").map(|queue| queue as u32);

@@ -1,6 +1,6 @@
 //! Time: what happens to messages by itself, when it will, and how things stand at a time the journal has not reached.
 
-use super::{Cause, Counts, Engine, Event, Queue, Run, State, settle::drop_run};
+use super::{Cause, Counts, Engine, Event, Lease, Queue, Run, State, settle::drop_run};
 use crate::{
     id::{MessageId, NEVER, QueueId, Time},
     limits,
@@ -16,26 +16,6 @@ pub enum MessageState {
     Dead,
 }
 
-/// What a run's timer does when it fires.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Firing {
-    Expire,
-    Ready,
-    DeadLetter,
-}
-
-impl Run {
-    fn firing(&self, now: Time, max_retries: u32) -> Firing {
-        if self.expires <= now {
-            return Firing::Expire;
-        }
-        match self.state {
-            State::Leased { started: true, .. } if self.attempts >= max_retries => Firing::DeadLetter,
-            _ => Firing::Ready,
-        }
-    }
-}
-
 impl Queue {
     /// Runs whose timers are due by `now` though the journal's time has not reached it, and whether each is ready by then;
     /// the first few.
@@ -47,14 +27,14 @@ impl Queue {
             }
             let id = MessageId(id);
             if let Some((_, run)) = self.find(id) {
-                found.push((id, run, run.firing(now, self.policy.max_retries) == Firing::Ready));
+                found.push((id, run, run.expires > now));
             }
         }
         found
     }
 
-    /// Whether by `now` something has happened that a record should tell: an expiry, a dead letter, or more than a
-    /// decision wants to look through.
+    /// Whether by `now` something has happened that a record should tell: an expiry, or more than a decision wants to
+    /// look through.
     pub fn wants_tick(&self, now: Time) -> bool {
         let overdue = self.overdue(now);
         overdue.len() == limits::OVERDUE_SCAN_MAX || overdue.iter().any(|(_, _, ready)| !ready)
@@ -129,19 +109,20 @@ impl Engine {
         let Some(mut run) = queue.unlink(true, id).or_else(|| queue.unlink(false, id)) else {
             return false;
         };
-        let firing = run.firing(time, queue.policy.max_retries);
-        if let State::Leased { grant, holder, started, .. } = run.state {
-            events.push(Event::LeaseEnded { queue: queue_id, holder, first: id, count: run.count, grant });
-            run.attempts = run.attempts.saturating_add(u32::from(started));
+        if run.expires <= time {
+            drop_run(queue_id, queue, id, &run, Cause::Expired, events);
+            return true;
         }
-        match firing {
-            Firing::Expire => drop_run(queue_id, queue, id, &run, Cause::Expired, events),
-            Firing::DeadLetter => self.dead_letter(queue_id, id, run, "lease ran out".into(), events),
-            Firing::Ready => {
-                run.state = State::Ready;
-                queue.link(id, run);
+        run.state = match run.state.lease() {
+            Some(Lease { grant, holder, started }) => {
+                if !started {
+                    events.push(Event::Lapsed { queue: queue_id, holder, first: id, count: run.count, grant });
+                }
+                State::Lapsed { grant, holder, started }
             }
-        }
+            None => State::Ready,
+        };
+        queue.link(id, run);
         true
     }
 }

@@ -156,7 +156,7 @@ impl Peer {
         }
         // The lease may have ended for some of them already, the first too.
         let holds = |queue: &Queue| {
-            (0..count).any(|place| queue.find(first.plus(place)).is_some_and(|(_, run)| run.is_leased_by(grant)))
+            (0..count).any(|place| queue.find(first.plus(place)).is_some_and(|(_, run)| run.answers_to(grant)))
         };
         if !self.engine.queue(queue).is_some_and(holds) {
             self.effects.push(Effect::Lost { token, first, count });

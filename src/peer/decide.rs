@@ -7,9 +7,9 @@ use super::{
     prefetch::{Ahead, Held},
 };
 use crate::{
-    engine::{Needs, Queue},
+    engine::{Needs, Pick, Queue},
     format::{Backoff, How, Item, Overflow, Record, Send, Whole},
-    id::{MessageId, QueueId, Time},
+    id::{QueueId, Time},
     limits,
     share::share,
     sorted::Sorted,
@@ -200,7 +200,10 @@ impl Peer {
         let (queue, first, count, grant, now) = (*queue, *first, *count, *grant, draft.now);
         let held = self.engine.queue(queue).and_then(|queue| {
             let (_, run) = queue.find(first)?;
-            run.is_leased_by(grant).then_some((&queue.policy.backoff, run.attempts))
+            if run.is_lapsed(now) {
+                draft.say(first, count);
+            }
+            run.answers_to(grant).then_some((&queue.policy.backoff, run.attempts))
         });
         // A range of many messages may be lost in part: that is the record's business.
         if held.is_none() && count == 1 {
@@ -294,7 +297,7 @@ impl Peer {
             more = ahead.wanted(queue.counts_at(now).ready.saturating_sub(wanted), now);
         }
         // The oldest is taken off first.
-        let mut picked = queue.pick(now, wanted + u64::from(more));
+        let mut picked = queue.pick(now, wanted + u64::from(more), &draft.said);
         picked.reverse();
         for demand in &self.demands {
             let until = now.saturating_add(demand.lease_ms.unwrap_or(queue.policy.visibility_ms).max(1));
@@ -307,6 +310,7 @@ impl Peer {
             }
         }
         let until = now.saturating_add(queue.policy.visibility_ms).saturating_add(limits::PREFETCH_IDLE_MS * 2);
+        picked.retain(|pick| !pick.lapsed);
         draft.lease(queue_id, &mut picked, more, until, None);
     }
 
@@ -347,25 +351,20 @@ impl Peer {
 }
 
 impl Draft {
-    /// Leases up to `max` of the picked messages, to a receive or ahead of demand; false: there were none.
-    fn lease(
-        &mut self,
-        queue: QueueId,
-        picked: &mut Vec<(MessageId, u32)>,
-        max: u32,
-        until: Time,
-        demand: Option<u32>,
-    ) -> bool {
+    /// Leases up to `max` of the picked messages, to a receive or ahead of demand; false: there were none. What is spent on
+    /// the way goes to the dead letters, as it would be leased next.
+    fn lease(&mut self, queue: QueueId, picked: &mut Vec<Pick>, max: u32, until: Time, demand: Option<u32>) -> bool {
         let mut left = max;
         while left > 0 && !self.is_full() {
-            let Some((first, count)) = picked.pop() else {
+            let Some(Pick { first, count, lapsed, spent }) = picked.pop() else {
                 break;
             };
-            let taken = count.min(left);
+            let taken = if spent { count } else { count.min(left) };
             if taken < count {
-                picked.push((first.plus(taken), count - taken));
+                picked.push(Pick { first: first.plus(taken), count: count - taken, lapsed, spent });
             }
-            left -= taken;
+            let demand = demand.filter(|_| !spent);
+            left -= if spent { 0 } else { taken };
             let item = Item::Lease { queue, first, count: taken, until, started: demand.is_some() };
             self.push(item, demand.map_or(Origin::Ahead(queue), Origin::Demand));
         }

@@ -6,8 +6,9 @@ use super::{
 };
 use crate::{
     format::{Item, Record},
-    id::{QueueId, Time},
+    id::{MessageId, QueueId, Time},
     limits,
+    pairs::Pairs,
     sorted::Sorted,
 };
 
@@ -51,6 +52,8 @@ pub(super) struct Draft {
     /// Of bodies and keys.
     pub bytes: u64,
     pub queues: Sorted<Drafted>,
+    /// Messages whose lease ran out of which something is said here, as id and count: nobody else takes them.
+    pub said: Pairs,
 }
 
 /// What this record does to a queue so far.
@@ -73,12 +76,21 @@ impl Draft {
             messages: 0,
             bytes: 0,
             queues: Sorted::default(),
+            said: Pairs::default(),
         }
     }
 
     pub fn push(&mut self, item: Item, origin: Origin) {
         self.items.push(item);
         self.origins.push(origin);
+    }
+
+    /// Something is said of messages that anyone could take.
+    pub fn say(&mut self, first: MessageId, count: u32) {
+        let pair = (first.0, u64::from(count));
+        if self.said.from(pair).next() != Some(pair) {
+            self.said.insert(pair);
+        }
     }
 
     pub fn is_full(&self) -> bool {

@@ -23,7 +23,7 @@ pub use effect::{Effect, Why};
 use crate::{
     engine::{Engine, Event},
     format::{FormatError, Record},
-    id::{NEVER, TIME_MAX, Time},
+    id::{MessageId, NEVER, QueueId, TIME_MAX, Time},
     limits,
     sorted::Sorted,
 };
@@ -177,6 +177,11 @@ impl Peer {
         (wall + self.clock_lag).min(TIME_MAX)
     }
 
+    /// Drops what is not leased ahead any more; true when any of it was.
+    fn forget(&mut self, queue: QueueId, first: MessageId, count: u32, grant: u64) -> bool {
+        self.ahead.get_mut(queue).is_some_and(|ahead| ahead.forget(first, count, grant))
+    }
+
     /// Turns what happened into effects for this peer's context.
     fn tell(&mut self, events: Vec<Event>) {
         for event in events {
@@ -188,9 +193,13 @@ impl Peer {
                     self.effects.push(Effect::Dropped { queue, first, count, cause });
                 }
                 Event::LeaseEnded { queue, holder, first, count, grant } => {
-                    let forgotten = |ahead: &mut Ahead| ahead.forget(first, count, grant);
-                    if holder == self.id && !self.ahead.get_mut(queue).is_some_and(forgotten) {
+                    if holder == self.id && !self.forget(queue, first, count, grant) {
                         self.effects.push(Effect::LeaseLost { queue, first, count, grant });
+                    }
+                }
+                Event::Lapsed { queue, holder, first, count, grant } => {
+                    if holder == self.id {
+                        self.forget(queue, first, count, grant);
                     }
                 }
                 Event::Gone { first, count, .. } => {

@@ -147,7 +147,7 @@ pub fn peek(queue: Option<&Queue>, max: u32, state: i32, now: Time) -> Array {
 
 fn info(id: MessageId, run: &Run, state: MessageState) -> JsValue {
     // The present delivery counts from when the message was handed out.
-    let present = matches!(run.state, State::Leased { started: true, .. });
+    let present = run.state.lease().is_some_and(|lease| lease.started);
     let info = Object::new();
     info.number("number", id.number());
     info.add("index", &id.index());
@@ -156,7 +156,7 @@ fn info(id: MessageId, run: &Run, state: MessageState) -> JsValue {
     info.number("sent", run.sent);
     info.add("attempts", &run.attempts.saturating_add(present.into()));
     let available = match run.state {
-        State::Ready => run.sent,
+        State::Ready | State::Lapsed { .. } => run.sent,
         State::Delayed { due } => due,
         State::Leased { until, holder, .. } => {
             if state == MessageState::Leased {

@@ -12,6 +12,7 @@ impl Journal {
         if own {
             self.hear_drops(&effects);
         }
+        let mut losing = Vec::new();
         for effect in effects {
             match effect {
                 Effect::Sent { token, first, count } => self.heard_sent(token, first, count)?,
@@ -24,10 +25,12 @@ impl Journal {
                     }
                 }
                 Effect::Lost { token, first, .. } => {
-                    if let Some(Ask::Finish { lost, .. }) = self.asks.get_mut(&token) {
+                    if let Some(Ask::Finish { lost, held, .. }) = self.asks.get_mut(&token) {
                         lost.insert(first);
+                        losing.push(*held);
                     }
                 }
+                Effect::LeaseLost { first, count, grant, .. } => self.heard_lease_lost(first, count, grant),
                 Effect::Done { token, value } => self.heard_done(token, value)?,
                 Effect::Dropped { first, count, .. } if own => {
                     for id in (0..count).map(|place| first.plus(place)) {
@@ -40,12 +43,26 @@ impl Journal {
                 Effect::Dead { first, count, .. } if own => {
                     (0..count).for_each(|place| {
                         self.attempts.remove(&first.plus(place));
+                        self.leases.remove(&first.plus(place));
                     });
                 }
                 _ => {}
             }
         }
-        Ok(())
+        // Why it is lost may be told behind that.
+        let taken = |held: &Held| self.leases.get(&held.id).is_none_or(|current| current.grant != held.grant);
+        match losing.iter().find(|held| !taken(held)) {
+            Some(held) => Err(format!("nobody took {held:?}, and it is lost")),
+            None => Ok(()),
+        }
+    }
+
+    fn heard_lease_lost(&mut self, first: MessageId, count: u32, grant: u64) {
+        for id in (0..count).map(|place| first.plus(place)) {
+            if self.leases.get(&id).is_some_and(|current| current.grant == grant) {
+                self.leases.remove(&id);
+            }
+        }
     }
 
     /// What the record just committed dropped counts before anything else it did: a key does not name what was dropped,
@@ -102,8 +119,11 @@ impl Journal {
         if self.acked.contains(&id) || self.dropped.contains(&id) || self.cancelled.contains(&id) {
             return Err(format!("{id:?} was acked, cancelled or dropped, and delivered"));
         }
-        if let Some(other) = self.leases.get(&id) {
-            return Err(format!("two hold {id:?}: {other:?} and {held:?}"));
+        if let Some(other) = self.leases.remove(&id) {
+            if other.until > self.written {
+                return Err(format!("two hold {id:?}: {other:?} and {held:?}"));
+            }
+            self.count_attempt(other);
         }
         let queue = self.peers[held.peer].engine().queue(held.queue).ok_or("delivered from no queue")?;
         if queue.paused {

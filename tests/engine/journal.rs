@@ -125,7 +125,7 @@ pub struct Journal {
     pub sent: BTreeSet<MessageId>,
     /// Of each message that was accepted.
     sizes: BTreeMap<MessageId, u64>,
-    /// Leases that applications hold, as far as they know.
+    /// Leases that applications hold, as far as they know; those that ran out, until someone takes the message.
     leases: BTreeMap<MessageId, Held>,
     /// Deliveries of each message that count, in the queue it was last delivered from.
     attempts: BTreeMap<MessageId, (QueueId, u32)>,
@@ -330,22 +330,12 @@ impl Journal {
             let record = Record::decode(&bytes).map_err(|error| format!("a record can't be read: {error:?}"))?;
             self.records.push(bytes);
             self.written = record.time;
-            self.end_leases(record.time);
             self.peers[at].committed(self.records.len() as u64);
             self.hear(at, true)?;
             self.check_batches()?;
             self.check_counts(at)?;
         }
         Ok(decided)
-    }
-
-    /// Leases that end before a record of that time takes effect; the deliveries count.
-    fn end_leases(&mut self, time: Time) {
-        let over: Vec<Held> = self.leases.values().filter(|held| held.until <= time).copied().collect();
-        for held in over {
-            self.leases.remove(&held.id);
-            self.count_attempt(held);
-        }
     }
 
     fn count_attempt(&mut self, held: Held) {

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { openQueue } from "./posthaste.mjs";
 import { bodies, bounded, fails, freshQueue, quiet, range, stateOf } from "./lab.mjs";
 
 const filled = async (count, options) => {
@@ -207,9 +208,44 @@ test("a message's signal aborts when its lease is lost", async () => {
   await clock.advance(9);
   assert.equal(signal.aborted, false);
   await clock.advance(2);
+  assert.equal(signal.aborted, false, "its lease ran out, and nobody else has it");
+  const [again] = await queue.receive();
+  assert.equal(again.id, early.id);
   assert.equal(signal.aborted, true);
   assert.equal(signal.reason.name, "LeaseLostError");
+  await queue.receive();
   assert.equal(late.signal.aborted, true, "also when it is asked for later");
+});
+
+test("what is said of a message stands though its lease has run out, until someone takes it", async () => {
+  const { queue, clock } = await filled(4, { visibilityTimeout: 10, maxRetries: 0, retryDelay: 0 });
+  const messages = await queue.receive({ max: 4 });
+  await clock.advance(60);
+  const [{ state, attempts, leasedBy }] = await queue.peek();
+  assert.deepEqual({ state, attempts, leasedBy }, { state: "ready", attempts: 1, leasedBy: undefined });
+  const { ready, leased, backlogCount, deadLettered } = await queue.metrics();
+  assert.deepEqual([ready, leased, backlogCount, deadLettered], [4, 0, 4, 0], "no timer makes a dead letter");
+  await messages[0].ack();
+  await messages[1].extend(20);
+  await messages[2].retry();
+  assert.deepEqual(await queue.receive({ max: 4 }), [], "one is acked, one held, one was retried once too often, and one had its last try");
+  await fails(messages[3].ack(), "LeaseLostError");
+  await messages[1].ack();
+  const after = await queue.metrics();
+  assert.deepEqual([after.acked, after.deadLettered, after.backlogCount], [2, 2, 0]);
+});
+
+test("who lost a lease that ran out learns it when someone else receives the message", async () => {
+  const { queue, clock } = await filled(1, { visibilityTimeout: 10 });
+  const other = await openQueue(queue.name, { clock });
+  const [message] = await queue.receive();
+  const { signal } = message;
+  await clock.advance(11);
+  const [taken] = await other.receive();
+  assert.equal(taken.attempts, 2);
+  assert.equal(signal.aborted, true);
+  await fails(message.ack(), "LeaseLostError");
+  await taken.ack();
 });
 
 test("a purge takes leases away", async () => {
@@ -262,6 +298,7 @@ test("of many settled at once only those that were lost fail", async () => {
   const messages = await queue.receive({ max: 4 });
   await Promise.all([messages[0].extend(60), messages[2].extend(60)]);
   await clock.advance(11);
+  await queue.receive({ max: 4 });
   const results = await Promise.allSettled(messages.map((message) => message.ack()));
   assert.deepEqual(results.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled", "rejected"]);
 });

@@ -285,8 +285,10 @@ impl Context {
         match self.asks.remove(&token) {
             Some(Ask::Settle { first, count, grant, said, lost }) => {
                 let is_lost = |id: MessageId| lost.iter().any(|&(from, count)| from <= id && id < from.plus(count));
-                let mut standing = (0..count).map(|place| first.plus(place)).filter(|id| !is_lost(*id));
-                standing.try_for_each(|id| ledger.stands(history, id, grant, said))
+                (0..count).map(|place| first.plus(place)).try_for_each(|id| match is_lost(id) {
+                    true => ledger.lost(history, id, grant),
+                    false => ledger.stands(history, id, grant, said),
+                })
             }
             Some(Ask::Cancel(id)) if value == 1 => ledger.cancelled(history, id),
             _ => Ok(()),

@@ -2,7 +2,7 @@
 //! the reference replica that all others must equal to the byte.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     hash::{DefaultHasher, Hash, Hasher},
 };
 
@@ -27,6 +27,7 @@ struct Entry {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum End {
     Running,
+    /// It ran out, and by this record someone took the message, or it went elsewhere.
     RanOut(u64),
     /// By a record of its holder.
     Acked(u64),
@@ -46,6 +47,8 @@ pub struct History {
     digests: BTreeMap<u64, u64>,
     /// Messages that ended without an ack: why, and under which number.
     pub dropped: BTreeMap<MessageId, (Cause, u64)>,
+    /// Messages whose lease ended with a record that moved dead letters: it stays where there was no room for it.
+    moved: BTreeSet<(MessageId, u64)>,
 }
 
 pub fn digest(engine: &Engine) -> u64 {
@@ -62,9 +65,17 @@ impl History {
         let time = self.engine.time();
         self.digests.insert(number, digest(&self.engine));
         self.entries.push(Entry { number, record, time, bodies });
+        let items = &self.entries[self.entries.len() - 1].record.items;
+        let moves = items.iter().any(|item| matches!(item, Item::Redrive { .. }));
         for event in events {
-            if let Event::Dropped { queue, first, count, cause } = event {
-                (0..count).try_for_each(|place| self.drop_one(number, queue, first.plus(place), cause))?;
+            match event {
+                Event::Dropped { queue, first, count, cause } => {
+                    (0..count).try_for_each(|place| self.drop_one(number, queue, first.plus(place), cause))?;
+                }
+                Event::LeaseEnded { first, count, .. } if moves => {
+                    self.moved.extend((0..count).map(|place| (first.plus(place), number)));
+                }
+                _ => {}
             }
         }
         self.check_counts()
@@ -140,14 +151,33 @@ impl History {
             _ => None,
         })?;
         let mut time = given.time;
+        let mut paused = self.pauses(queue, &self.entries[..=start]).last().copied().unwrap_or(false);
+        // It ran out, and nobody has taken the message.
+        let mut lapsed = false;
         for entry in &self.entries[start + 1..] {
             let number = entry.number;
-            if entry.time > time && entry.time >= until {
+            lapsed |= entry.time > time && entry.time >= until;
+            time = entry.time;
+            let dropped = self.dropped.get(&id).filter(|(_, at)| *at == number).map(|(cause, _)| *cause);
+            if dropped == Some(Cause::Expired) {
                 return Some((End::RanOut(number), until));
             }
-            time = entry.time;
             for item in &entry.record.items {
                 match item {
+                    Item::Lease { queue: of, first, count, until: other, .. }
+                        if lapsed && !paused && *of == queue && covers(*first, *count) && *other > time =>
+                    {
+                        return Some((End::RanOut(number), until));
+                    }
+                    Item::Redrive { queue: of, first, count, .. }
+                        if *of == queue && covers(*first, *count) && self.moved.contains(&(id, number)) =>
+                    {
+                        return Some((End::RanOut(number), until));
+                    }
+                    Item::Send(send) if send.queue == queue && dropped == Some(Cause::Overflow) => {
+                        return Some((End::RanOut(number), until));
+                    }
+                    Item::Pause { queue: of, paused: now } if *of == queue => paused = *now,
                     Item::Purge { queue: of } if *of == queue => {
                         return Some((End::Purged(number), until));
                     }
@@ -160,7 +190,7 @@ impl History {
                                 return Some((End::Stolen(number), until));
                             }
                             How::Start => {}
-                            How::Extend { until: later } => until = *later,
+                            How::Extend { until: later } => (until, lapsed) = (*later, *later <= time),
                             How::Ack => return Some((End::Acked(number), until)),
                             _ => return Some((End::GivenUp(number), until)),
                         }
@@ -172,6 +202,15 @@ impl History {
         Some((End::Running, until))
     }
 
+    /// What was said of the queue's deliveries in these records: whether they stop.
+    fn pauses(&self, queue: QueueId, entries: &[Entry]) -> Vec<bool> {
+        let of = |item: &Item| match *item {
+            Item::Pause { queue: of, paused } if of == queue => Some(paused),
+            _ => None,
+        };
+        entries.iter().flat_map(|entry| entry.record.items.iter().filter_map(of)).collect()
+    }
+
     /// Whether nothing but a purge ended that lease.
     pub fn lease_stands(&self, id: MessageId, queue: QueueId, grant: u64, holder: u64) -> bool {
         let lease = self.lease(id, queue, grant, holder);
@@ -180,16 +219,10 @@ impl History {
 
     /// Whether deliveries of the queue were stopped when that record was committed, and all through it.
     pub fn was_paused(&self, queue: QueueId, number: u64) -> bool {
-        let pauses = |entry: &Entry| {
-            let of = |item: &Item| match *item {
-                Item::Pause { queue: of, paused } if of == queue => Some(paused),
-                _ => None,
-            };
-            entry.record.items.iter().filter_map(of).collect::<Vec<_>>()
-        };
         let at = self.at(number);
-        let before = self.entries[..at].iter().rev().find_map(|entry| pauses(entry).last().copied());
-        let within = self.entries.get(at).is_some_and(|entry| !pauses(entry).is_empty());
+        let before = self.pauses(queue, &self.entries[..at]).last().copied();
+        let within =
+            self.entries.get(at).is_some_and(|entry| !self.pauses(queue, std::slice::from_ref(entry)).is_empty());
         before.unwrap_or(false) && !within
     }
 

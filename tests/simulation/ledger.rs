@@ -127,9 +127,23 @@ impl Ledger {
         let end = history.lease(id, claim.queue, grant, claim.holder).map(|(end, _)| end);
         match (said, end) {
             (Said::Ack, Some(End::Acked(_))) | (Said::GiveUp, Some(End::GivenUp(_))) => self.check_claims(history, id),
+            // Given back, and dropped for want of room by a send of the same record.
+            (Said::GiveUp, Some(End::RanOut(at))) if history.dropped.get(&id) == Some(&(Cause::Overflow, at)) => Ok(()),
             (Said::Extend, Some(End::Stolen(_)) | None) => Err(format!("{id:?} was extended: {end:?}")),
             (Said::Extend, _) => Ok(()),
             _ => Err(format!("the settlement of {id:?} does not stand: {end:?}")),
+        }
+    }
+
+    /// An application was told that what it said of this message does not stand: someone else had it, or it was gone.
+    pub fn lost(&self, history: &History, id: MessageId, grant: u64) -> Check {
+        let claim = self.claims.get(&id).into_iter().flatten().find(|claim| claim.grant == grant);
+        let lease = claim.and_then(|claim| history.lease(id, claim.queue, grant, claim.holder));
+        match lease {
+            Some((End::Running, until)) => {
+                Err(format!("{id:?} is lost, and nobody took it: its lease went until {until}"))
+            }
+            _ => Ok(()),
         }
     }
 
