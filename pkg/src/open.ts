@@ -59,15 +59,21 @@ function entryOf(storage: CheckedStorage, clock: Clock): Opened {
   return entry;
 }
 
+/** Whether there are messages in it. */
+function holds({ peer }: Journal): boolean {
+  return peer.names().some((name) => numbers(peer.backlog(peer.queue(name)))[0] > 0);
+}
+
 /** The journal of that storage; whoever asks must give it back. */
 async function borrow(storage: CheckedStorage, clock = systemClock): Promise<{ journal: Journal; release: () => Promise<void> }> {
   const entry = entryOf(storage, clock);
   entry.users += 1;
   const release = async (): Promise<void> => {
     entry.users -= 1;
-    // What is in memory outlives the last one who has it open: it goes with the context.
-    if (entry.users > 0 || storage === "memory" || !opened.delete(entry)) return;
-    await (await entry.journal).close();
+    const journal = await entry.journal;
+    // What is in memory outlives the last one who has it open. A clock of its own would never be asked for again: with it goes what is empty.
+    const stays = storage === "memory" && (clock === systemClock || holds(journal));
+    if (entry.users === 0 && !stays && opened.delete(entry)) await journal.close();
   };
   try {
     const journal = await entry.journal;
@@ -167,9 +173,10 @@ function consumingLock(storage: CheckedStorage, name: string): { hold: () => voi
   };
 }
 
-/** Queues with a clock of their own have a journal of their own. */
-function clocksOf(storage: CheckedStorage): Set<Clock> {
-  return new Set([systemClock, ...[...opened].filter((entry) => entry.storage === storage).map(({ clock }) => clock)]);
+/** In memory, queues with a clock of their own have a journal of their own; elsewhere any journal of the storage has all of them. */
+function clocksOf(storage: CheckedStorage): Clock[] {
+  const clocks = [...opened].filter((entry) => entry.storage === storage).map(({ clock }) => clock);
+  return storage === "memory" ? [...new Set([systemClock, ...clocks])] : [clocks[0] ?? systemClock];
 }
 
 /** Names, storage and depth of every queue kept in this storage. */
@@ -200,24 +207,38 @@ async function databaseExists(): Promise<boolean> {
   return (await (IndexedDb as unknown as { exists(name: string): Promise<boolean | undefined> }).exists(DATABASE)) ?? true;
 }
 
-/** Deletes a queue and everything in it. Rejects with `InvalidStateError` while a context consumes it, unless `force`. */
+/**
+ * Deletes a queue and everything in it; in memory, every queue of that name, whatever its clock. Rejects with `InvalidStateError` while
+ * a context consumes it, unless `force`.
+ */
 export async function deleteQueue(name: string, options: { storage?: StorageOption; force?: boolean } = {}): Promise<void> {
   queueName(name);
   object("options", options);
   const storage = storageOption(options.storage);
-  const { journal, release } = await borrow(storage);
-  try {
-    await journal.fresh();
-    const id = journal.peer.queue(name);
-    if (id < 0 && options.force) return;
-    if (id < 0) throw platformError("NotFoundError", `there is no queue ${show(name)} in storage ${show(journal.kind)}`);
-    if (!options.force && (await consumed(journal, id, name))) {
-      throw platformError("InvalidStateError", `the queue ${show(name)} is being consumed: stop its consumers first, or pass { force: true }`);
+  let found = options.force === true;
+  let kind = "";
+  for (const clock of clocksOf(storage)) {
+    const { journal, release } = await borrow(storage, clock);
+    ({ kind } = journal);
+    try {
+      found = (await removeFrom(journal, name, options.force === true)) || found;
+    } finally {
+      await release();
     }
-    await journal.request((peer, token) => peer.remove(token, id));
-  } finally {
-    await release();
   }
+  if (!found) throw platformError("NotFoundError", `there is no queue ${show(name)} in storage ${show(kind)}`);
+}
+
+/** False: there is no such queue. */
+async function removeFrom(journal: Journal, name: string, force: boolean): Promise<boolean> {
+  await journal.fresh();
+  const id = journal.peer.queue(name);
+  if (id < 0) return false;
+  if (!force && (await consumed(journal, id, name))) {
+    throw platformError("InvalidStateError", `the queue ${show(name)} is being consumed: stop its consumers first, or pass { force: true }`);
+  }
+  await journal.request((peer, token) => peer.remove(token, id));
+  return true;
 }
 
 async function consumed(journal: Journal, id: number, name: string): Promise<boolean> {

@@ -43,7 +43,7 @@ export interface QueueOptions<Body = unknown> {
   schema?: StandardSchemaV1<unknown, Body>;
   /** Encrypts bodies and headers at rest (AES-GCM by WebCrypto). */
   encryptionKey?: CryptoKey;
-  /** Clock, for tests. */
+  /** Clock, for tests. Memory queues with a clock of its own are apart from others; empty ones go when the last of that clock is closed. */
   clock?: Clock;
   signal?: AbortSignal;
 }

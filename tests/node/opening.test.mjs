@@ -5,7 +5,7 @@ import { execFile } from "node:child_process";
 import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { promisify } from "node:util";
-import { entry, listQueues, openQueue, openTopic, PosthasteError, slimEntry, wasmFile } from "./posthaste.mjs";
+import { deleteQueue, entry, listQueues, openQueue, openTopic, PosthasteError, slimEntry, wasmFile } from "./posthaste.mjs";
 import { bodies, bounded, fails, freshQueue, quiet, stateOf, VirtualClock } from "./lab.mjs";
 
 const node = (code) => promisify(execFile)(process.execPath, ["--input-type=module", "--eval", code], { timeout: 20_000 });
@@ -220,4 +220,36 @@ test("the wasm of both entries is the same", async () => {
   const text = (await readFile(new URL(entry), "utf8")).match(/[A-Za-z0-9+/]{1000,}={0,2}/)[0];
   const stream = new Blob([Buffer.from(text, "base64")]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   assert.deepEqual(Buffer.from(await new Response(stream).arrayBuffer()), await readFile(new URL(wasmFile)));
+});
+
+test("a memory queue with a clock of its own is deleted by its name, and one that is empty goes when it is closed", async () => {
+  const { virtualClock } = await import("posthaste/testing");
+  const listed = async () => (await listQueues()).filter(({ name }) => name === "own clock").map(({ backlogCount }) => backlogCount);
+  const [first, second] = [virtualClock(), virtualClock()];
+  const empty = await openQueue("own clock", { clock: first });
+  assert.deepEqual(await listed(), [0]);
+  await empty.close();
+  assert.deepEqual(await listed(), [], "nobody would ever ask for it again");
+  for (const clock of [first, second]) {
+    const queue = await openQueue("own clock", { clock });
+    await queue.send("kept");
+    await queue.close();
+  }
+  assert.deepEqual(await listed(), [1, 1], "what holds messages stays");
+  const again = await openQueue("own clock", { clock: first });
+  assert.deepEqual((await again.peek()).map(({ body }) => body), ["kept"]);
+  await again.close();
+  await deleteQueue("own clock");
+  assert.deepEqual(await listed(), []);
+  await fails(deleteQueue("own clock"), "NotFoundError", "own clock");
+});
+
+test("a storage that is open by a clock of its own lists its queues once, and they are deleted there", async () => {
+  const { memoryStorage, virtualClock } = await import("posthaste/testing");
+  const storage = memoryStorage();
+  const queue = await openQueue("once", { storage, clock: virtualClock() });
+  assert.deepEqual((await listQueues({ storage })).map(({ name }) => name), ["once", "once-dlq"]);
+  await deleteQueue("once", { storage });
+  await fails(queue.send(1), "NotFoundError", "deleted");
+  await queue.close();
 });
