@@ -14,7 +14,7 @@ import { Stop } from "./stop";
 import type { BacklogMetrics, Consumer, ConsumerOptions, MessageBatch, QueueHandler } from "./types";
 
 class Batch<Body> implements MessageBatch<Body> {
-  /** What the batch as a whole is to become; a word on a message itself beats it. */
+  /** What the batch as a whole is to become; a word on a message itself beats it if it came before. */
   all: { kind: typeof effect.ACK | typeof effect.RETRY; delayMs: number } | undefined;
 
   private told: { metrics: BacklogMetrics } | undefined;
@@ -30,12 +30,19 @@ class Batch<Body> implements MessageBatch<Body> {
   }
 
   ackAll(): void {
-    this.all ??= { kind: effect.ACK, delayMs: -1 };
+    this.say(effect.ACK, -1);
   }
 
   retryAll(options?: { delaySeconds?: number }): void {
     const delay = options?.delaySeconds;
-    this.all ??= { kind: effect.RETRY, delayMs: delay === undefined ? -1 : seconds("delaySeconds", delay) };
+    this.say(effect.RETRY, delay === undefined ? -1 : seconds("delaySeconds", delay));
+  }
+
+  private say(kind: typeof effect.ACK | typeof effect.RETRY, delayMs: number): void {
+    this.all ??= { kind, delayMs };
+    // The first word counts, as on a message; of two on a retry the last names the delay.
+    if (this.all.kind === kind && delayMs >= 0) this.all.delayMs = delayMs;
+    for (const { lease } of this.messages) lease.spokenFor = true;
   }
 }
 

@@ -24,6 +24,8 @@ export class Lease {
   readonly messages: ReceivedMessage<unknown>[] = [];
   /** Messages of which nothing was said yet. */
   left: number;
+  /** The handler has said something of all its batch: what it says of a message now is not heard. */
+  spokenFor = false;
   /** The journal or host that gave it is gone: its numbers mean nothing to another. */
   forgotten = false;
 

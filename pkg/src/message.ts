@@ -161,9 +161,10 @@ export class ReceivedMessage<Body> implements Message<Body> {
   }
 
   private say(kind: Settle, arg = 0, note?: string): Promise<void> {
-    const { closed, firstWins } = this.lease;
+    const { closed, firstWins, spokenFor } = this.lease;
     const { more } = this;
     if (closed.come && kind !== effect.RELEASE) return rejected(closed.reason);
+    if (spokenFor && this.said === undefined && kind !== effect.RELEASE) return Promise.resolve();
     if (this.said !== undefined) {
       if (firstWins || this.said === kind) return (more.promise ??= Promise.resolve());
       return rejected(this.settled(kind));

@@ -19,11 +19,12 @@ export interface Settings {
 type Word = { ack: true } | { ack: false; delaySeconds: number | undefined };
 
 /**
- * What one call of a handler said, by the rules of workerd: the first word on a message counts, and the first on the batch.
- * After a word on the batch one on a message says nothing, but for a retry's delay after `retryAll`.
+ * What one call of a handler said, by the rules of workerd: the first word on a message counts, and the first on the batch; a
+ * word on a message beats one on the batch. After a word on the batch one on a message says nothing, except that a retry may
+ * name another delay after `retryAll`. Of several retries the last names the delay; `retryAll` without one leaves it.
  */
 class Words {
-  batch: Word | undefined;
+  private batch: Word | undefined;
   private readonly own = new Map<Waiting, Word>();
 
   ack(message: Waiting): void {
@@ -31,17 +32,20 @@ class Words {
   }
 
   retry(message: Waiting, delaySeconds: number | undefined): void {
-    const before = this.own.get(message);
-    if (this.batch?.ack || before?.ack) return;
-    this.own.set(message, { ack: false, delaySeconds: delaySeconds ?? before?.delaySeconds });
+    if (!this.batch?.ack && !this.own.get(message)?.ack) this.own.set(message, { ack: false, delaySeconds });
   }
 
   all(word: Word): void {
-    this.batch ??= word;
+    if (!this.batch) this.batch = word;
+    else if (!this.batch.ack && !word.ack && word.delaySeconds !== undefined) this.batch = word;
   }
 
   on(message: Waiting): Word | undefined {
-    return this.own.get(message) ?? this.batch;
+    const { batch } = this;
+    const own = this.own.get(message);
+    // A retry that names no delay is delayed as the batch is.
+    if (own && !own.ack && own.delaySeconds === undefined && batch && !batch.ack) return batch;
+    return own ?? batch;
   }
 }
 
@@ -124,15 +128,12 @@ export class Consumer {
       retryAll: (options) => words.all({ ack: false, delaySeconds: delay(options?.delaySeconds) }),
     };
     const extra: unknown[] = [];
-    const ctx = { waitUntil: (promise: unknown) => void extra.push(promise), passThroughOnException: () => undefined, props: {} };
+    const ctx = { waitUntil: (promise: unknown) => extra.push(heeded(promise)), passThroughOnException: () => undefined, props: {} };
     let timer: unknown;
     try {
       const { worker, settings } = this;
-      const done = (async () => {
-        await (typeof worker === "function" ? worker(batch, settings.env, ctx) : worker.queue!(batch, settings.env, ctx));
-        // What is waited for may wait for more.
-        for (let at = 0; at < extra.length; at += 1) await extra[at];
-      })();
+      const handling = (async () => typeof worker === "function" ? worker(batch, settings.env, ctx) : worker.queue!(batch, settings.env, ctx))();
+      const done = allOf(handling, extra);
       const late = new Promise<never>((_, reject) => {
         if (this.account.limited) timer = this.clock.setTimeout(() => reject(new Error(`the handler took more than ${WALL_MS / 60_000} minutes`)), WALL_MS);
       });
@@ -162,6 +163,26 @@ export class Consumer {
     account.ended(backlog.name, message, settings.deadLetters ? "dead-lettered" : "deleted");
     return true;
   }
+}
+
+/** It may reject before it is waited for. */
+function heeded(promise: unknown): unknown {
+  Promise.resolve(promise).catch(() => undefined);
+  return promise;
+}
+
+/** Until the handler and all it waits for are over: what is waited for may wait for more, and says things though another has failed. */
+async function allOf(handling: unknown, extra: unknown[]): Promise<void> {
+  let failed: { error: unknown } | undefined;
+  extra.unshift(handling);
+  for (let at = 0; at < extra.length; at += 1) {
+    try {
+      await extra[at];
+    } catch (error) {
+      failed ??= { error };
+    }
+  }
+  if (failed) throw failed.error;
 }
 
 function shown(message: Waiting, words: Words): CloudflareMessage {
