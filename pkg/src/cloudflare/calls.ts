@@ -9,7 +9,7 @@ import type { QueueOptions } from "../types";
 export const VERSION = 1;
 /** Bytes of one body. RPC takes 32 MiB in one message, and an object's memory holds several copies of a body. */
 export const BODY_MAX = 16 * 2 ** 20;
-/** Bytes of all bodies that go in one call or answer. */
+/** Bytes of all messages that go in one call or answer, as `weight` counts them. */
 export const CALL_MAX = 24 * 2 ** 20;
 
 /** What a queue is made with, or must agree with. */
@@ -118,3 +118,12 @@ export interface Refusal {
   message: string;
   outcomeUnknown?: boolean;
 }
+
+/** What an object puts into a batch that it calls a handler with, as its `posthaste`. */
+export interface Mark {
+  version: number;
+  /** A stream that nobody writes to: it fails when the request of the handler is over, with all that it waits for. */
+  alive: object;
+}
+/** What a wrapped handler answers then, as its `posthaste`, beside what the platform answers to an event, and `error`. */
+export const HANDLED = 1;

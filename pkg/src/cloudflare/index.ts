@@ -7,6 +7,7 @@ import type { Opened, Policy } from "./calls";
 import type { ObjectNamespace } from "./platform";
 import { RemoteBacking, ask, checkedNamespace, type Address } from "./remote";
 
+export { queueHandler } from "./handler";
 export { QueueObject } from "./object";
 export { sqliteStorage } from "./sqlite";
 export type { ObjectNamespace, ObjectStorage, Service } from "./platform";

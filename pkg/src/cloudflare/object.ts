@@ -4,14 +4,14 @@ import { DurableObject } from "cloudflare:workers";
 import { openQueue } from "posthaste";
 import type { Delivery } from "../effects";
 import { RELEASE, type Settle } from "../effects";
-import { platformError } from "../errors";
+import { platformError, show } from "../errors";
 import type { OpenedQueue } from "../queue";
 import { Stop } from "../stop";
 import type { MessageState, SendBatchReceipt, SendReceipt, StorageDriver } from "../types";
 import { CALL_MAX, VERSION, type Answer, type Call, type Happening, type Leased, type Opened, type Outcome, type Policy, type Sending, type Settlement } from "./calls";
 import { ObjectClock } from "./clock";
 import type { PushConsumer } from "./consumers";
-import { pack, unpack } from "./packed";
+import { pack, unpack, weight } from "./packed";
 import { Push } from "./push";
 import { refusalOf } from "./refusals";
 import { sqliteStorage } from "./sqlite";
@@ -105,19 +105,23 @@ class Host {
       clock.rang();
       await this.wake();
       this.failures = 0;
-      this.kick();
     } catch {
       this.failures += 1;
       await clock.again(Math.min(RETRY_MAX_MS, RETRY_MS * 2 ** Math.min(this.failures, 20)));
     } finally {
+      this.kick();
       clock.end();
     }
   }
 
-  /** Opens every queue there is, so that their deadlines are known and what is due is pushed. */
+  /** Opens every queue there is, so that their deadlines are known and what is due is pushed. One that can't be keeps no other. */
   private async wake(): Promise<void> {
     this.storage.sql.exec(NAMES);
-    for (const row of this.storage.sql.exec("SELECT name FROM posthaste_queues").toArray()) await this.open(String(row["name"]), {});
+    let failed: { error: unknown } | undefined;
+    for (const row of this.storage.sql.exec("SELECT name FROM posthaste_queues").toArray()) {
+      await this.open(String(row["name"]), {}).catch((error: unknown) => (failed ??= { error }));
+    }
+    if (failed) throw failed.error;
   }
 
   private kick(): void {
@@ -156,6 +160,7 @@ class Host {
 
   private async opening(name: string, policy: Policy): Promise<Bytes> {
     const consumer = this.consumers()[name];
+    if (consumer) checkedService(name, consumer.service);
     const { service: _, maxBatchSize: _1, maxBatchTimeout: _2, maxConcurrency: _3, ...own } = consumer ?? ({} as PushConsumer);
     const queue = (await openQueue<Uint8Array>(name, { ...own, ...policy, storage: this.driver, clock: this.clock })) as unknown as Bytes;
     this.storage.sql.exec(NAMES);
@@ -277,7 +282,11 @@ class Host {
         const bodies = Array.from({ length: count }, (_, place) => parcel?.body(offset + place, false) as Uint8Array | undefined);
         // What does not fit into the answer goes back; the first always does.
         let fits = 0;
-        while (fits < count && (room === CALL_MAX || (bodies[fits]?.length ?? 0) <= room)) room -= bodies[fits++]?.length ?? 1;
+        for (; fits < count; fits += 1) {
+          const size = weight(bodies[fits], headers?.[offset + fits]);
+          if (room < CALL_MAX && size > room) break;
+          room -= size;
+        }
         if (fits < count) backing.leases.giveBack(backing.handle, { ...delivery, number, index: index + fits, count: count - fits });
         if (!fits) continue;
         const own = headers && { headers: Array.from({ length: fits }, (_, place) => headers[offset + place]) };
@@ -297,8 +306,14 @@ class Host {
 
   private async peek({ backing }: Bytes, max: number, state: MessageState | undefined): Promise<unknown[]> {
     let room = CALL_MAX;
-    return (await backing.peek(max, state)).filter(({ body }) => (room -= (body as Uint8Array).length) >= 0);
+    return (await backing.peek(max, state)).filter(({ body, headers, reason = "", lastError = "" }) => (room -= weight(body as Uint8Array, headers, reason + lastError)) >= 0);
   }
+}
+
+/** A binding that is missing would make dead letters of all messages. */
+function checkedService(name: string, service: unknown): void {
+  if ((typeof service === "object" || typeof service === "function") && service !== null) return;
+  throw new TypeError(`consumers[${show(name)}].service must be the binding of a Worker, such as this.env.SELF, not ${show(service)}: see "services" in its configuration`);
 }
 
 /* Receipts are asked for their numbers, not for the text of their ids. */

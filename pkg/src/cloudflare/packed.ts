@@ -13,6 +13,16 @@ export function pack(bodies: (Uint8Array | undefined)[]): Packed {
   return { bytes, lengths: bodies.map((body) => body?.length ?? -1) };
 }
 
+/** Bytes of a message beside its body, key and headers in a call or answer, about. */
+export const MESSAGE_BYTES = 100;
+
+/** What a message takes in a call or an answer, about: RPC counts all of it. */
+export function weight(body: Uint8Array | undefined, headers?: Readonly<Record<string, string>>, text = ""): number {
+  let bytes = MESSAGE_BYTES + (body?.length ?? 0) + 2 * text.length;
+  for (const name in headers) bytes += 8 + 2 * (name.length + headers[name].length);
+  return bytes;
+}
+
 /** Views: whoever keeps one makes a copy. */
 export function unpack({ bytes, lengths }: Packed): (Uint8Array | undefined)[] {
   let at = 0;

@@ -13,7 +13,7 @@ import type { Outgoing } from "../send";
 import type { Clock, MessageInfo, MessageState, Queue, QueueMetrics } from "../types";
 import { BODY_MAX, CALL_MAX, VERSION, type Answer, type Asked, type Call, type Happening, type Leased, type Opened, type Outcome, type Policy, type Sending, type SentTerms, type Settlement } from "./calls";
 import { decode, encode } from "./codec";
-import { pack, unpack } from "./packed";
+import { MESSAGE_BYTES, pack, unpack, weight } from "./packed";
 import type { ObjectNamespace } from "./platform";
 import { errorOf } from "./refusals";
 
@@ -21,6 +21,8 @@ const TRIES = 4;
 const RETRY_MS = 100;
 /** So long a call may wait for a message; then it is asked again. */
 const WAIT_SECONDS = 20;
+/** As the runtime says it. */
+const TOO_LARGE = /limited to \d+ ?MiB/;
 const NOTHING: ArrayLike<number> = [0, 0, -1];
 
 /** A message on its way. */
@@ -48,8 +50,10 @@ export async function ask({ namespace, object, queue, policy }: Address, asked: 
       return answer;
     } catch (error) {
       if (error instanceof Refused) throw error.error;
-      const { overloaded, name } = error as { overloaded?: boolean; name: string };
+      const { overloaded, name, message } = error as { overloaded?: boolean; name: string; message: string };
       if (name === "DataCloneError") throw error;
+      // Nothing was sent.
+      if (TOO_LARGE.test(message)) throw new MessageTooLargeError(`it is too much for one call of the object: ${message}`);
       if (overloaded || !again || tries === TRIES) throw away(object, error, !again && !overloaded);
       await new Promise<void>((resolve) => clock.setTimeout(resolve, RETRY_MS * 2 ** tries));
     }
@@ -169,8 +173,9 @@ export class RemoteBacking implements Backing {
         continue;
       }
       for (const message of packed(outgoing)) {
-        if (message.body.length > room) go();
-        room -= message.body.length;
+        const size = weight(message.body, message.headers, message.key);
+        if (size > room) go();
+        room -= size;
         const last = singles[singles.length - 1];
         if (last?.outgoing === outgoing) last.messages.push(message);
         else singles.push({ outgoing, messages: [message] });
@@ -184,9 +189,9 @@ export class RemoteBacking implements Backing {
     const sent = parts.map((outgoing) => ({ outgoing, messages: packed(outgoing) }));
     // One of them can't be encoded, and has failed all.
     if (parts.some(({ left }) => left === 0)) return;
-    const size = sent.reduce((sum, { messages }) => messages.reduce((all, { body }) => all + body.length, sum), 0);
+    const size = sent.reduce((sum, { messages }) => messages.reduce((all, { body, headers, key }) => all + weight(body, headers, key), sum), 0);
     if (size <= CALL_MAX) return this.fly(sent, true);
-    parts[0].fail(new MessageTooLargeError(`the batch has ${size} bytes, and a batch may have ${CALL_MAX}: send it in several`));
+    parts[0].fail(new MessageTooLargeError(`the batch has ${size} bytes with ${MESSAGE_BYTES} for each message and its headers, and a batch may have ${CALL_MAX}: send it in several`));
   }
 
   private fly(sent: { outgoing: Outgoing; messages: Carried[] }[], whole = false): void {
@@ -223,7 +228,7 @@ export class RemoteBacking implements Backing {
     const commands: Partial<Commands> = {
       receive: (_token, _queue, max, leaseMs, wait) => void this.receive(token, asker, max, leaseMs, wait),
       settle: (_token, _queue, kind, number, index, count, grant, arg, text) => {
-        if (!this.settling.length) queueMicrotask(() => void this.settle());
+        if (!this.settling.length) queueMicrotask(() => this.settle());
         this.settling.push({ asker, settlement: { kind, number, index, count, grant, arg, ...(text !== undefined && { text }) } });
       },
     };
@@ -271,9 +276,17 @@ export class RemoteBacking implements Backing {
     this.call({ kind: "stop", name: receive.name }, true).catch(() => undefined);
   }
 
-  private async settle(): Promise<void> {
-    const { settling } = this;
-    this.settling = [];
+  private settle(): void {
+    const settling = this.settling.splice(0);
+    // As many in a call as it may carry.
+    for (let at = 0; at < settling.length; ) {
+      const from = at;
+      for (let room = CALL_MAX; at < settling.length && room > 0; at += 1) room -= weight(undefined, undefined, settling[at].settlement.text);
+      void this.settleAll(settling.slice(from, at));
+    }
+  }
+
+  private async settleAll(settling: RemoteBacking["settling"]): Promise<void> {
     try {
       const answers = await this.value<number[][]>({ kind: "settle", settlements: settling.map(({ settlement }) => settlement) }, false);
       settling.forEach(({ asker, settlement: { number } }, at) => {
