@@ -6,8 +6,11 @@ import { closeQueue } from "./operations/consuming.mjs";
 import { OPERATIONS } from "./operations/index.mjs";
 
 /** Messages that are delayed, leased or back off are waited for, so long in all. */
-const WAIT_MAX_MS = 4 * 3_600_000;
+const WAIT_MAX_MS = 20 * 60_000;
 const ROUNDS_MAX = 2_000;
+
+/** Steps that a disk may take in a quiet minute, beside those for what happens. */
+const IDLE_STEPS_MAX = 5_000;
 
 export function account(lab) {
   const run = (ms) => {
@@ -43,7 +46,12 @@ function calm(lab, run) {
     context.setClock(0, 1);
     lab.disturb(actor, true);
   }
+  const { operations } = lab;
+  const steps = lab.disk?.steps ?? 0;
   if (!run(40_000)) return false;
+  const taken = (lab.disk?.steps ?? 0) - steps;
+  if (taken > IDLE_STEPS_MAX + 10 * (lab.operations - operations)) lab.model.fail("spins", `${taken} steps were written in 40 s of quiet`);
+  duplicatesThatWait(lab);
   for (const actor of living(lab)) {
     for (const consuming of actor.consumers.splice(0)) lab.follow(actor, "stop", consuming.opened, consuming.stop());
     for (const opened of actor.queues.values()) {
@@ -53,6 +61,17 @@ function calm(lab, run) {
     for (const held of actor.held.splice(0)) if (!held.delivery.over) say(lab, actor, held, "ack");
   }
   return run(40_000);
+}
+
+/** What is in the queue already needs no room. */
+function duplicatesThatWait(lab) {
+  for (const { what, message, before, actor } of lab.pending) {
+    if (what !== "send" || !before || before.state !== "confirmed" || before.duplicateOf || actor.troubled) continue;
+    const { home } = message;
+    const window = (home.policy.deduplicationWindow ?? 300) * 1000;
+    if (home.scope.troubled || home.scope.skewed || lab.scheduler.now - before.sentAt > window / 2) continue;
+    lab.model.fail("duplicate-waits", `${message.uid} has the key of ${before.uid}, which is there, and waits`);
+  }
 }
 
 /** Who takes everything out: each context whose memory has messages, or a new one at the disk. */
@@ -85,7 +104,7 @@ function drained(lab, auditors, run) {
     if (!got && left === 0 && step > 60_000) return true;
   }
   const backlogs = auditors.flatMap(({ queues }) => [...queues.values()].map(({ name, backlog }) => `${name} ${JSON.stringify(backlog)}`));
-  lab.model.fail("stuck", `after ${WAIT_MAX_MS / 3_600_000} hours without a fault there is still: ${backlogs.join("; ")}`);
+  lab.model.fail("stuck", `after ${WAIT_MAX_MS / 60_000} minutes without a fault there is still: ${backlogs.join("; ")}`);
   return false;
 }
 

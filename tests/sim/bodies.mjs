@@ -2,9 +2,9 @@
 
 import { isDeepStrictEqual } from "node:util";
 
-export const KINDS = ["number", "text", "object", "bytes", "view", "buffer", "map", "tree"];
+export const KINDS = ["number", "text", "object", "bytes", "view", "buffer", "map", "pool", "tree"];
 
-/** The number that stands for `undefined` and the like, which carry none. */
+/** The number of the message. */
 const BYTES_MIN = 4;
 
 function filled(uid, size) {
@@ -32,6 +32,8 @@ export function bodyOf(uid, kind, size = 0) {
     }
     case "buffer":
       return filled(uid, size).buffer;
+    case "pool":
+      return { u: uid, data: bodyOf(uid, "view", size) };
     case "map":
       return { u: uid, map: new Map([["a", new Date(uid)], ["b", new Set([uid, 2n])]]), of: [undefined, NaN, -0] };
     case "tree": {
@@ -72,6 +74,9 @@ export function sameBody(body, uid, kind, size) {
       return body instanceof Uint8Array && sameBytes(body, filled(uid, size));
     case "buffer":
       return body instanceof ArrayBuffer && sameBytes(new Uint8Array(body), filled(uid, size));
+    case "pool":
+      // What lies beside the view where it came from is nobody's business.
+      return sameBytes(body.data, filled(uid, size)) && body.data.buffer.byteLength === body.data.byteLength;
     case "object":
       return body.list?.length === 4 && body.list[3].deep === true && body.list[1] === "two" && body.text === "y".repeat(size);
     default:

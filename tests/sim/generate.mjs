@@ -29,6 +29,7 @@ function policyOf(random) {
     policy.capacity = random.chance(0.8) ? { messages: random.pick([1, 5, 20, 100]) } : { bytes: random.pick([200, 2000, 20_000]) };
     set(0.7, "overflow", ["wait", "reject", "drop-oldest", "drop-newest"]);
   }
+  if (random.chance(0.1)) policy.schema = true;
   const letters = random.fraction();
   if (letters < 0.5) policy.deadLetterQueue = "dead";
   else if (letters < 0.65) policy.deadLetterQueue = false;
@@ -59,6 +60,8 @@ export function generate(seed, world, length, without = new Set()) {
 function leaveOut(script, without) {
   if (without.has("letters")) script.queues.dead = {};
   script.ops = script.ops.filter(({ op }) => !without.has(op));
+  for (const op of script.ops) if (without.has(op.body)) delete op.body;
+  if (without.has("schema")) for (const policy of Object.values(script.queues)) delete policy.schema;
   for (const op of script.ops) for (const name of without) if (name in op && name !== "op") delete op[name];
 }
 

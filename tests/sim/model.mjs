@@ -326,6 +326,15 @@ export class Model {
     }
   }
 
+  /** It was confirmed, nobody had it, and nothing can have ended it. */
+  mustBeThere(message, queue) {
+    const { home, at, spec, state, duplicateOf, holder, mayExpire } = message;
+    if (state !== "confirmed" || duplicateOf || holder || mayExpire || home !== queue || at !== queue || spec.key !== undefined) return false;
+    const { scope, purgedAt, policy } = queue;
+    if (scope.lossAt > -Infinity || scope.deletedAt > -Infinity || scope.troubled || policy.overflow?.startsWith("drop")) return false;
+    return purgedAt === -Infinity && queue.unseen === message.unseenAt;
+  }
+
   /* ---------------------------------------------------------- settling */
 
   /** What a holder says, when it says it. */

@@ -8,7 +8,7 @@ import { letGo, say, taken } from "./receiving.mjs";
 const WAYS = {
   well: { returns: 40, waits: 20, answers: 4 },
   badly: { returns: 20, waits: 10, answers: 2, throws: 8, rejects: 5, odd: 2, some: 8, someThrows: 5, all: 5, twice: 3, late: 3, long: 3, blocks: 2 },
-  wildly: { returns: 10, waits: 10, throws: 8, rejects: 5, odd: 3, some: 8, someThrows: 5, all: 5, twice: 3, late: 4, long: 4, blocks: 3, stops: 1, closes: 1 },
+  wildly: { returns: 10, waits: 10, throws: 8, rejects: 5, odd: 3, some: 8, someThrows: 5, all: 5, twice: 3, late: 4, long: 4, blocks: 3, stops: 1, closes: 1, waitsForStop: 1, waitsForClose: 1 },
 };
 
 function odd(random) {
@@ -117,6 +117,15 @@ class Run {
       case "stops":
         lab.follow(actor, "stop in handler", opened, consumer.stop());
         return this.ended("ack");
+      case "waitsForStop": {
+        const stopped = consumer.stop();
+        lab.follow(actor, "stop in handler", opened, stopped);
+        await stopped.catch(() => undefined);
+        return this.ended("ack");
+      }
+      case "waitsForClose":
+        await closeQueue(lab, actor, opened)?.catch(() => undefined);
+        return this.ended("ack");
       case "closes":
         closeQueue(lab, actor, opened);
         return this.ended("ack");
@@ -168,12 +177,14 @@ class Consuming {
 }
 
 export function closeQueue(lab, actor, opened) {
-  if (opened.closed) return;
+  if (opened.closed) return undefined;
   opened.closed = true;
   if (actor.queues.get(opened.name) === opened) actor.queues.delete(opened.name);
   letGo(actor, opened);
   lab.served(opened);
-  lab.follow(actor, "close", opened, opened.queue.close());
+  const promise = opened.queue.close();
+  lab.follow(actor, "close", opened, promise);
+  return promise;
 }
 
 export const CONSUMING = {

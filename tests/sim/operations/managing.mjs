@@ -20,6 +20,15 @@ function told(lab, opened, queue) {
   queue.addEventListener("drop", ({ detail: { cause } }) => lab.count(`event drop ${cause}`));
 }
 
+/** Takes what has the number of a message, and takes its time. */
+function schemaOf({ context }) {
+  const validate = (value) => new Promise((resolve) => {
+    const sound = uidOf(value) >= 0;
+    context.task(0.3, () => resolve(sound ? { value } : { issues: [{ message: "it has no number" }] }));
+  });
+  return { "~standard": { version: 1, vendor: "sim", validate } };
+}
+
 /** The host serves the queue at the actor's port, if it does not yet. */
 function served(lab, actor, op) {
   const { host } = lab;
@@ -38,7 +47,8 @@ export const MANAGING = {
       const client = lab.script.world === "ports" && actor !== lab.host;
       if (client && !served(lab, actor, op)) return;
       const model = lab.model.queue(actor.scope, op.q, policy);
-      const options = { ...policy, ...(actor.storage !== "memory" && { storage: actor.storage }), ...(client && { port: actor.port }) };
+      const schema = policy.schema ? { schema: schemaOf(actor) } : {};
+      const options = { ...policy, ...schema, ...(actor.storage !== "memory" && { storage: actor.storage }), ...(client && { port: actor.port }) };
       (actor.opening ??= new Set()).add(op.q);
       lab.follow(actor, "open", { name: op.q }, actor.context.api.openQueue(op.q, options), {
         over: () => actor.opening.delete(op.q),
@@ -76,10 +86,15 @@ export const MANAGING = {
       if (!actor.ids.length) return;
       const [{ opened, message }] = actor.ids.splice(op.i % actor.ids.length, 1);
       if (opened.closed || actor.queues.get(opened.name) !== opened) return;
+      const { receivers, unseen, calls } = opened.model;
+      const still = receivers === 0 && !message.cancelAsked && lab.model.mustBeThere(message, opened.model);
       message.cancelAsked = true;
       lab.follow(actor, "cancel", opened, opened.queue.cancel(message.id), {
         done: (cancelled) => {
           lab.count(`cancel ${cancelled}`);
+          if (!cancelled && still && opened.model.unseen === unseen && opened.model.calls === calls) {
+            lab.model.fail("not-cancelled", `${message.uid} can't be cancelled, though nobody has received it`);
+          }
           if (!cancelled) return;
           message.cancelled = true;
           if (message.ackedBy) lab.model.fail("cancelled", `${message.uid} was acked, and then cancelled`);
@@ -176,12 +191,23 @@ export const MANAGING = {
 function peeked(lab, { model }, infos, op) {
   if (infos.length > (op.max ?? 10)) lab.model.fail("too-many", `peek told ${infos.length}`);
   const seen = new Set();
-  for (const { id, body } of infos) {
+  for (const { id, body, state, availableAt } of infos) {
     if (seen.has(id)) lab.model.fail("twice", `peek told ${id} twice`);
     seen.add(id);
     const message = lab.model.messages.get(uidOf(body));
     if (!message) lab.model.fail("unsent", `peek at ${model.name} told what nobody sent: ${id}, ${show(body)}`);
     else if (message.state === "refused") lab.model.fail("refused-there", `peek at ${model.name} told ${message.uid}, whose send was refused`);
-    else if (message.id !== undefined && message.id !== id) lab.model.fail("id-changed", `${message.uid} was ${message.id}, and is ${id}`);
+    else backoff(lab, model, message, state, availableAt);
+    if (message?.id !== undefined && message.id !== id) lab.model.fail("id-changed", `${message.uid} was ${message.id}, and is ${id}`);
   }
+}
+
+/** No retry waits for longer than the policy says. */
+function backoff(lab, model, message, state, availableAt) {
+  const { retryDelay = {} } = model.policy;
+  if (state !== "delayed" || !message.attempts || message.at !== model || message.holder?.said !== "retry") return;
+  if (message.explicit || model.scope.skewed || lab.script.world !== "memory") return;
+  const most = typeof retryDelay === "number" ? retryDelay : retryDelay.max ?? 300;
+  const wait = availableAt.getTime() - lab.world.latestWall;
+  if (wait > most * 1000) lab.model.fail("backoff", `${message.uid} waits for ${wait} ms, and the most is ${most} s`);
 }

@@ -64,12 +64,13 @@ export const SENDING = {
       const promise = given ? opened.queue.send(body, given) : opened.queue.send(body);
       if (op.mutate) changed(body);
       const calledAt = lab.scheduler.now;
-      lab.follow(actor, "send", opened, promise, {
+      const entry = lab.follow(actor, "send", opened, promise, {
         signal: op.abort !== undefined, allowed: full(opened),
         done: (receipt) => answered(lab, message, opened, receipt, calledAt, before),
         failed: (error) => lab.model.refused(message, unknown(error)),
         died: () => lab.model.refused(message, true),
       });
+      Object.assign(entry, { message, before });
     },
   },
 
