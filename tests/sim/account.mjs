@@ -77,7 +77,8 @@ function duplicatesThatWait(lab) {
 /** Who takes everything out: each context whose memory has messages, or a new one at the disk. */
 function auditorsOf(lab) {
   const { world } = lab.script;
-  const auditors = world === "memory" ? living(lab) : world === "ports" ? living(lab).filter((actor) => actor === lab.host) : [lab.start("audit")];
+  const onDisk = world !== "memory" && world !== "ports";
+  const auditors = onDisk ? [lab.start("audit")] : living(lab).filter((actor) => world === "memory" || actor === lab.host);
   for (const actor of auditors) {
     const { queues } = actor.scope;
     const letters = [...queues.values()].flatMap(({ dlq }) => dlq ?? []);
@@ -87,7 +88,9 @@ function auditorsOf(lab) {
 }
 
 function drained(lab, auditors, run) {
-  for (const { queues } of auditors) for (const opened of queues.values()) lab.follow(opened.actor, "resume", opened, opened.queue.resume());
+  for (const { queues } of auditors) {
+    for (const opened of queues.values()) lab.follow(opened.actor, "resume", opened, opened.queue.resume());
+  }
   if (!run(10)) return false;
   const end = lab.scheduler.now + WAIT_MAX_MS;
   let step = 100;
@@ -141,7 +144,9 @@ function whereIsEverything(lab, auditor) {
   for (const message of lab.model.messages.values()) {
     if (message.home.scope !== scope || message.state !== "confirmed" || message.duplicateOf || message.cancelled) continue;
     if (message.ackedBy || message.holder?.said === "ack" || message.holder?.said === "twice") continue;
-    if (!mayHaveEnded(message)) return lab.model.fail("lost", `${message.uid}, confirmed for ${message.home.name}, is nowhere: ${seen(message)}`);
+    if (!mayHaveEnded(message)) {
+      return lab.model.fail("lost", `${message.uid}, confirmed for ${message.home.name}, is nowhere: ${seen(message)}`);
+    }
     lost += 1;
   }
   let counted = 0;
@@ -154,7 +159,8 @@ function whereIsEverything(lab, auditor) {
   wholeBatches(lab, scope);
 }
 
-const seen = ({ at, attempts, holder }) => `seen last in ${at.name} at attempt ${attempts}${holder ? `, ${holder.context.name} said ${holder.said}` : ""}`;
+const seen = ({ at, attempts, holder }) =>
+  `seen last in ${at.name} at attempt ${attempts}${holder ? `, ${holder.context.name} said ${holder.said}` : ""}`;
 
 /** Whether it may have ended by what is counted as a drop. */
 function mayHaveEnded(message) {
@@ -166,7 +172,8 @@ function mayHaveEnded(message) {
   return at.dlq === undefined || letters !== undefined && drops(letters);
 }
 
-const drops = ({ purgedAt, policy: { overflow, messageRetention } }) => purgedAt > -Infinity || overflow?.startsWith("drop") || messageRetention !== undefined;
+const drops = ({ purgedAt, policy: { overflow, messageRetention } }) =>
+  purgedAt > -Infinity || overflow?.startsWith("drop") || messageRetention !== undefined;
 
 function wholeBatches(lab, scope) {
   const known = new Set();
@@ -176,7 +183,9 @@ function wholeBatches(lab, scope) {
     if (batch.messages[0].state !== "unknown") continue;
     const there = batch.messages.filter((message) => message.id !== undefined);
     const missing = batch.messages.filter((message) => message.id === undefined && !mayHaveEnded(message));
-    if (there.length && missing.length) lab.model.fail("batch", `a batch of ${batch.messages.length} was cut: ${missing.length} of it are missing, as ${missing[0].uid}`);
+    if (there.length && missing.length) {
+      lab.model.fail("batch", `a batch was cut: of ${batch.messages.length} are missing ${missing.length}, as ${missing[0].uid}`);
+    }
   }
 }
 

@@ -85,5 +85,6 @@ export function sameBody(body, uid, kind, size) {
 }
 
 function sameBytes(one, other) {
-  return Buffer.compare(Buffer.from(one.buffer, one.byteOffset, one.length), Buffer.from(other.buffer, other.byteOffset, other.length)) === 0;
+  const [a, b] = [one, other].map(({ buffer, byteOffset, length }) => Buffer.from(buffer, byteOffset, length));
+  return a.equals(b);
 }

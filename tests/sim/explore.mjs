@@ -40,7 +40,8 @@ export async function explore(simulation, options) {
   }
   const { user } = process.cpuUsage(began);
   const second = (time) => Math.round(operations / time);
-  console.log(`${operations} operations in ${worldsRun} worlds, ${failures} violations; ${second((Date.now() - wall) / 1000)} a second, ${second(user / 1e6)} a second of processor`);
+  const speed = `${second((Date.now() - wall) / 1000)} a second, ${second(user / 1e6)} a second of processor`;
+  console.log(`${operations} operations in ${worldsRun} worlds, ${failures} violations; ${speed}`);
   if (!options.quiet) console.log([...coverage].sort().map(([what, times]) => `${what}: ${times}`).join("\n"));
   return failures ? 1 : 0;
 }

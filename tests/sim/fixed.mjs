@@ -26,7 +26,8 @@ export async function fixed(simulation) {
   }
   for (const world of WORLDS) {
     const [one, other] = [await simulation.seed(FIRST, world, LENGTH), await simulation.seed(FIRST, world, LENGTH)];
-    check(`${world}: the same seed twice`, one.hash === other.hash ? undefined : { kind: "not-deterministic", text: `logs ${one.hash} and ${other.hash}` });
+    const differ = { kind: "not-deterministic", text: `logs ${one.hash} and ${other.hash}` };
+    check(`${world}: the same seed twice`, one.hash === other.hash ? undefined : differ);
     for (let at = 0; at < SEEDS; at += 1) {
       const { failure } = await simulation.seed(FIRST + at, world, LENGTH);
       check(`seed ${FIRST + at}, world ${world}`, failure);

@@ -182,8 +182,10 @@ class Maker {
   settle(actor) {
     const { random } = this;
     const as = random.weighted({ ack: 6, retry: 2, dead: 1, extend: 1 });
-    const seconds = as === "extend" ? random.pick([0.5, 5, 60]) : as === "retry" && random.chance(0.5) ? random.pick([0, 0.2, 3]) : undefined;
-    this.#add(actor, "settle", { i: random.whole(0, 99), as, seconds, ...(random.chance(0.03) && { twice: random.pick(["ack", "retry"]) }) });
+    const delay = as === "retry" && random.chance(0.5) ? random.pick([0, 0.2, 3]) : undefined;
+    const seconds = as === "extend" ? random.pick([0.5, 5, 60]) : delay;
+    const i = random.whole(0, 99);
+    this.#add(actor, "settle", { i, as, seconds, ...(random.chance(0.03) && { twice: random.pick(["ack", "retry"]) }) });
   }
 
   settleAll(actor) {
@@ -199,7 +201,8 @@ class Maker {
   consume(actor) {
     const { random } = this;
     this.#add(actor, "consume", {
-      q: random.pick(this.#names), seed: random.bits() % 1_000_000, way: this.#way, ...(random.chance(0.6) && { size: random.pick([1, 2, 30]) }),
+      q: random.pick(this.#names), seed: random.bits() % 1_000_000, way: this.#way,
+      ...(random.chance(0.6) && { size: random.pick([1, 2, 30]) }),
       ...(random.chance(0.3) && { fill: random.pick([0.01, 0.3, 3]) }), ...(random.chance(0.4) && { conc: random.pick([2, 5]) }),
       ...(random.chance(0.15) && { auto: false }), ...this.#aborts(0.03),
     });
@@ -222,13 +225,16 @@ class Maker {
     const { random } = this;
     const to = random.chance(0.2) ? random.pick(this.#names) : undefined;
     const from = this.#names.includes("dead") && random.chance(0.8) ? "dead" : random.pick(this.#names);
-    this.#add(actor, "redrive", { q: from, ...(to && { to }), ...(random.chance(0.3) && { max: random.whole(1, 5) }), ...(random.chance(0.1) && { rate: 100 }) });
+    this.#add(actor, "redrive", {
+      q: from, ...(to && { to }), ...(random.chance(0.3) && { max: random.whole(1, 5) }), ...(random.chance(0.1) && { rate: 100 }),
+    });
   }
 
   peek(actor) {
     const { random } = this;
     const state = random.chance(0.5) ? random.pick(["ready", "delayed", "leased", "dead"]) : undefined;
-    this.#add(actor, "peek", { q: random.pick(this.#names), ...(state && { state }), ...(random.chance(0.2) && { max: random.pick([1, 100]) }) });
+    const q = random.pick(this.#names);
+    this.#add(actor, "peek", { q, ...(state && { state }), ...(random.chance(0.2) && { max: random.pick([1, 100]) }) });
   }
 
   list(actor, op) {
@@ -295,7 +301,8 @@ class Maker {
 
   clock(actor, op) {
     const { random } = this;
-    this.#add(actor, op, random.chance(0.7) ? { jump: random.pick([-3_600_000, -5000, -50, 50, 5000, 3_600_000]) } : { rate: random.pick([0, 1, 1, 1.01, 3]) });
+    if (random.chance(0.7)) return this.#add(actor, op, { jump: random.pick([-3_600_000, -5000, -50, 50, 5000, 3_600_000]) });
+    this.#add(actor, op, { rate: random.pick([0, 1, 1, 1.01, 3]) });
   }
 
   hide(actor, op) {

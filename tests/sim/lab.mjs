@@ -11,7 +11,9 @@ import { World } from "./world/world.mjs";
 /** What any call may be refused with, once its queue or context is at an end. */
 const CLOSED = new Set(["InvalidStateError"]);
 /** Of a storage that fails. */
-const STORAGE = new Set(["StorageLostError", "QuotaExceededError", "TimeoutError", "Error", "UnknownError", "AbortError", "InvalidStateError", "DataError"]);
+const STORAGE = new Set([
+  "StorageLostError", "QuotaExceededError", "TimeoutError", "Error", "UnknownError", "AbortError", "InvalidStateError", "DataError",
+]);
 
 /** A fault of the storage is made good in so long: it is opened again, and read. */
 const TROUBLE_MS = 100;
@@ -33,7 +35,8 @@ export class Lab {
 
   constructor(script, loaded) {
     this.script = script;
-    this.world = new World({ seed: script.seed, package: loaded, indexedDb: script.world === "indexeddb" ? (world) => new Databases(world) : undefined });
+    const indexedDb = script.world === "indexeddb" ? (world) => new Databases(world) : undefined;
+    this.world = new World({ seed: script.seed, package: loaded, indexedDb });
     this.model = new Model(this.world);
     this.world.scheduler.spinning = (text) => this.model.fail("spins", text);
     this.disk = script.world === "store" ? new Disk(this.world) : this.world.indexedDb;
@@ -143,7 +146,8 @@ export class Lab {
       this.count(`${what} ${name}`);
       this.note(what, actor.name, name);
       if (!this.#expected(error, actor, opened, signal, allowed) && !this.#unserved(name, entry)) {
-        this.model.fail("rejection", `${actor.name} ${what} of ${opened?.name ?? "-"}: ${name}: ${error?.message} ${error?.stack?.split("\n").slice(1, 5).join(" ")}`);
+        const stack = error?.stack?.split("\n").slice(1, 5).join(" ");
+        this.model.fail("rejection", `${actor.name} ${what} of ${opened?.name ?? "-"}: ${name}: ${error?.message} ${stack}`);
       }
       // A journal that has ended holds nothing any more.
       if ((actor.scope.troubled || actor.troubled) && STORAGE.has(name) && !CLOSED.has(name)) actor.context.cutAt = this.scheduler.now;

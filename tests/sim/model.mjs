@@ -8,6 +8,8 @@ import { sameBody, uidOf } from "./bodies.mjs";
 /** What came ahead may have been leased so long before it was handed out. */
 const AHEAD_MS = 1_500;
 const SKEW_MS = 100;
+/** A batch that fills hands out in so long what was taken before its context was kept from running. */
+const OUT_OF_DATE_MS = 5_000;
 /** Clocks tell whole milliseconds. */
 const ROUND_MS = 2;
 /** By this reason a message is dead-lettered whose body is gone: never that of a sound one. */
@@ -213,13 +215,19 @@ export class Model {
 
   /* --------------------------------------------------------- receiving */
 
-  /** `queue` handed `received` out to `context`, which asked at `asked` by its wall clock; `leaseMs`: for so long at least; `slackMs`: it may have been taken so long before. */
+  /**
+   * `queue` handed `received` out to `context`, which asked at `asked` by its wall clock; `leaseMs`: for so long at least;
+   * `slackMs`: it may have been taken so long before.
+   */
   delivered(queue, context, received, asked, leaseMs, slackMs = AHEAD_MS) {
     const { body } = received;
     const uid = uidOf(body);
     const message = this.messages.get(uid);
     if (!message) return void this.fail("unsent", `${context.name} got from ${queue.name} what nobody sent: ${show(body)}`);
     const { world } = this;
+    if (this.#outOfDate(message, queue, context, received)) {
+      return Object.assign(new Delivery(message, context, received.attempts, 0, world.scheduler.now, 0, 0), { over: true });
+    }
     if (message.at !== queue) this.#moved(message, queue, received);
     const { spec, holder } = message;
     if (!sameBody(body, uid, spec.body, spec.size)) this.fail("body", `${uid} is not what was sent: ${show(body)}`);
@@ -229,7 +237,7 @@ export class Model {
     else if (message.id !== received.id) this.fail("id-changed", `${uid} was ${message.id}, and is ${received.id}`);
     this.#mayBeDelivered(message, asked, slackMs, context, queue);
     if (holder && !holder.over && this.holds(holder) && !queue.scope.late) {
-      this.fail("two-holders", `${uid} is ${holder.context.name}'s for ${holder.until - world.latestWall} ms more, and was given to ${context.name}`);
+      this.fail("two-holders", `${uid} is ${holder.context.name}'s ${holder.until - world.latestWall} ms more; ${context.name} got it`);
     }
     if (holder?.said === "ack" && holder.firm && this.#calm(holder, holder.firm === "sole")) {
       this.fail("acked-delivered", `${uid}'s handler in ${holder.context.name} returned in time, and ${context.name} got it again`);
@@ -242,6 +250,14 @@ export class Model {
     message.unseenAt = queue.unseen;
     message.notBefore = 0;
     return delivery;
+  }
+
+  /** A context that was kept from running hands out what it took long ago, and others have had since. */
+  #outOfDate(message, queue, context, { attempts }) {
+    if (context.disturbedAt < this.world.scheduler.now - OUT_OF_DATE_MS || !message.holder) return false;
+    if (message.holder.said === "release" || message.holder.context.dead) return false;
+    if (message.at !== queue) return message.at.name === queue.dlq && !queue.scope.redriven;
+    return attempts <= message.attempts && message.holder.context !== context;
   }
 
   /** Whether the lease is live by every clock. Those that are extended by themselves are, if nothing keeps their holder from it. */
@@ -272,8 +288,12 @@ export class Model {
     if (message.ackedBy) this.fail("acked-delivered", `${uid} was acked in time, and ${context.name} got it again from ${queue.name}`);
     // Clocks that differ go on from each other's time, a little off.
     const off = queue.scope.skewed ? SKEW_MS : 0;
-    if (latestWall + off < message.notBefore && now + off < message.notBeforeAt && !this.#mayBeBack(message)) this.fail("early", `${uid} came ${message.notBefore - latestWall} ms before it was due`);
-    if (asked - slack > message.confirmedBy + message.expiryMs && !queue.scope.skewed && !this.#mayBeBack(message)) this.fail("expired-delivered", `${uid} had expired, and was delivered`);
+    if (latestWall + off < message.notBefore && now + off < message.notBeforeAt && !this.#mayBeBack(message)) {
+      this.fail("early", `${uid} came ${message.notBefore - latestWall} ms before it was due`);
+    }
+    if (asked - slack > message.confirmedBy + message.expiryMs && !queue.scope.skewed && !this.#mayBeBack(message)) {
+      this.fail("expired-delivered", `${uid} had expired, and was delivered`);
+    }
   }
 
   /** It turned up in another queue than where it was. */
@@ -329,7 +349,9 @@ export class Model {
   /** It was confirmed, nobody had it, and nothing can have ended it. */
   mustBeThere(message, queue) {
     const { home, at, spec, state, duplicateOf, holder, mayExpire } = message;
-    if (state !== "confirmed" || duplicateOf || holder || mayExpire || home !== queue || at !== queue || spec.key !== undefined) return false;
+    if (state !== "confirmed" || duplicateOf || holder || mayExpire || home !== queue || at !== queue || spec.key !== undefined) {
+      return false;
+    }
     const { scope, purgedAt, policy } = queue;
     if (scope.lossAt > -Infinity || scope.deletedAt > -Infinity || scope.troubled || policy.overflow?.startsWith("drop")) return false;
     return purgedAt === -Infinity && queue.unseen === message.unseenAt;
@@ -371,11 +393,12 @@ export class Model {
     if (queue.purgedAt >= delivery.at - SKEW_MS || scope.lossAt >= delivery.at || scope.deletedAt >= delivery.at) return;
     if (message.mayExpire) return;
     if (this.holds(delivery)) {
-      return this.fail("lease-lost", `${message.uid}: the ${kind} of ${delivery.context.name} came ${delivery.until - this.world.latestWall} ms in time`);
+      const early = delivery.until - this.world.latestWall;
+      return this.fail("lease-lost", `${message.uid}: ${delivery.context.name}'s ${kind} came ${early} ms in time`);
     }
     if (this.world.latestWall < delivery.until) return;
     if (queue.calls === delivery.calls && queue.receivers === 0 && queue.unseen === message.unseenAt) {
-      this.fail("lapsed-lost", `${message.uid}: the ${kind} of ${delivery.context.name} did not stand, though nobody has taken the message since`);
+      this.fail("lapsed-lost", `${message.uid}: ${delivery.context.name}'s ${kind} did not stand, and nobody took it since`);
     }
   }
 
@@ -386,11 +409,19 @@ export class Model {
     const { backlogCount, ready, delayed, leased, sent, acked, deadLettered, dropped } = told;
     const ended = dropped.expired + dropped.overflow + dropped.purged + dropped.noDeadLetterQueue;
     const text = () => JSON.stringify(told);
-    if (backlogCount !== ready + delayed + leased) this.fail("sums", `${queue.name}: the backlog is not ready + delayed + leased: ${text()}`);
-    if (sent !== acked + deadLettered + ended + backlogCount) this.fail("sums", `${queue.name}: sent is not the sum of what became of it: ${text()}`);
-    if (Object.values(told).some((count) => typeof count === "number" && !(count >= 0))) this.fail("sums", `${queue.name}: less than nothing: ${text()}`);
+    if (backlogCount !== ready + delayed + leased) {
+      this.fail("sums", `${queue.name}: the backlog is not ready + delayed + leased: ${text()}`);
+    }
+    if (sent !== acked + deadLettered + ended + backlogCount) {
+      this.fail("sums", `${queue.name}: sent is not the sum of what became of it: ${text()}`);
+    }
+    if (Object.values(told).some((count) => typeof count === "number" && !(count >= 0))) {
+      this.fail("sums", `${queue.name}: less than nothing: ${text()}`);
+    }
     const messages = queue.policy.capacity?.messages;
-    if (messages !== undefined && backlogCount > messages && !queue.takesLetters) this.fail("capacity", `${queue.name}: ${backlogCount} of ${messages}`);
+    if (messages !== undefined && backlogCount > messages && !queue.takesLetters) {
+      this.fail("capacity", `${queue.name}: ${backlogCount} of ${messages}`);
+    }
     if (queue.scope.lossAt < 0 && queue.scope.deletedAt < 0 && acked < ackedBefore) {
       this.fail("sums", `${queue.name}: ${ackedBefore} were acked, and ${acked} are counted`);
     }

@@ -15,13 +15,15 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 const { values: options } = parseArgs({
   options: {
     seed: { type: "string" }, seeds: { type: "string" }, minutes: { type: "string" }, only: { type: "string" }, length: { type: "string" },
-    package: { type: "string" }, scenario: { type: "string" }, trace: { type: "boolean" }, keep: { type: "string" }, print: { type: "boolean" },
-    shrink: { type: "boolean" }, test: { type: "boolean" }, ignore: { type: "string" }, patience: { type: "string" }, without: { type: "string" }, quiet: { type: "boolean" },
+    package: { type: "string" }, scenario: { type: "string" }, keep: { type: "string" }, patience: { type: "string" },
+    ignore: { type: "string" }, without: { type: "string" }, trace: { type: "boolean" }, print: { type: "boolean" },
+    shrink: { type: "boolean" }, test: { type: "boolean" }, quiet: { type: "boolean" },
   },
 });
 
 if (!process.execArgv.includes(FLAGS[0])) {
-  const { status } = spawnSync(process.execPath, [...FLAGS, fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: "inherit" });
+  const words = [...FLAGS, fileURLToPath(import.meta.url), ...process.argv.slice(2)];
+  const { status } = spawnSync(process.execPath, words, { stdio: "inherit" });
   process.exit(status ?? 1);
 }
 

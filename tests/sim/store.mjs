@@ -125,7 +125,9 @@ export class Disk {
 
   /** Everything is gone, and the storage made anew. */
   lose() {
-    Object.assign(this, { records: new Map(), number: 0, snapshot: undefined, floor: 0, bytes: 0, birth: this.birth + 1, losses: this.losses + 1 });
+    Object.assign(this, { records: new Map(), number: 0, snapshot: undefined, floor: 0, bytes: 0 });
+    this.birth += 1;
+    this.losses += 1;
   }
 
   /** Keeps a copy of the disk. */
@@ -141,6 +143,10 @@ export class Disk {
     Object.assign(this, { ...rest, records: new Map(records), losses: this.losses + 1 });
     return true;
   }
+}
+
+function failedAfter(name) {
+  return Object.assign(new Error(`the disk failed after ${name}`), { outcomeUnknown: true });
 }
 
 function closed() {
@@ -184,7 +190,9 @@ class SimStore {
     if (this.#closed) return Promise.reject(closed());
     const fault = disk.fault(context, name);
     return new Promise((resolve, reject) => {
-      const answer = (settle, value) => fault?.when !== "silent" && context.task(ANSWER_MS, () => (this.#closed ? reject(closed()) : settle(value)));
+      const answer = (settle, value) => {
+        if (fault?.when !== "silent") context.task(ANSWER_MS, () => (this.#closed ? reject(closed()) : settle(value)));
+      };
       disk.world.scheduler.at(context.local + COMMIT_MS + (fault?.ms ?? 0), null, () => {
         if (fault?.when === "before") return answer(reject, new Error(`the disk failed before ${name}`));
         if (fault?.when === "full") return answer(reject, new DOMException("the disk is full", "QuotaExceededError"));
@@ -194,7 +202,9 @@ class SimStore {
         } catch (error) {
           return answer(reject, error);
         }
-        if (fault?.when === "after") return answer(reject, Object.assign(new Error(`the disk failed after ${name}`), { outcomeUnknown: true }));
+        if (fault?.when === "after") {
+          return answer(reject, failedAfter(name));
+        }
         answer(resolve, value);
       });
     });
@@ -220,7 +230,9 @@ class SimStore {
     if (this.#closed) return Promise.reject(closed());
     const fault = disk.fault(context, "append");
     return new Promise((resolve, reject) => {
-      const answer = (settle, value) => fault?.when !== "silent" && context.task(ANSWER_MS, () => (this.#closed ? reject(closed()) : settle(value)));
+      const answer = (settle, value) => {
+        if (fault?.when !== "silent") context.task(ANSWER_MS, () => (this.#closed ? reject(closed()) : settle(value)));
+      };
       context.task(COMMIT_MS + (fault?.ms ?? 0), () => {
         if (this.#closed) return reject(closed());
         if (fault?.when === "before") return answer(reject, new Error("the disk failed before append"));
@@ -233,7 +245,9 @@ class SimStore {
         } catch (error) {
           return answer(reject, error);
         }
-        if (fault?.when === "after") return answer(reject, Object.assign(new Error("the disk failed after append"), { outcomeUnknown: true }));
+        if (fault?.when === "after") {
+          return answer(reject, failedAfter("append"));
+        }
         answer(resolve, number);
       });
     });

@@ -7,8 +7,14 @@ import { letGo, say, taken } from "./receiving.mjs";
 /** What a handler does with a batch, and how often of all. */
 const WAYS = {
   well: { returns: 40, waits: 20, answers: 4 },
-  badly: { returns: 20, waits: 10, answers: 2, throws: 8, rejects: 5, odd: 2, some: 8, someThrows: 5, all: 5, twice: 3, late: 3, long: 3, blocks: 2 },
-  wildly: { returns: 10, waits: 10, throws: 8, rejects: 5, odd: 3, some: 8, someThrows: 5, all: 5, twice: 3, late: 4, long: 4, blocks: 3, stops: 1, closes: 1, waitsForStop: 1, waitsForClose: 1 },
+  badly: {
+    returns: 20, waits: 10, answers: 2, throws: 8, rejects: 5, odd: 2, some: 8, someThrows: 5, all: 5, twice: 3, late: 3, long: 3,
+    blocks: 2,
+  },
+  wildly: {
+    returns: 10, waits: 10, throws: 8, rejects: 5, odd: 3, some: 8, someThrows: 5, all: 5, twice: 3, late: 4, long: 4, blocks: 3,
+    stops: 1, closes: 1, waitsForStop: 1, waitsForClose: 1,
+  },
 };
 
 function odd(random) {
@@ -37,7 +43,9 @@ class Run {
     // What is handled was taken when the batch was begun.
     this.held = taken(lab, opened, batch.messages, actor.context.wall(), leaseMs, Infinity);
     this.calls = calls;
-    if (batch.messages.length > (op.size ?? 10)) lab.model.fail("too-many", `a batch of ${batch.messages.length}, where ${op.size ?? 10} were asked for`);
+    if (batch.messages.length > (op.size ?? 10)) {
+      lab.model.fail("too-many", `a batch of ${batch.messages.length}, where ${op.size ?? 10} were asked for`);
+    }
   }
 
   sleep(ms) {
@@ -66,6 +74,7 @@ class Run {
   start(way) {
     const { random, batch, consumer, lab } = this;
     lab.count(`handler ${way}`);
+    lab.trace?.(`${lab.scheduler.now.toFixed(3)} handler ${way}`);
     const { opened: { actor } } = consumer;
     switch (way) {
       case "answers":
@@ -149,7 +158,8 @@ class Consuming {
     opened.lanes = (opened.lanes ?? 0) + this.lanes;
     this.consumer = queue.consume((batch) => this.#handle(batch), {
       ...(op.size !== undefined && { maxBatchSize: op.size }), ...(op.fill !== undefined && { maxBatchTimeout: op.fill }),
-      ...(op.conc !== undefined && { maxConcurrency: op.conc }), ...(op.auto !== undefined && { autoExtend: op.auto }), ...(signal && { signal }),
+      ...(op.conc !== undefined && { maxConcurrency: op.conc }), ...(op.auto !== undefined && { autoExtend: op.auto }),
+      ...(signal && { signal }),
     });
     lab.follow(actor, "consume", opened, this.consumer.done, { over: () => this.#over(), signal: op.abort !== undefined });
   }

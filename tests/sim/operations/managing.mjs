@@ -48,7 +48,8 @@ export const MANAGING = {
       if (client && !served(lab, actor, op)) return;
       const model = lab.model.queue(actor.scope, op.q, policy);
       const schema = policy.schema ? { schema: schemaOf(actor) } : {};
-      const options = { ...policy, ...schema, ...(actor.storage !== "memory" && { storage: actor.storage }), ...(client && { port: actor.port }) };
+      const storage = actor.storage === "memory" ? {} : { storage: actor.storage };
+      const options = { ...policy, ...schema, ...storage, ...(client && { port: actor.port }) };
       (actor.opening ??= new Set()).add(op.q);
       lab.follow(actor, "open", { name: op.q }, actor.context.api.openQueue(op.q, options), {
         over: () => actor.opening.delete(op.q),
@@ -196,7 +197,7 @@ function peeked(lab, { model }, infos, op) {
     seen.add(id);
     const message = lab.model.messages.get(uidOf(body));
     if (!message) lab.model.fail("unsent", `peek at ${model.name} told what nobody sent: ${id}, ${show(body)}`);
-    else if (message.state === "refused") lab.model.fail("refused-there", `peek at ${model.name} told ${message.uid}, whose send was refused`);
+    else if (message.state === "refused") lab.model.fail("refused-there", `peek at ${model.name} told ${message.uid}, which was refused`);
     else backoff(lab, model, message, state, availableAt);
     if (message?.id !== undefined && message.id !== id) lab.model.fail("id-changed", `${message.uid} was ${message.id}, and is ${id}`);
   }

@@ -35,17 +35,23 @@ export function say(lab, actor, held, kind, seconds) {
   const until = actor.context.wall() + ms;
   const untilAt = lab.scheduler.now + ms;
   const endless = delivery.until === Infinity;
-  if (kind === "extend" && !endless) Object.assign(delivery, { until: Math.min(delivery.until, until), untilAt: Math.min(delivery.untilAt, untilAt) });
+  if (kind === "extend" && !endless) {
+    Object.assign(delivery, { until: Math.min(delivery.until, until), untilAt: Math.min(delivery.untilAt, untilAt) });
+  }
   lab.follow(actor, kind, opened, promise, {
     allowed: (name) => name === "LeaseLostError" || name === "InvalidStateError" && before !== undefined,
     done: () => {
       // Who extends a lease that is extended by itself sets its end.
       if (kind === "extend" && endless) Object.assign(delivery, { until, untilAt });
-      else if (kind === "extend") Object.assign(delivery, { until: Math.max(delivery.until, until), untilAt: Math.max(delivery.untilAt, untilAt) });
+      else if (kind === "extend") {
+        Object.assign(delivery, { until: Math.max(delivery.until, until), untilAt: Math.max(delivery.untilAt, untilAt) });
+      }
       else if (before === undefined || before === "extend") lab.model.stood(delivery, kind);
     },
     failed: (error, name) => {
       delivery.over = true;
+      // What is said of it once its queue is closing is not heard: it goes back.
+      if (name === "InvalidStateError" && opened.closed) delivery.said = "release";
       if (kind === "retry") delivery.message.notBefore = 0;
       if (name === "LeaseLostError") lab.model.lost(delivery, kind, model);
     },
@@ -96,7 +102,9 @@ export const RECEIVING = {
         signal: op.abort !== undefined,
         over: () => actor.gone || waiting(opened, -1),
         done: (messages) => {
-          if (messages.length > (op.max ?? 1)) lab.model.fail("too-many", `${messages.length} messages, where ${op.max ?? 1} were asked for`);
+          if (messages.length > (op.max ?? 1)) {
+            lab.model.fail("too-many", `${messages.length} messages, where ${op.max ?? 1} were asked for`);
+          }
           lab.count(messages.length ? "receive some" : "receive none");
           const found = taken(lab, opened, messages, asked, leaseMs);
           if (opened.closed) found.forEach(({ delivery }) => released(delivery));

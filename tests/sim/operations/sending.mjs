@@ -95,7 +95,8 @@ export const SENDING = {
       const batch = { messages, whole: true };
       for (const message of messages) message.batch = batch;
       const signal = abortOf(op, actor)?.signal;
-      const promise = opened.queue.sendBatch(requests, { ...(op.delay !== undefined && { delaySeconds: op.delay }), ...(signal && { signal }) });
+      const given = { ...(op.delay !== undefined && { delaySeconds: op.delay }), ...(signal && { signal }) };
+      const promise = opened.queue.sendBatch(requests, given);
       if (op.mutate) for (const { body } of requests) changed(body);
       lab.follow(actor, "batch", opened, promise, {
         signal: op.abort !== undefined, allowed: full(opened),

@@ -8,9 +8,9 @@ import { Random, mix } from "./random.mjs";
 /** What each context has of its own: these names the package's text finds in place of the platform's. */
 export const GLOBALS = [
   "globalThis", "self", "window", "document", "navigator", "console", "performance", "Date", "Math", "crypto", "setTimeout", "clearTimeout",
-  "setInterval", "clearInterval", "setImmediate", "clearImmediate", "scheduler", "fetch", "atob", "Blob", "DecompressionStream", "Response", "WebAssembly",
-  "FinalizationRegistry", "SharedArrayBuffer", "BroadcastChannel", "MessageChannel", "MessagePort", "Worker", "indexedDB", "IDBDatabase", "IDBFactory",
-  "IDBKeyRange", "IDBObjectStore", "IDBOpenDBRequest", "IDBRequest", "IDBTransaction", "IDBVersionChangeEvent",
+  "setInterval", "clearInterval", "setImmediate", "clearImmediate", "scheduler", "fetch", "atob", "Blob", "DecompressionStream", "Response",
+  "WebAssembly", "FinalizationRegistry", "SharedArrayBuffer", "BroadcastChannel", "MessageChannel", "MessagePort", "Worker", "indexedDB",
+  "IDBDatabase", "IDBFactory", "IDBKeyRange", "IDBObjectStore", "IDBOpenDBRequest", "IDBRequest", "IDBTransaction", "IDBVersionChangeEvent",
   "addEventListener", "removeEventListener", "dispatchEvent",
 ];
 
@@ -158,11 +158,17 @@ export class Context {
     const mathematics = Object.create(Math);
     mathematics.random = () => (context.touch(), context.random.fraction());
     const clear = (handle) => context.#clear(handle);
-    const immediate = (work, ...rest) => new Handle(context.touch() ? undefined : context.task(0, rest.length ? () => work(...rest) : work));
+    const immediate = (work, ...rest) => {
+      const run = rest.length ? () => work(...rest) : work;
+      return new Handle(context.touch() ? undefined : context.task(0, run));
+    };
     const values = {
       globalThis: own, self: own, window: context.kind === "page" ? own : undefined,
       document: context.kind === "page" ? pageOf(context, target) : undefined,
-      navigator: { hardwareConcurrency: 1, onLine: true, locks: world.locks.of(context), storage: { persist: async () => true, estimate: async () => ({}) } },
+      navigator: {
+        hardwareConcurrency: 1, onLine: true, locks: world.locks.of(context),
+        storage: { persist: async () => true, estimate: async () => ({}) },
+      },
       console: { error: (...all) => world.said(context, all), warn: (...all) => world.said(context, all), log() {}, info() {}, debug() {} },
       performance: { now: () => (context.touch(), context.local), timeOrigin: EPOCH },
       Date: dateOf(context), Math: mathematics, crypto: cryptoOf(context),

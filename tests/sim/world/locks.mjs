@@ -14,7 +14,10 @@ export class Locks {
   of(context) {
     context.onDeath.push(() => this.#forget(context));
     return {
-      request: (name, options, callback) => (typeof options === "function" ? this.#request(context, name, {}, options) : this.#request(context, name, options, callback)),
+      request: (name, ...rest) => {
+        const [options, callback] = rest.length === 1 ? [{}, rest[0]] : rest;
+        return this.#request(context, name, options, callback);
+      },
       query: () => this.#query(context),
     };
   }
@@ -108,7 +111,9 @@ export class Locks {
   /** Locks that are held or asked for, by a context or by anyone. */
   count(context) {
     let sum = 0;
-    for (const { held, asked } of this.#names.values()) for (const claim of [...held, ...asked]) sum += !context || claim.context === context ? 1 : 0;
+    for (const { held, asked } of this.#names.values()) {
+      for (const claim of [...held, ...asked]) sum += !context || claim.context === context ? 1 : 0;
+    }
     return sum;
   }
 }

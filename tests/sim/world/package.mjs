@@ -37,7 +37,8 @@ class Inflation {
     const own = Object.create(WebAssembly);
     own.compile = (bytes) => Promise.resolve((inflation.#module ??= new WebAssembly.Module(bytes)));
     own.Memory = WebAssembly.Memory;
-    return { atob: (letters) => inflation.#letters(letters), Blob: InflatedBlob, DecompressionStream: Inflating, Response: Inflated, WebAssembly: own };
+    const atob = (letters) => inflation.#letters(letters);
+    return { atob, Blob: InflatedBlob, DecompressionStream: Inflating, Response: Inflated, WebAssembly: own };
   }
 
   /** Once the module is there, its letters are looked at no more. */
