@@ -96,8 +96,19 @@ export abstract class Journal {
   async create(name: string, policy: ArrayLike<number>, deadLetterQueue: string | undefined): Promise<number> {
     const id = await this.request((peer, token) => peer.create(token, name, policy as Float64Array, deadLetterQueue));
     if (id < Infinity) return id;
+    throw this.full(name);
+  }
+
+  /** Gives a queue that was only made to keep another's dead letters a policy, as if it were made now. */
+  async adopt(id: number, name: string, policy: ArrayLike<number>, deadLetterQueue: string | undefined): Promise<void> {
+    const adopted = await this.request((peer, token) => peer.adopt(token, id, policy as Float64Array, deadLetterQueue));
+    // Where it is no keeper any more, someone else was first.
+    if (adopted === Infinity && this.peer.isKeeper(id)) throw this.full(name);
+  }
+
+  private full(name: string): DOMException {
     const there = this.peer.names().length;
-    throw platformError("QuotaExceededError", `the queue ${show(name)} can't be made: a storage holds ${QUEUES_MAX} queues with their dead-letter queues, and has ${there}; delete some first`);
+    return platformError("QuotaExceededError", `the queue ${show(name)} can't be made: a storage holds ${QUEUES_MAX} queues with their dead-letter queues, and has ${there}; delete some first`);
   }
 
   /** A send whose messages go with the next step; more may be added to it until then. */

@@ -38,7 +38,8 @@ export class LocalBacking implements Backing {
   }
 
   get visibilityMs(): number {
-    return this.handle.policy[0];
+    // It may have been given another policy elsewhere.
+    return this.handle.id < 0 ? this.handle.policy[0] : numbers(this.journal.peer.policy(this.handle.id))[0];
   }
 
   backlog(): ArrayLike<number> {

@@ -129,16 +129,20 @@ async function openClient<Body>(name: string, options: QueueOptions<Body>, polic
 async function handleOf(journal: Journal, name: string, policy: PolicyOptions): Promise<Handle> {
   await journal.fresh();
   // Whoever deletes it meanwhile, or another one that makes it: what is there now counts, and from here on nothing is awaited.
-  for (let tries = 0; journal.peer.queue(name) < 0; tries += 1) {
+  const { deadLetterQueue } = policy;
+  const explicit = policy.givenDeadLetterQueue || Array.from(policy.given).some(Boolean);
+  let id = journal.peer.queue(name);
+  for (let tries = 0; id < 0 || (explicit && journal.peer.isKeeper(id)); tries += 1) {
     if (tries === TRIES) throw platformError("InvalidStateError", `the queue ${show(name)} can't be made: it is not there after ${TRIES} tries`);
-    await journal.create(name, policy.numbers, policy.deadLetterQueue);
+    if (id < 0) await journal.create(name, policy.numbers, deadLetterQueue);
+    else await journal.adopt(id, name, policy.numbers, deadLetterQueue);
+    id = journal.peer.queue(name);
   }
-  const id = journal.peer.queue(name);
   const current = [...numbers(journal.peer.policy(id))];
   agree(name, current, journal.peer.deadLetterQueue(id), (at) => (policy.given[at] ? policy.numbers[at] : NaN), policy.givenDeadLetterQueue ? policy.deadLetterQueue ?? null : undefined);
   const known = journal.handles.get(name);
   if (known) {
-    known.id = id;
+    [known.id, known.policy, known.deadLetterQueue] = [id, current, journal.peer.deadLetterQueue(id)];
     return known;
   }
   const handle: Handle = {

@@ -15,17 +15,37 @@ impl Engine {
         if let Some(queue) = self.named(name) {
             return Outcome::Queue { queue, made: false };
         }
-        let letters = policy.dead_letter_queue.as_deref();
-        let making = 1 + usize::from(letters.is_some_and(|letters| self.named(letters).is_none()));
-        // Dead letters of its own would come back to it for ever.
-        if self.queues.len() + making > limits::QUEUES_MAX || letters == Some(name) {
+        if !self.takes(name, policy, 1) {
             return Outcome::Void;
         }
         let queue = self.made(name, policy.clone(), false);
-        if let Some(letters) = letters {
+        if let Some(letters) = &policy.dead_letter_queue {
             self.ensure(letters);
         }
         Outcome::Queue { queue, made: true }
+    }
+
+    /// Whether there is room for so many queues and the dead-letter queue that the policy of `name` asks for.
+    fn takes(&self, name: &str, policy: &Policy, queues: usize) -> bool {
+        let letters = policy.dead_letter_queue.as_deref();
+        let making = queues + usize::from(letters.is_some_and(|letters| self.named(letters).is_none()));
+        // Dead letters of its own would come back to it for ever.
+        (making == 0 || self.queues.len() + making <= limits::QUEUES_MAX) && letters != Some(name)
+    }
+
+    /// A queue that was only made to keep another's dead letters is as if its first opener with a policy had made it.
+    pub(super) fn adopt(&mut self, queue: QueueId, policy: &Policy) -> Outcome {
+        let keeper = self.queues.get(queue).filter(|known| known.keeper);
+        if keeper.is_none_or(|known| !self.takes(&known.name, policy, 0)) {
+            return Outcome::Void;
+        }
+        if let Some(known) = self.queues.get_mut(queue) {
+            (known.policy, known.keeper) = (policy.clone(), false);
+        }
+        if let Some(letters) = &policy.dead_letter_queue {
+            self.ensure(letters);
+        }
+        Outcome::Queue { queue, made: false }
     }
 
     /// The queue of that name, made as a keeper where it is missing: past [`limits::QUEUES_MAX`] too, as a dead letter must

@@ -177,6 +177,7 @@ impl Engine {
     ) -> Outcome {
         match &record.items[at] {
             Item::Create { name, policy } => self.create(name, policy),
+            Item::Adopt { queue, policy } => self.adopt(*queue, policy),
             Item::Remove { queue } => self.remove(*queue, events),
             Item::Send(send) => {
                 let first = MessageId::new(number, place.index);

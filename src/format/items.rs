@@ -13,6 +13,9 @@ use crate::{
 pub enum Item {
     /// Makes a queue, and its dead-letter queue where that is new. Void when the name is taken.
     Create { name: Box<str>, policy: Box<Policy> },
+    /// Gives a queue a policy of its own, and makes its dead-letter queue where that is new. Void unless the queue was only
+    /// made to keep another's dead letters, and nobody has given it one.
+    Adopt { queue: QueueId, policy: Box<Policy> },
     /// Deletes a queue and everything in it.
     Remove { queue: QueueId },
     /// A run of messages; their bodies are the record's next `count`.
@@ -92,6 +95,7 @@ const PURGE: u8 = 6;
 const PAUSE: u8 = 7;
 const REDRIVE: u8 = 8;
 const LEAVE: u8 = 9;
+const ADOPT: u8 = 10;
 const ACK: u8 = 16;
 const RETRY: u8 = 17;
 const DEAD_LETTER: u8 = 18;
@@ -106,6 +110,10 @@ impl Item {
             Self::Create { name, policy } => {
                 out.byte(CREATE);
                 out.text(name);
+                out.policy(policy);
+            }
+            Self::Adopt { queue, policy } => {
+                write_queue(out, ADOPT, *queue);
                 out.policy(policy);
             }
             Self::Remove { queue } => write_queue(out, REMOVE, *queue),
@@ -158,6 +166,9 @@ impl Item {
         }
         if kind == LEAVE {
             return Self::Leave { peer: from.number(), counted: from.flag() };
+        }
+        if kind == ADOPT {
+            return Self::Adopt { queue: from.small(), policy: Box::new(from.policy()) };
         }
         if !(REMOVE..=REDRIVE).contains(&kind) && !(ACK..=START).contains(&kind) {
             from.fail(FormatError::Newer);

@@ -18,6 +18,7 @@ pub struct Command {
 #[derive(Clone, PartialEq, Debug)]
 pub enum Order {
     Create { name: Box<str>, policy: Box<Policy> },
+    Adopt { queue: QueueId, policy: Box<Policy> },
     Remove { queue: QueueId },
     Send(SendOrder),
     Settle { queue: QueueId, first: MessageId, count: u32, grant: u64, how: Settle },
@@ -101,6 +102,11 @@ impl Peer {
             return self.effects.push(Effect::Done { token, value: NEVER });
         }
         self.order(token, Order::Create { name: name.into(), policy: Box::new(policy) });
+    }
+
+    /// Gives a keeper of dead letters a policy of its own.
+    pub fn adopt(&mut self, token: u32, queue: QueueId, policy: Policy) {
+        self.order(token, Order::Adopt { queue, policy: Box::new(policy) });
     }
 
     pub fn remove(&mut self, token: u32, queue: QueueId) {

@@ -81,6 +81,7 @@ impl Peer {
         }
         let item = match &command.order {
             Order::Create { name, policy } => Item::Create { name: name.clone(), policy: policy.clone() },
+            Order::Adopt { queue, policy } => Item::Adopt { queue: *queue, policy: policy.clone() },
             Order::Remove { queue } => Item::Remove { queue: *queue },
             Order::Purge { queue } => Item::Purge { queue: *queue },
             Order::Pause { queue, paused } => Item::Pause { queue: *queue, paused: *paused },
@@ -380,8 +381,8 @@ fn wait(backoff: &Backoff, attempts: u32, random: &mut Random) -> u64 {
     }
     wait = wait.min(backoff.max_ms);
     let spread = share(wait, backoff.jitter.into(), 1000);
-    let off = share(spread.saturating_mul(2), random.thousandths(), 999);
-    wait.saturating_sub(spread).saturating_add(off)
+    let (least, most) = (wait.saturating_sub(spread), wait.saturating_add(spread).min(backoff.max_ms));
+    least.saturating_add(share(most.saturating_sub(least), random.thousandths(), 999))
 }
 
 /// How many messages of a send this record still takes. One always goes, however large, where there is none yet.

@@ -104,7 +104,7 @@ impl Peer {
                 self.effects.push(Effect::Done { token, value: u64::from(queue) });
             }
             // Distinguished from every queue's number.
-            (Order::Create { .. }, _) => self.effects.push(Effect::Done { token, value: NEVER }),
+            (Order::Create { .. } | Order::Adopt { .. }, _) => self.effects.push(Effect::Done { token, value: NEVER }),
             (_, Outcome::Done(value)) => self.effects.push(Effect::Done { token, value }),
             (_, _) => self.effects.push(Effect::Done { token, value: 0 }),
         }

@@ -35,6 +35,20 @@ fn message(number: f64, index: u32) -> MessageId {
     MessageId::new(whole(number), index).unwrap_or(MessageId(NEVER - u64::from(MessageId::INDEX_MAX)))
 }
 
+fn policy_of(policy: &[f64], dead_letter_queue: Option<String>) -> Policy {
+    let at = |place: usize| policy.get(place).copied().unwrap_or_default();
+    let mut numbers = [0; 11];
+    for (place, number) in numbers.iter_mut().enumerate() {
+        *number = match place {
+            Policy::FACTOR => thousandths(at(place)),
+            Policy::JITTER => thousandths(at(place)).min(1000),
+            _ => whole(at(place)),
+        };
+    }
+    let overflow = Overflow::of(at(numbers.len()) as u8).unwrap_or(Overflow::DropNewest);
+    Policy::of(numbers, overflow, dead_letter_queue.map(Into::into))
+}
+
 fn refused(error: FormatError) -> JsValue {
     let (name, text) = match error {
         FormatError::Newer => ("VersionError", "a newer posthaste wrote this journal: reload the page"),
@@ -115,18 +129,18 @@ impl Peer {
     }
 
     pub fn create(&mut self, token: u32, name: String, policy: Vec<f64>, dead_letter_queue: Option<String>) {
-        let at = |place: usize| policy.get(place).copied().unwrap_or_default();
-        let mut numbers = [0; 11];
-        for (place, number) in numbers.iter_mut().enumerate() {
-            *number = match place {
-                Policy::FACTOR => thousandths(at(place)),
-                Policy::JITTER => thousandths(at(place)).min(1000),
-                _ => whole(at(place)),
-            };
-        }
-        let overflow = Overflow::of(at(numbers.len()) as u8).unwrap_or(Overflow::DropNewest);
-        let policy = Policy::of(numbers, overflow, dead_letter_queue.map(Into::into));
-        self.peer.create(token, &name, policy);
+        self.peer.create(token, &name, policy_of(&policy, dead_letter_queue));
+    }
+
+    /// Whether the queue was only made to keep another's dead letters, and has no policy of its own.
+    #[wasm_bindgen(js_name = isKeeper)]
+    pub fn is_keeper(&self, queue: u32) -> bool {
+        self.peer.engine().queue(queue).is_some_and(|queue| queue.keeper)
+    }
+
+    /// Gives such a queue a policy.
+    pub fn adopt(&mut self, token: u32, queue: u32, policy: Vec<f64>, dead_letter_queue: Option<String>) {
+        self.peer.adopt(token, queue, policy_of(&policy, dead_letter_queue));
     }
 
     pub fn remove(&mut self, token: u32, queue: u32) {
