@@ -76,8 +76,10 @@ test("the wait before a retry grows to its maximum and not beyond, whatever the 
       const [message] = await queue.receive();
       await message.retry();
       const [{ availableAt }] = await queue.peek();
-      waits.push((availableAt - clock.now()) / 1000);
-      clock.time = Number(availableAt);
+      // A wait of none: it is there, since it was sent.
+      const wait = Math.max(0, availableAt - clock.now());
+      waits.push(wait / 1000);
+      clock.time += wait;
     }
     const late = waits.slice(5);
     assert.ok(Math.max(...waits) <= 300, `${Math.max(...waits)} s with a jitter of ${jitter}`);
