@@ -20,7 +20,10 @@ export interface QueueOptions<Body = unknown> {
   maxRetries?: number;
   /** Wait before a retry that names no delay. Default `{ base: 1, factor: 2, max: 300, jitter: 0.3 }`. */
   retryDelay?: number | Backoff;
-  /** Where messages go after the last retry. Default `${name}-dlq`; `false` drops them (counted, and told by a "drop" event). */
+  /**
+   * Where messages go after the last retry. Default `${name}-dlq`; `false` drops them (counted, and told by a "drop" event).
+   * It is made where it is missing, to keep what comes until someone acks it; its first opener with options sets its policy.
+   */
   deadLetterQueue?: string | false;
   /** Default delay of every message. Default 0. */
   deliveryDelay?: number;
@@ -40,6 +43,7 @@ export interface QueueOptions<Body = unknown> {
   overflow?: "wait" | "reject" | "drop-oldest" | "drop-newest";
 
   /** Validates every body on send and on receive (any Standard Schema: zod, valibot, arktype …). */
+  /** Asked of a copy of each body, before it is sent and before it is handed out. A received one it refuses is dead-lettered. */
   schema?: StandardSchemaV1<unknown, Body>;
   /** Encrypts bodies and headers at rest (AES-GCM by WebCrypto). */
   encryptionKey?: CryptoKey;
@@ -94,7 +98,12 @@ export interface Queue<Body = unknown> extends Omit<EventTarget, "addEventListen
   /** Resolves when everything accepted so far is committed (and, with a forwarder, delivered). */
   flush(options?: { signal?: AbortSignal }): Promise<void>;
 
-  /** Serves this queue to the context at the other end of a port, limited to `allow`. Upgrades itself to shared memory where the page is cross-origin isolated. */
+  /**
+   * Serves this queue to the context at the other end of a port, limited to `allow`. Upgrades itself to shared memory where the
+   * page is cross-origin isolated. What a client holds that goes is given back at once where the platform says so: its Web
+   * Lock is free, or its port closes. A client without locks that vanishes without a `close` event keeps its leases until they
+   * run out.
+   */
   serve(port: Port, options?: { allow?: ("send" | "receive" | "admin")[] }): Serving;
   /** Releases leases, commits, closes. Idempotent. */
   close(): Promise<void>;
@@ -122,6 +131,7 @@ export interface SendOptions {
   /** Dropped (counted) when not taken by then. */
   expirationSeconds?: number;
   headers?: Record<string, string>;
+  /** Moved with the body when `send` is called, before a schema is asked: gone from here though it refuses the message. */
   transfer?: Transferable[];
   signal?: AbortSignal;
 }
