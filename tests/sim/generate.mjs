@@ -208,6 +208,10 @@ class Maker {
     });
   }
 
+  flush(actor, op) {
+    this.#add(actor, op, { q: this.random.pick(this.#names), ...this.#aborts(0.2) });
+  }
+
   stop(actor, op) {
     this.#add(actor, op, { i: this.random.whole(0, 9) });
   }
@@ -301,7 +305,9 @@ class Maker {
 
   clock(actor, op) {
     const { random } = this;
-    if (random.chance(0.7)) return this.#add(actor, op, { jump: random.pick([-3_600_000, -5000, -50, 50, 5000, 3_600_000]) });
+    const all = this.script.world !== "memory" && random.chance(0.8) ? { all: true } : {};
+    const jump = random.pick([-3_600_000, -5000, -50, 50, 5000, 3_600_000]);
+    if (all.all || random.chance(0.7)) return this.#add(actor, op, { ...all, jump });
     this.#add(actor, op, { rate: random.pick([0, 1, 1, 1.01, 3]) });
   }
 

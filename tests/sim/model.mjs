@@ -61,8 +61,9 @@ export class QueueModel {
     this.dlq = policy.deadLetterQueue === false ? undefined : policy.deadLetterQueue ?? `${name}-dlq`;
     this.leaseMs = (policy.visibilityTimeout ?? 30) * 1000;
     this.tries = (policy.maxRetries ?? 3) + 1;
-    /** The most attempts that there may be: a queue that was made as another's for dead letters keeps them. */
-    this.triesMax = policy.maxRetries === undefined && (name === "dead" || name.endsWith("-dlq")) ? Infinity : this.tries;
+    /** It may have been made as another's for dead letters: then it keeps them, and has no such queue itself. */
+    this.keeps = name === "dead" || name.endsWith("-dlq");
+    this.triesMax = policy.maxRetries === undefined && this.keeps ? Infinity : this.tries;
   }
 }
 
@@ -354,7 +355,7 @@ export class Model {
     }
     const { scope, purgedAt, policy } = queue;
     if (scope.lossAt > -Infinity || scope.deletedAt > -Infinity || scope.troubled || policy.overflow?.startsWith("drop")) return false;
-    return purgedAt === -Infinity && queue.unseen === message.unseenAt;
+    return purgedAt === -Infinity;
   }
 
   /* ---------------------------------------------------------- settling */
@@ -374,7 +375,7 @@ export class Model {
     if (kind !== "ack" && kind !== "dead" || message.ackedBy === delivery) return;
     const { holder } = message;
     // A queue for dead letters that has none itself keeps what is dead-lettered in it.
-    const keeps = kind === "dead" && message.at.triesMax === Infinity;
+    const keeps = kind === "dead" && message.at.keeps;
     if (holder !== delivery && holder && holder.said !== "release" && !keeps) {
       return this.fail("stale-stood", `${message.uid}: the ${kind} of ${delivery.context.name} stood, and ${holder.context.name} has it`);
     }

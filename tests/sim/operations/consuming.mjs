@@ -4,7 +4,7 @@ import { Random, mix } from "../world/random.mjs";
 import { abortOf } from "./sending.mjs";
 import { letGo, say, taken } from "./receiving.mjs";
 
-/** What a handler does with a batch, and how often of all. */
+/** What a handler does with a batch, and how often of all; a script may also name one way. */
 const WAYS = {
   well: { returns: 40, waits: 20, answers: 4 },
   badly: {
@@ -178,7 +178,7 @@ class Consuming {
     const run = new Run(lab, this, batch, random);
     this.running.add(run);
     if (lab.calm) return run.ended("ack");
-    return run.start(random.weighted(WAYS[op.way ?? "well"]));
+    return run.start(random.weighted(WAYS[op.way ?? "well"] ?? { [op.way]: 1 }));
   }
 
   stop() {

@@ -74,10 +74,16 @@ export const FAULTS = {
   clock: {
     fault: true,
     run(lab, actor, op) {
-      lab.disturb(actor, true);
-      if (lab.script.world !== "memory" || (op.rate ?? 1) !== 1) actor.scope.skewed = true;
-      actor.context.setClock(op.jump ?? 0, op.rate ?? 1);
-      actor.context.wall();
+      // Contexts of one machine have one clock, unless their script says otherwise.
+      const shared = lab.script.world !== "memory";
+      const all = shared && op.all ? [...lab.actors.values()].filter(({ gone }) => !gone) : [actor];
+      if (shared && !op.all || (op.rate ?? 1) !== 1) actor.scope.skewed = true;
+      if (op.all) lab.world.clockOff += op.jump ?? 0;
+      for (const one of all) {
+        lab.disturb(one, true);
+        one.context.setClock(op.jump ?? 0, op.rate ?? 1);
+        one.context.wall();
+      }
     },
   },
 

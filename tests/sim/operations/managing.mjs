@@ -3,6 +3,7 @@
 import { Opened } from "../actor.mjs";
 import { uidOf } from "../bodies.mjs";
 import { show } from "../model.mjs";
+import { abortOf } from "./sending.mjs";
 
 const NAMES = ["q0", "q1", "q2", "dead"];
 
@@ -19,6 +20,8 @@ function told(lab, opened, queue) {
   });
   queue.addEventListener("drop", ({ detail: { cause } }) => lab.count(`event drop ${cause}`));
 }
+
+const signalOf = (op, actor) => (op.signal ? { signal: abortOf(op, actor).signal } : {});
 
 /** Takes what has the number of a message, and takes its time. */
 function schemaOf({ context }) {
@@ -49,7 +52,7 @@ export const MANAGING = {
       const model = lab.model.queue(actor.scope, op.q, policy);
       const schema = policy.schema ? { schema: schemaOf(actor) } : {};
       const storage = actor.storage === "memory" ? {} : { storage: actor.storage };
-      const options = { ...policy, ...schema, ...storage, ...(client && { port: actor.port }) };
+      const options = { ...policy, ...schema, ...storage, ...(client && { port: actor.port }), ...signalOf(op, actor) };
       (actor.opening ??= new Set()).add(op.q);
       lab.follow(actor, "open", { name: op.q }, actor.context.api.openQueue(op.q, options), {
         over: () => actor.opening.delete(op.q),
@@ -88,7 +91,8 @@ export const MANAGING = {
       const [{ opened, message }] = actor.ids.splice(op.i % actor.ids.length, 1);
       if (opened.closed || actor.queues.get(opened.name) !== opened) return;
       const { receivers, unseen, calls } = opened.model;
-      const still = receivers === 0 && !message.cancelAsked && lab.model.mustBeThere(message, opened.model);
+      const still = receivers === 0 && !message.cancelAsked && unseen === message.unseenAt
+        && lab.model.mustBeThere(message, opened.model);
       message.cancelAsked = true;
       lab.follow(actor, "cancel", opened, opened.queue.cancel(message.id), {
         done: (cancelled) => {
@@ -118,6 +122,7 @@ export const MANAGING = {
     run(lab, actor, op) {
       const opened = actor.queues.get(op.q);
       if (!opened) return;
+      opened.model.paused = true;
       lab.follow(actor, "pause", opened, opened.queue.pause(), {});
     },
   },
@@ -147,7 +152,8 @@ export const MANAGING = {
     run(lab, actor, op) {
       const opened = actor.queues.get(op.q);
       if (!opened) return;
-      lab.follow(actor, "flush", opened, opened.queue.flush(), {});
+      const signal = abortOf(op, actor)?.signal;
+      lab.follow(actor, "flush", opened, opened.queue.flush(signal && { signal }), { signal: op.abort !== undefined });
     },
   },
 

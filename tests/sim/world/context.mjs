@@ -52,7 +52,7 @@ export class Context {
     this.world = world;
     this.name = name;
     this.kind = kind;
-    this.#wall = { at: world.scheduler.now, time: EPOCH + world.scheduler.now, rate: 1 };
+    this.#wall = { at: world.scheduler.now, time: EPOCH + world.scheduler.now + world.clockOff, rate: 1 };
     this.random = new Random(mix(world.seed, name));
     this.globals = this.#makeGlobals();
   }

@@ -14,6 +14,8 @@ export class World {
   /** Broadcasts get lost. */
   hintsLost = false;
   hintDelay = 0;
+  /** The machine's clock was set on by so much: those who come see it so. */
+  clockOff = 0;
   portDelay = 0;
   /** Ports tell when the other side has gone (not all platforms do). */
   tellsClose = true;
