@@ -42,8 +42,10 @@ export interface QueueOptions<Body = unknown> {
   /** What `send` does at the bound. "wait" (default): backpressure, resolves when there is room. "reject": `QueueFullError`. "drop-oldest", "drop-newest": counted, "drop" event. */
   overflow?: "wait" | "reject" | "drop-oldest" | "drop-newest";
 
-  /** Validates every body on send and on receive (any Standard Schema: zod, valibot, arktype …). */
-  /** Asked of a copy of each body, before it is sent and before it is handed out. A received one it refuses is dead-lettered. */
+  /**
+   * Validates every body on send and on receive (any Standard Schema: zod, valibot, arktype …): a copy of it, made when `send` is
+   * called. A received one that it refuses is dead-lettered.
+   */
   schema?: StandardSchemaV1<unknown, Body>;
   /** Encrypts bodies and headers at rest (AES-GCM by WebCrypto). */
   encryptionKey?: CryptoKey;
