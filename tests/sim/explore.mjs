@@ -35,7 +35,7 @@ export async function explore(simulation, options) {
       const { kind, text, at } = result.failure;
       console.log(`VIOLATION of seed ${seed}, world ${world}: ${kind} at ${at.toFixed(3)} ms: ${text}`);
       if (options.shrink || options.keep) await shorter(simulation, script, kind, options);
-      if (!options.keep) return 1;
+      if (!options.keep && !options.on) return 1;
     }
   }
   const { user } = process.cpuUsage(began);

@@ -206,8 +206,7 @@ fn simulate(
 ) -> Result<()> {
     let mut node = setup::node();
     node.args(["--allow-natives-syntax", "--expose-gc", "--no-warnings"]).arg(root().join("tests/sim/run.mjs"));
-    node.args(["--quiet", "--on", "--minutes", "5", "--seed", seeds[0], "--seeds", seeds[1], "--package"])
-        .arg(made);
+    node.args(["--quiet", "--on", "--minutes", "5", "--seed", seeds[0], "--seeds", seeds[1], "--package"]).arg(made);
     if let Some(worlds) = worlds {
         node.args(["--only", worlds]);
     }
