@@ -93,6 +93,7 @@ class Run {
         throw new Error("the handler threw after all");
       case "all": {
         const retry = random.chance(0.5);
+        for (const { delivery: { message } } of this.held) message.explicit = true;
         if (retry) batch.retryAll(random.chance(0.5) ? { delaySeconds: 0.1 } : undefined);
         else batch.ackAll();
         return this.ended(retry ? "retry" : "ack");

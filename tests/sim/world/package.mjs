@@ -74,6 +74,10 @@ class Inflated {
     this.#bytes = bytes;
   }
 
+  get body() {
+    return { pipeThrough: () => this.#bytes };
+  }
+
   arrayBuffer() {
     return Promise.resolve(this.#bytes.length ? zlib.inflateRawSync(this.#bytes) : this.#bytes);
   }
