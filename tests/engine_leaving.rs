@@ -41,7 +41,11 @@ fn held(policy: Policy) -> Engine {
 }
 
 fn leave(engine: &mut Engine, counted: bool) {
-    engine.apply(4, &record(NOW + 50, 3, LIVING, vec![Item::Leave { peer: DEAD, counted }]), &mut Vec::new());
+    engine.apply(
+        4,
+        &record(NOW + 50, 3, LIVING, vec![Item::Leave { peer: DEAD, queue: None, counted }]),
+        &mut Vec::new(),
+    );
 }
 
 /// Place, attempts before, whether it is held; one a message, in order.
@@ -90,7 +94,7 @@ fn a_peer_may_leave_in_good_order_as_often_as_it_likes() {
     let mut engine = held(Policy { max_retries: 0, dead_letter_queue: Some("dead".into()), ..Policy::default() });
     leave(&mut engine, false);
     for number in 5..25 {
-        let items = vec![lease(0, 10, true), Item::Leave { peer: DEAD, counted: false }];
+        let items = vec![lease(0, 10, true), Item::Leave { peer: DEAD, queue: None, counted: false }];
         engine.apply(number, &record(NOW + number, number - 1, DEAD, items), &mut Vec::new());
     }
     assert_eq!(states(&engine, "work").len(), 10);
@@ -102,8 +106,11 @@ fn a_peer_that_holds_nothing_leaves_nothing_behind() {
     let mut engine = held(Policy::default());
     leave(&mut engine, true);
     let before = engine.clone();
-    let outcome =
-        engine.apply(5, &record(NOW + 50, 4, LIVING, vec![Item::Leave { peer: DEAD, counted: true }]), &mut Vec::new());
+    let outcome = engine.apply(
+        5,
+        &record(NOW + 50, 4, LIVING, vec![Item::Leave { peer: DEAD, queue: None, counted: true }]),
+        &mut Vec::new(),
+    );
     assert_eq!(format!("{outcome:?}"), "[Done(0)]");
     assert_eq!(states(&engine, "work"), states(&before, "work"));
 }
@@ -149,15 +156,15 @@ fn a_peer_leases_nothing_before_it_is_shown() {
 fn whoever_sees_that_a_peer_is_dead_gives_back_what_it_held_and_is_given_it() {
     let mut peer = peer_on(&held(Policy::default()), 9);
     assert_eq!(peer.others(), [DEAD, LIVING]);
-    peer.bury(1, DEAD, true);
+    peer.bury(1, DEAD, None, true);
     // Another saw it, too.
-    peer.bury(2, DEAD, true);
+    peer.bury(2, DEAD, None, true);
     peer.receive(3, 0, 3, None, true, NOW);
     for _ in 0..2 {
         peer.decide(NOW);
         peer.committed(peer.engine().base() + 1);
     }
-    peer.bury(4, DEAD, true);
+    peer.bury(4, DEAD, None, true);
     assert!(!peer.decide(NOW), "nobody of that name holds anything");
     let effects = peer.effects();
     for token in [1, 2, 4] {
@@ -175,10 +182,20 @@ fn a_peer_that_goes_writes_its_parting_beside_the_step_under_way() {
     peer.pause(1, 0, true);
     assert!(peer.decide(NOW));
     let parting = Record::decode(&peer.parting(NOW)).expect("it was just written");
-    assert_eq!(parting.items, [Item::Leave { peer: DEAD, counted: false }]);
+    assert_eq!(parting.items, [Item::Leave { peer: DEAD, queue: None, counted: false }]);
     // The step stands where it lands, before the parting or after it.
     peer.apply(4, &parting.encode()).expect("it was just written");
     peer.committed(5);
     assert_eq!(peer.engine().holders(), [LIVING]);
     assert!(peer.engine().queue(0).expect("it is there").paused);
+}
+
+#[test]
+fn a_peer_may_be_gone_for_one_queue_alone() {
+    let mut engine = held(Policy::default());
+    let leave = |queue| vec![Item::Leave { peer: DEAD, queue: Some(queue), counted: true }];
+    engine.apply(4, &record(NOW, 3, LIVING, leave(1)), &mut Vec::new());
+    assert_eq!(engine.holders(), [DEAD, LIVING], "another queue's");
+    engine.apply(5, &record(NOW, 4, LIVING, leave(0)), &mut Vec::new());
+    assert_eq!(engine.holders(), [LIVING]);
 }

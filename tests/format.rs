@@ -75,7 +75,7 @@ fn sample_record() -> Record {
         Item::Pause { queue: 0, paused: true },
         Item::Redrive { queue: 1, first, count: 3, to: None },
         Item::Redrive { queue: 1, first, count: 3, to: Some(0) },
-        Item::Leave { peer: 0x1f_ffff_ffff_ffff, counted: true },
+        Item::Leave { peer: 0x1f_ffff_ffff_ffff, queue: Some(2), counted: true },
     ];
     Record { time, base: 7, writer: 0x1f_ffff_ffff_ffff, step: 3, chunk: Some(4), items }
 }
@@ -206,7 +206,11 @@ fn item(time: u64) -> impl Strategy<Value = Item> {
         (queue(), any::<bool>()).prop_map(|(queue, paused)| Item::Pause { queue, paused }),
         (queue(), run(), option::of(queue()))
             .prop_map(|(queue, (first, count), to)| { Item::Redrive { queue, first, count, to } }),
-        (any::<u64>(), any::<bool>()).prop_map(|(peer, counted)| Item::Leave { peer, counted }),
+        (any::<u64>(), option::of(queue()), any::<bool>()).prop_map(|(peer, queue, counted)| Item::Leave {
+            peer,
+            queue,
+            counted
+        }),
     ]
 }
 

@@ -201,7 +201,12 @@ export class StoredJournal extends Journal {
   private async bury(peer: number, counted: boolean): Promise<void> {
     // Its last records may not be known here yet.
     await this.fresh();
-    if (numbers(this.peer.others()).includes(peer)) await this.request((commands, token) => commands.bury(token, peer, counted));
+    if (numbers(this.peer.others()).includes(peer)) await this.request((commands, token) => commands.bury(token, peer, -1, counted));
+  }
+
+  /** Whoever else holds messages of that queue is gone: they go back. */
+  async inherit(queue: number): Promise<void> {
+    await Promise.all(numbers(this.peer.others()).map((holder) => this.request((commands, token) => commands.bury(token, holder, queue, true))));
   }
 
   /** The context ends, in good order: what is held here goes back as if it had never been taken. */

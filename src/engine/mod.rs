@@ -199,7 +199,7 @@ impl Engine {
             Item::Purge { queue } => self.purge(*queue, events),
             Item::Pause { queue, paused } => self.pause(*queue, *paused),
             Item::Redrive { queue, first, count, to } => self.redrive(*queue, (*first, *count), *to, events),
-            Item::Leave { peer, counted } => self.leave(*peer, *counted, events),
+            Item::Leave { peer, queue, counted } => self.leave(*peer, *queue, *counted, events),
         }
     }
 }

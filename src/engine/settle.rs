@@ -60,11 +60,18 @@ impl Engine {
         held
     }
 
-    /// Ends every lease of a peer: as if it had never been taken, or as if its time were over. How many messages come back.
-    pub(super) fn leave(&mut self, peer: u64, counted: bool, events: &mut Vec<Event>) -> Outcome {
+    /// Ends the leases of a peer, of one queue or all: as if it had never been taken, or as if its time were over. How many messages come back.
+    pub(super) fn leave(
+        &mut self,
+        peer: u64,
+        only: Option<QueueId>,
+        counted: bool,
+        events: &mut Vec<Event>,
+    ) -> Outcome {
         let (time, mut messages) = (self.time, 0);
         for (id, queue) in self.queues.iter_mut() {
-            for first in queue.held_by(peer) {
+            let held = if only.is_none_or(|only| only == *id) { queue.held_by(peer) } else { Vec::new() };
+            for first in held {
                 messages += queue.end_lease(*id, first, counted, time, events);
             }
         }

@@ -3,6 +3,7 @@
 use xxhash_rust::xxh32::xxh32;
 
 use super::FORMAT;
+use crate::id::QueueId;
 use crate::sizes::Sizes;
 
 /// Why bytes from a store can't be used.
@@ -200,6 +201,11 @@ impl<'a> Reader<'a> {
     /// Up to `max`, where there is one.
     pub fn option(&mut self, max: u64, part: &'static str) -> Option<u64> {
         self.bounded(max.saturating_add(1), part).checked_sub(1)
+    }
+
+    /// The number of a queue, where there is one.
+    pub fn queue(&mut self) -> Option<QueueId> {
+        self.option(u64::from(u32::MAX), "queue").map(|queue| queue as u32)
     }
 
     pub fn option_text(&mut self, max: usize) -> Option<Box<str>> {

@@ -32,8 +32,9 @@ pub enum Item {
     Pause { queue: QueueId, paused: bool },
     /// Moves dead letters to `to`, or back to where they came from.
     Redrive { queue: QueueId, first: MessageId, count: u32, to: Option<QueueId> },
-    /// A peer is gone, or going: all its leases end here. What it had handed out counts as an attempt where `counted`.
-    Leave { peer: u64, counted: bool },
+    /// A peer is gone, or going: its leases end here, those of one queue or all. What it had handed out counts as an attempt where
+    /// `counted`.
+    Leave { peer: u64, queue: Option<QueueId>, counted: bool },
 }
 
 /// The fields of [`Item::Send`].
@@ -151,9 +152,10 @@ impl Item {
                 write_run(out, *first, *count);
                 out.option(to.map(u64::from));
             }
-            Self::Leave { peer, counted } => {
+            Self::Leave { peer, queue, counted } => {
                 out.byte(LEAVE);
                 out.number(*peer);
+                out.option(queue.map(u64::from));
                 out.flag(*counted);
             }
         }
@@ -165,7 +167,8 @@ impl Item {
             return Self::Create { name: from.text(limits::NAME_BYTES_MAX), policy: Box::new(from.policy()) };
         }
         if kind == LEAVE {
-            return Self::Leave { peer: from.number(), counted: from.flag() };
+            let (peer, queue) = (from.number(), from.queue());
+            return Self::Leave { peer, queue, counted: from.flag() };
         }
         if kind == ADOPT {
             return Self::Adopt { queue: from.small(), policy: Box::new(from.policy()) };
@@ -186,7 +189,7 @@ impl Item {
             LEASE => Self::Lease { queue, first, count, until: read_time(from, time), started: from.flag() },
             CANCEL => Self::Cancel { queue, id: first },
             REDRIVE => {
-                let to = from.option(u64::from(u32::MAX), "queue").map(|to| to as u32);
+                let to = from.queue();
                 Self::Redrive { queue, first, count, to }
             }
             _ => Self::Settle { queue, first, count, grant: from.number(), how: How::read(kind, time, from) },

@@ -26,7 +26,7 @@ pub enum Order {
     Purge { queue: QueueId },
     Pause { queue: QueueId, paused: bool },
     Redrive { queue: QueueId, to: Option<QueueId>, max: u64, moved: u64 },
-    Leave { peer: u64, counted: bool },
+    Leave { peer: u64, queue: Option<QueueId>, counted: bool },
 }
 
 impl Command {
@@ -187,9 +187,9 @@ impl Peer {
         self.order(token, Order::Pause { queue, paused });
     }
 
-    /// Ends the leases of another peer that is gone; `counted`: what it had handed out counts as an attempt.
-    pub fn bury(&mut self, token: u32, peer: u64, counted: bool) {
-        self.order(token, Order::Leave { peer, counted });
+    /// Ends the leases of another peer that is gone, of one queue or all; `counted`: what it had handed out counts as an attempt.
+    pub fn bury(&mut self, token: u32, peer: u64, queue: Option<QueueId>, counted: bool) {
+        self.order(token, Order::Leave { peer, queue, counted });
     }
 
     /// Moves dead letters: those in `queue` where it is a dead-letter queue, else those that came from it.

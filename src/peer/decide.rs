@@ -88,7 +88,7 @@ impl Peer {
             Order::Leave { peer, .. } if !self.engine.holders().contains(peer) => {
                 return self.effects.push(Effect::Done { token: command.token, value: 0 });
             }
-            Order::Leave { peer, counted } => Item::Leave { peer: *peer, counted: *counted },
+            Order::Leave { peer, queue, counted } => Item::Leave { peer: *peer, queue: *queue, counted: *counted },
             Order::Cancel { queue, id } => Item::Cancel { queue: *queue, id: *id },
             Order::Send(_) => return self.place_send(command, draft),
             Order::Settle { .. } => return self.place_settle(command, draft),
@@ -338,7 +338,7 @@ impl Peer {
         if self.flight.is_none() && !self.engine.holders().contains(&self.id) {
             return Vec::new();
         }
-        let items = vec![Item::Leave { peer: self.id, counted: false }];
+        let items = vec![Item::Leave { peer: self.id, queue: None, counted: false }];
         let record = Record { time, base: self.engine.base(), writer: self.id, step: 0, chunk: None, items };
         record.encode()
     }

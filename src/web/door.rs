@@ -253,8 +253,9 @@ impl Peer {
         leave(|numbers| numbers.extend(self.peer.others().into_iter().map(real)))
     }
 
-    pub fn bury(&mut self, token: u32, peer: f64, counted: bool) {
-        self.peer.bury(token, whole(peer), counted);
+    /// `queue` -1: all that it holds.
+    pub fn bury(&mut self, token: u32, peer: f64, queue: i32, counted: bool) {
+        self.peer.bury(token, whole(peer), u32::try_from(queue).ok(), counted);
     }
 
     pub fn parting(&mut self, now: f64) -> Vec<u8> {

@@ -44,6 +44,7 @@ export async function kills(kind, { count = 100, seed = 1, progress = () => {} }
       progress(kill, ledger);
     }
     ledger.stopping = true;
+    await home.drained?.();
     await ledger.until(() => ledger.end, "all to be drained");
     const sums = ledger.reckon();
     check("at the end");

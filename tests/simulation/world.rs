@@ -241,7 +241,7 @@ impl World {
                 let holders = context.peer.others();
                 if let Some(dead) = holders.into_iter().find(|holder| self.dead.contains(holder)) {
                     let token = context.other();
-                    context.peer.bury(token, dead, self.random.once_in(2));
+                    context.peer.bury(token, dead, None, self.random.once_in(2));
                     self.buried += 1;
                 }
             }

@@ -5,6 +5,8 @@ import { openQueue } from "posthaste";
 import type { Delivery } from "../effects";
 import { RELEASE, type Settle } from "../effects";
 import { platformError, show } from "../errors";
+import type { LocalBacking } from "../local";
+import type { StoredJournal } from "../stored";
 import type { OpenedQueue } from "../queue";
 import { Stop } from "../stop";
 import type { MessageState, SendBatchReceipt, SendReceipt, StorageDriver } from "../types";
@@ -170,6 +172,9 @@ class Host {
     if (deadLetterQueue && this.consumers()[deadLetterQueue]) await this.open(deadLetterQueue, {});
     // Of its own: the one that was opened with a caller's policy may be closed.
     const pushed = Object.keys(policy).length ? await this.open(name, {}) : queue;
+    // Those who were handing out its messages were in the memory of this object, which began anew. What Workers hold is theirs.
+    const { journal, handle } = queue.backing as unknown as LocalBacking;
+    if (pushed === queue) await (journal as StoredJournal).inherit(handle.id);
     if (pushed === queue) this.pushes.set(name, new Push(queue, consumer, this.clock));
     return queue;
   }
