@@ -55,6 +55,7 @@ const UNHEARD_MAX = 16;
 
 const FAILED = { kind: effect.RETRY, delayMs: -1 } as const;
 const ACKED = { kind: effect.ACK, delayMs: -1 } as const;
+const RELEASED = { kind: effect.RELEASE, delayMs: -1 } as const;
 
 interface Settings {
   size: number;
@@ -182,9 +183,11 @@ export class LocalConsumer<Body> implements Consumer {
       failed = { error };
     }
     extending?.();
-    if (failed) queue.report(failed.error, "a handler threw, and its messages are retried or dead-lettered, in the queue");
-    const { kind, delayMs } = batch.all ?? (failed ? FAILED : ACKED);
-    const note = failed && !batch.all ? noteOf(failed.error) : undefined;
+    // Whoever is told by its signal that the queue is closing may well throw: that is no attempt.
+    const closing = queue.isClosed;
+    if (failed) queue.report(failed.error, closing ? undefined : "a handler threw, and its messages are retried or dead-lettered, in the queue");
+    const { kind, delayMs } = batch.all ?? (failed ? (closing ? RELEASED : FAILED) : ACKED);
+    const note = kind === effect.RETRY && failed && !batch.all ? noteOf(failed.error) : undefined;
     let last: Promise<unknown> | undefined;
     let lease: Lease | undefined;
     for (const message of messages) {

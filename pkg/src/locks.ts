@@ -7,7 +7,7 @@
 import type { Presence } from "./store";
 
 /** Where the locks do not answer for so long, nobody can see this peer. */
-const PATIENCE_MS = 1_000;
+const PATIENCE_MS = 10_000;
 
 interface Manager {
   request(name: string, options: { mode?: "shared"; signal?: AbortSignal }, held: () => unknown): Promise<unknown>;
