@@ -49,12 +49,13 @@ function calm(lab, run) {
     lab.disturb(actor, true);
   }
   const { operations } = lab;
+  const began = lab.scheduler.now;
   const steps = lab.disk?.steps ?? 0;
   if (!run(40_000)) return false;
   const taken = (lab.disk?.steps ?? 0) - steps;
   if (taken > IDLE_STEPS_MAX + 10 * (lab.operations - operations)) lab.model.fail("spins", `${taken} steps were written in 40 s of quiet`);
   duplicatesThatWait(lab);
-  lateForIdle(lab);
+  lateForIdle(lab, began);
   for (const actor of living(lab)) {
     for (const consuming of actor.consumers.splice(0)) lab.follow(actor, "stop", consuming.opened, consuming.stop());
     for (const opened of actor.queues.values()) {
@@ -67,10 +68,10 @@ function calm(lab, run) {
 }
 
 /** In a quiet time, whoever consumes and has nothing to do has had everything that is due. */
-function lateForIdle(lab) {
+function lateForIdle(lab, began) {
   for (const actor of living(lab)) {
     for (const { running, opened: { model, closed } } of actor.consumers) {
-      if (closed || running.size || model.paused || actor.troubled) continue;
+      if (closed || running.size || model.paused || actor.troubled || actor.context.busyUntil > began + 1000) continue;
       for (const message of lab.model.messages.values()) {
         if (message.home !== model || message.notBeforeAt > lab.scheduler.now - 1000) continue;
         if (lab.model.mustBeThere(message, model)) lab.model.fail("late", `${message.uid} is due, and ${actor.name} has nothing to do`);

@@ -17,6 +17,8 @@ const STORAGE = new Set([
 
 /** A fault of the storage is made good in so long: it is opened again, and read. */
 const TROUBLE_MS = 100;
+/** Whoever was stopped has others wait for the storage no longer than this. */
+const STOPPED_MS = 90_000;
 
 /** Who has the queues, in a world of ports. */
 const HOST = "c0";
@@ -163,12 +165,18 @@ export class Lab {
     return host.context.frozen || host.context.disturbedAt >= at || actor.context.disturbedAt >= at;
   }
 
+  #anyoneStopped() {
+    return [...this.actors.values()].some(({ context }) => context.frozen || context.disturbedAt > this.scheduler.now - STOPPED_MS);
+  }
+
   #expected(error, actor, opened, signal, allowed) {
     const name = error?.name;
     if (opened?.closed && CLOSED.has(name)) return true;
     if (signal && name === "AbortError") return true;
     if (allowed?.(name, error)) return true;
     const { scope } = actor;
+    // A context that is frozen may hold the storage up for all.
+    if (name === "TimeoutError" && this.#anyoneStopped()) return true;
     if (scope.deletedAt > -Infinity && (name === "NotFoundError" || name === "InvalidStateError")) return true;
     return (scope.troubled || actor.troubled) && STORAGE.has(name) || scope.lossAt > -Infinity && STORAGE.has(name);
   }

@@ -22,6 +22,8 @@ export class Scope {
   disturbedAt = -Infinity;
   /** Clocks differ, or do not run as the world's time does: leases may run out before they are extended. */
   skewed = false;
+  /** Some clock was set, or made to run otherwise. */
+  clockSet = false;
   /** Ports are so slow that a lease may be over before its holder knows of it. */
   late = false;
   /** Dead letters may have come back since. */
@@ -287,8 +289,8 @@ export class Model {
     if (message.duplicateOf) this.fail("duplicate", `${uid} is a duplicate of ${message.duplicateOf}, and was delivered`);
     if (message.cancelled) this.fail("cancelled-delivered", `${uid} was cancelled, and was delivered`);
     if (message.ackedBy) this.fail("acked-delivered", `${uid} was acked in time, and ${context.name} got it again from ${queue.name}`);
-    // Clocks that differ go on from each other's time, a little off.
-    const off = queue.scope.skewed ? SKEW_MS : 0;
+    // Clocks that differ, or were set, go on from the journal's time, a little off.
+    const off = queue.scope.clockSet ? SKEW_MS : 0;
     if (latestWall + off < message.notBefore && now + off < message.notBeforeAt && !this.#mayBeBack(message)) {
       this.fail("early", `${uid} came ${message.notBefore - latestWall} ms before it was due`);
     }

@@ -78,6 +78,7 @@ export const FAULTS = {
       const shared = lab.script.world !== "memory";
       const all = shared && op.all ? [...lab.actors.values()].filter(({ gone }) => !gone) : [actor];
       if (shared && !op.all || (op.rate ?? 1) !== 1) actor.scope.skewed = true;
+      actor.scope.clockSet = true;
       if (op.all) lab.world.clockOff += op.jump ?? 0;
       for (const one of all) {
         lab.disturb(one, true);
