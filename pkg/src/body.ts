@@ -1,5 +1,6 @@
 /** A message before it is sent: its options, and what its content type and the schema make of its body. */
 
+import { inside } from "./inside";
 import { copy, move } from "./copy";
 import { show } from "./errors";
 import { messageOf } from "./foreign";
@@ -94,7 +95,7 @@ function ofBatch(error: unknown, at: number): unknown {
 
 /** What the schema makes of a body. */
 export async function validate(schema: StandardSchemaV1 | undefined, body: unknown): Promise<unknown> {
-  const result = (await schema?.["~standard"].validate(body)) as { value?: unknown; issues?: readonly { message: string }[] };
+  const result = (await inside(() => schema?.["~standard"].validate(body))) as { value?: unknown; issues?: readonly { message: string }[] };
   if (!result.issues) return result.value;
   throw new TypeError(`the body ${show(body)} does not fit the schema: ${result.issues.map((issue) => issue.message).join("; ")}`);
 }

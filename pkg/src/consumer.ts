@@ -6,6 +6,7 @@ import { disposable } from "./dispose";
 import * as effect from "./effects";
 import { show } from "./errors";
 import { noteOf } from "./foreign";
+import { inside, isInside } from "./inside";
 import type { Lease } from "./lease";
 import type { ReceivedMessage } from "./message";
 import { flag, object, refuseLater, seconds, signalOption, whole } from "./options";
@@ -34,8 +35,10 @@ class Batch<Body> implements MessageBatch<Body> {
   }
 
   retryAll(options?: { delaySeconds?: number }): void {
+    // Where the delay makes no sense, they are retried nevertheless: they were not to be acked.
+    this.say(effect.RETRY, -1);
     const delay = options?.delaySeconds;
-    this.say(effect.RETRY, delay === undefined ? -1 : seconds("delaySeconds", delay));
+    if (delay !== undefined) this.say(effect.RETRY, seconds("delaySeconds", delay));
   }
 
   private say(kind: typeof effect.ACK | typeof effect.RETRY, delayMs: number): void {
@@ -47,6 +50,8 @@ class Batch<Body> implements MessageBatch<Body> {
 }
 
 const STOPPED = new Error("the consumer was stopped");
+/** Who waits for handlers to end waits so long, or for a lease, at most. */
+const PATIENCE_MS = 30_000;
 /** After a receive that failed. */
 const PAUSE_MS = 250;
 
@@ -95,7 +100,16 @@ export class LocalConsumer<Body> implements Consumer {
 
   stop(): Promise<void> {
     this.stopping.now(STOPPED);
-    return this.done.catch(() => undefined);
+    if (isInside()) return Promise.resolve();
+    // Who has awaited something in a handler, and stops it then, can't be told from others: nobody waits for ever.
+    const { clock, visibilityMs } = this.queue.backing;
+    return new Promise((resolve) => {
+      const callOff = after(clock, Math.max(visibilityMs, PATIENCE_MS), resolve);
+      void this.done.catch(() => undefined).then(() => {
+        callOff();
+        resolve();
+      });
+    });
   }
 
   declare [Symbol.asyncDispose]: () => Promise<void>;
@@ -105,6 +119,7 @@ export class LocalConsumer<Body> implements Consumer {
     const said: (Promise<unknown> | undefined)[] = [];
     while (!this.stopping.come) {
       let messages: ReceivedMessage<Body>[] = [];
+      if (said.length === UNHEARD_MAX) await said.shift();
       try {
         messages = await this.gather();
       } catch (error) {
@@ -114,7 +129,6 @@ export class LocalConsumer<Body> implements Consumer {
         this.queue.report(error);
         await this.pause();
       }
-      if (said.length === UNHEARD_MAX) await said.shift();
       if (messages.length) said.push((await this.handle(messages)).said);
     }
     await Promise.all(said);
@@ -134,7 +148,9 @@ export class LocalConsumer<Body> implements Consumer {
   }
 
   private take(max: number, waitMs: number): Promise<ReceivedMessage<Body>[]> {
-    return this.queue.take({ max, leaseMs: 0, waitMs, borrow: this.settings.borrow, firstWins: true, stop: this.stopping, signal: undefined });
+    const { queue, stopping } = this;
+    const report = (error: unknown): void => queue.report(error, "what a handler said of a message makes no sense, and it is retried, in the queue");
+    return queue.take({ max, leaseMs: queue.leaseMs, waitMs, borrow: this.settings.borrow, firstWins: true, stop: stopping, signal: undefined, report });
   }
 
   private async gather(): Promise<ReceivedMessage<Body>[]> {
@@ -150,10 +166,13 @@ export class LocalConsumer<Body> implements Consumer {
     // A clock may be set meanwhile, or stand: what was awaited counts, by its timers.
     let [left, over] = [fillMs, false];
     const callOff = after(clock, fillMs, () => (over = true));
+    this.keep(messages);
     try {
       while (messages.length > 0 && messages.length < size && !over && left > 0) {
         const began = clock.now();
-        messages.push(...(await this.take(size - messages.length, left)));
+        const more = await this.take(size - messages.length, left);
+        this.keep(more);
+        messages.push(...more);
         left -= Math.max(0, clock.now() - began);
       }
       return messages;
@@ -172,17 +191,15 @@ export class LocalConsumer<Body> implements Consumer {
     // The handler may do with its list as it likes.
     const batch = new Batch(queue, messages.slice());
     let failed: { error: unknown } | undefined;
-    let extending: (() => void) | undefined;
     try {
-      const working: unknown = this.handler(batch);
+      const working: unknown = inside(() => this.handler(batch));
       if (working !== undefined) {
-        extending = this.settings.extend ? this.extend(messages) : undefined;
+        this.keep(messages);
         await working;
       }
     } catch (error) {
       failed = { error };
     }
-    extending?.();
     // Whoever is told by its signal that the queue is closing may well throw: that is no attempt.
     const closing = queue.isClosed;
     if (failed) queue.report(failed.error, closing ? undefined : "a handler threw, and its messages are retried or dead-lettered, in the queue");
@@ -198,19 +215,9 @@ export class LocalConsumer<Body> implements Consumer {
     return { said: last?.catch(() => undefined) };
   }
 
-  /** Extends the leases of what is not settled, well before they end, until it is called off. */
-  private extend(messages: ReceivedMessage<Body>[]): () => void {
-    const { clock } = this.queue.backing;
-    const leaseMs = this.queue.backing.visibilityMs;
-    let timer: unknown;
-    const next = (): void => {
-      timer = clock.setTimeout(() => {
-        for (const message of messages) if (message.said === undefined) message.extend(leaseMs / 1000).catch(() => undefined);
-        next();
-      }, Math.min(Math.max(1, leaseMs / 3), 2 ** 31 - 1));
-    };
-    next();
-    return () => clock.clearTimeout(timer);
+  /** What waits here, or is worked on, has its leases extended until all is said of it. */
+  private keep(messages: ReceivedMessage<Body>[]): void {
+    if (this.settings.extend) this.queue.keep(messages);
   }
 }
 

@@ -11,13 +11,15 @@ export class MessageIterator<Body> implements AsyncIterator<Message<Body>, undef
   /** Handed to the loop and, as far as known, not settled. */
   private taken: ReceivedMessage<Body>[] = [];
 
-  constructor(private readonly queue: OpenedQueue<Body>) {}
+  /** `all`: whatever was handed out is worked on until it is settled; else the last, until another is asked for. */
+  constructor(private readonly queue: OpenedQueue<Body>, private readonly all = false) {}
 
   async next(): Promise<IteratorResult<Message<Body>, undefined>> {
+    if (!this.all) this.queue.letGo(this.taken);
     while (!this.ended.come && !this.queue.isClosed) {
       let message: ReceivedMessage<Body> | undefined;
       try {
-        [message] = await this.queue.take({ max: 1, leaseMs: 0, waitMs: Infinity, borrow: false, firstWins: false, stop: this.ended });
+        [message] = await this.queue.take({ max: 1, leaseMs: this.queue.leaseMs, waitMs: Infinity, borrow: false, firstWins: false, stop: this.ended });
       } catch (error) {
         if (this.ended.come || this.queue.isClosed) break;
         throw error;
@@ -25,6 +27,7 @@ export class MessageIterator<Body> implements AsyncIterator<Message<Body>, undef
       if (!message) continue;
       this.taken = this.taken.filter((known) => known.said === undefined);
       this.taken.push(message);
+      this.queue.keep([message]);
       return { done: false, value: message };
     }
     return { done: true, value: undefined };

@@ -4,6 +4,7 @@ import { LeaseLostError } from "./errors";
 import * as effect from "./effects";
 import type { Asker, Delivery, Handle, Part, Settle } from "./effects";
 import type { Commands } from "./commands";
+import type { Keeper } from "./keep";
 import { LentBytes } from "./lent";
 import type { ReceivedMessage } from "./message";
 import { messageId } from "./send";
@@ -26,6 +27,7 @@ export class Lease {
   left: number;
   /** The handler has said something of all its batch: what it says of a message now is not heard. */
   spokenFor = false;
+  private keeper: Keeper | undefined = undefined;
   /** The journal or host that gave it is gone: its numbers mean nothing to another. */
   forgotten = false;
 
@@ -41,8 +43,29 @@ export class Lease {
     /** Bodies of bytes are views of lent memory. */
     readonly lent: boolean,
     readonly closed: Stop,
+    /** Told of what was said in a handler and makes no sense. */
+    readonly report?: (error: unknown) => void,
   ) {
     this.left = part.count;
+  }
+
+  /** From now on it is extended by that keeper, or none. */
+  keep(keeper: Keeper | undefined): void {
+    if (keeper === this.keeper || (keeper && this.left === 0)) return;
+    this.keeper?.delete(this);
+    this.keeper = keeper;
+    keeper?.add(this);
+  }
+
+  /** Those of which nothing was said go on for so long from now. */
+  extend(ms: number): void {
+    const { messages } = this;
+    if (this.forgotten || this.closed.come) return;
+    for (let at = 0; at < messages.length; at += 1) {
+      const from = at;
+      while (at < messages.length && messages[at].isHeld) at += 1;
+      if (at > from) void this.leases.settle(effect.EXTEND, this.range(from, at - from), ms);
+    }
   }
 
   /** The message's word, for this one or, with `count`, it and those after it. */
@@ -74,7 +97,9 @@ export class Lease {
   /** Something was said of so many more. */
   over(count: number): void {
     this.left -= count;
-    if (count > 0 && this.left === 0) this.leases.end(this);
+    if (count === 0 || this.left > 0) return;
+    this.keep(undefined);
+    this.leases.end(this);
   }
 
   /** Bytes that were only lent are copied for who did not borrow them and has not looked yet. */

@@ -4,21 +4,27 @@ import type { Backing } from "./backing";
 import type { Commands } from "./commands";
 import { numbers } from "./crossing";
 import type { Asker, Delivery, Handle, Onlooker, Part } from "./effects";
+import * as effect from "./effects";
 import { peek, metrics, redrive } from "./inspect";
 import type { Journal } from "./journal";
+import { Keeper } from "./keep";
 import type { Outgoing } from "./send";
 import type { Stop } from "./stop";
 import type { MessageInfo, MessageState, Queue, QueueMetrics } from "./types";
 
 export class LocalBacking implements Backing {
   private receivers = 0;
+  /** Extends what was leased while its bodies are loaded. */
+  private readonly keeper: Keeper;
 
   constructor(
     readonly journal: Journal,
     readonly handle: Handle,
     private readonly lock: { hold(): void; release(): void },
     private readonly done: () => Promise<void>,
-  ) {}
+  ) {
+    this.keeper = new Keeper(journal.clock, () => this.visibilityMs);
+  }
 
   get clock(): Journal["clock"] {
     return this.journal.clock;
@@ -88,7 +94,14 @@ export class LocalBacking implements Backing {
   }
 
   load(deliveries: Delivery[]): Part[][] | Promise<Part[][]> {
-    return this.journal.load(deliveries);
+    const loading = this.journal.load(deliveries);
+    if (Array.isArray(loading)) return loading;
+    const { keeper, leases, handle } = this;
+    const kept = deliveries.map((delivery) => ({ extend: (ms: number) => void leases.settle(effect.EXTEND, { queue: handle, ...delivery }, ms) }));
+    for (const one of kept) keeper.add(one);
+    return loading.finally(() => {
+      for (const one of kept) keeper.delete(one);
+    });
   }
 
   async metrics(): Promise<QueueMetrics | undefined> {

@@ -30,6 +30,11 @@ export class ReceivedMessage<Body> implements Message<Body> {
 
   constructor(readonly lease: Lease, private readonly place: number) {}
 
+  /** Nothing was said of it, and it is not lost. */
+  get isHeld(): boolean {
+    return this.said === undefined && !this.rare?.lost;
+  }
+
   private get more(): Rare {
     return (this.rare ??= {});
   }
@@ -106,7 +111,7 @@ export class ReceivedMessage<Body> implements Message<Body> {
       const delay = options?.delaySeconds;
       return this.say(effect.RETRY, delay === undefined ? -1 : seconds("delaySeconds", delay));
     } catch (error) {
-      return Promise.reject(error);
+      return this.refuse(error);
     }
   }
 
@@ -114,11 +119,28 @@ export class ReceivedMessage<Body> implements Message<Body> {
     try {
       return this.say(effect.DEAD_LETTER, 0, bounded(text("reason", reason)));
     } catch (error) {
-      return Promise.reject(error);
+      return this.refuse(error);
     }
   }
 
-  async extend(duration: number): Promise<void> {
+  /** What was said makes no sense. In a handler, which may not wait to hear that, the message is retried: it was not to be acked. */
+  private refuse(error: unknown): Promise<never> {
+    const { firstWins, report } = this.lease;
+    if (firstWins && this.said === undefined) {
+      void this.say(effect.RETRY, -1);
+      report?.(error);
+    }
+    return rejected(error);
+  }
+
+  extend(duration: number): Promise<void> {
+    const extended = this.extending(duration);
+    // It need not be awaited.
+    extended.catch(() => undefined);
+    return extended;
+  }
+
+  private async extending(duration: number): Promise<void> {
     const ms = seconds("seconds", duration, 0.001);
     this.lease.closed.throwIfCome();
     if (this.said !== undefined) throw this.settled(effect.EXTEND);

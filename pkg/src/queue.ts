@@ -11,7 +11,9 @@ import { detailEvent } from "./event";
 import { messageOf } from "./foreign";
 import { ALLOW, PortServing } from "./host";
 import { STATES } from "./inspect";
+import { isInside } from "./inside";
 import { MessageIterator } from "./iterate";
+import { Keeper } from "./keep";
 import { LocalBacking } from "./local";
 import type { ReceivedMessage } from "./message";
 import { flag, messageIdOption, object, queueName, refuseLater, seconds, signalOption, whole } from "./options";
@@ -57,9 +59,11 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
   private writing: WritableStream<Body> | undefined;
   private reading: ReadableStream<Message<Body>> | undefined;
   private hadBacklog = false;
+  private readonly keeper: Keeper;
 
   constructor(readonly name: string, readonly backing: Backing, private readonly options: QueueOptions<Body>) {
     super();
+    this.keeper = new Keeper(backing.clock, () => backing.visibilityMs);
     backing.handle.onlookers.add(this);
     this.hadBacklog = this.backlog().metrics.backlogCount > 0;
   }
@@ -231,10 +235,29 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     this.receiving(1);
     try {
       const messages = await receive<Body>(this.backing, request, this.closed);
-      return this.options.schema ? await this.sifted(messages) : messages;
+      if (!this.options.schema) return messages;
+      this.keep(messages);
+      const sound = await this.sifted(messages);
+      this.letGo(messages);
+      return sound;
     } finally {
       this.receiving(-1);
     }
+  }
+
+  /** How long to ask for: 0, as the queue's policy says, while timers are on time. */
+  get leaseMs(): number {
+    const { margin } = this.keeper;
+    return margin && margin + this.backing.visibilityMs;
+  }
+
+  /** Extends the leases of these until all is said of them, or they are let go. */
+  keep(messages: readonly ReceivedMessage<Body>[]): void {
+    for (const { lease } of messages) lease.keep(this.keeper);
+  }
+
+  letGo(messages: readonly ReceivedMessage<Body>[]): void {
+    for (const { lease } of messages) lease.keep(undefined);
   }
 
   /** What does not fit the schema never will: it goes to the dead letters. */
@@ -271,7 +294,7 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
   }
 
   get readable(): ReadableStream<Message<Body>> {
-    return (this.reading ??= messageStream(this));
+    return (this.reading ??= messageStream(new MessageIterator(this, true)));
   }
 
   /* -------------------------------------------------------- inspecting */
@@ -416,8 +439,10 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
 
   /* ------------------------------------------------------------- ending */
 
+  /** In a handler it is not waited for: its end waits for the handler. */
   close(): Promise<void> {
-    return (this.closing ??= this.end());
+    this.closing ??= this.end();
+    return isInside() ? Promise.resolve() : this.closing;
   }
 
   private async end(): Promise<void> {

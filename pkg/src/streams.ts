@@ -12,8 +12,7 @@ export function writer<Body>(queue: Queue<Body>): WritableStream<Body> {
 }
 
 /** Ends with the queue; cancelling gives back what was read and not settled. */
-export function messageStream<Body>(queue: Queue<Body>): ReadableStream<Message<Body>> {
-  const messages = queue[Symbol.asyncIterator]();
+export function messageStream<Body>(messages: AsyncIterator<Message<Body>>): ReadableStream<Message<Body>> {
   return new ReadableStream<Message<Body>>({
     async pull(controller) {
       const { done, value } = await messages.next();

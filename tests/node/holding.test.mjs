@@ -1,0 +1,171 @@
+/** What is held here: leases that are extended from the grant on, waits for oneself that end, and words that make no sense. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { bounded, fails, freshQueue, heard, quiet } from "./lab.mjs";
+
+const outcome = async (queue) => {
+  const { acked, deadLettered, retried, backlogCount } = await queue.metrics();
+  return { acked, deadLettered, retried, backlogCount };
+};
+const ONCE = { acked: 1, deadLettered: 0, retried: 0, backlogCount: 0 };
+
+for (const [maxBatchTimeout, work] of [[25, 10], [60, 0], [300, 45]]) {
+  test(`a batch that fills for ${maxBatchTimeout} s and is worked on for ${work} is handled once`, async () => {
+    const { queue, clock } = await freshQueue({ maxRetries: 0 });
+    const attempts = [];
+    queue.consume(async ({ messages }) => {
+      attempts.push(...messages.map((message) => message.attempts));
+      await new Promise((resolve) => clock.setTimeout(resolve, work * 1000));
+    }, { maxBatchTimeout });
+    await queue.send("one");
+    await clock.advance(900);
+    assert.deepEqual(attempts, [1]);
+    assert.deepEqual(await outcome(queue), ONCE);
+  });
+}
+
+test("a batch that waits to be filled keeps its leases", async () => {
+  const { queue, clock } = await freshQueue({ maxRetries: 0 });
+  const attempts = [];
+  queue.consume(({ messages }) => void attempts.push(...messages.map((message) => message.attempts)), { maxBatchTimeout: 300 });
+  await queue.send("one");
+  await clock.advance(100);
+  assert.deepEqual((await queue.peek()).map(({ state, attempts }) => [state, attempts]), [["leased", 1]]);
+  await clock.advance(300);
+  assert.deepEqual(attempts, [1]);
+  assert.deepEqual(await outcome(queue), ONCE);
+});
+
+test("what a schema takes long to look at keeps its lease", async () => {
+  const waiting = [];
+  let slow = false;
+  const schema = { "~standard": { version: 1, vendor: "test", validate: (value) => (slow ? new Promise((resolve) => waiting.push(() => resolve({ value }))) : { value }) } };
+  const { queue, clock } = await freshQueue({ schema });
+  await queue.send("one");
+  slow = true;
+  const receiving = queue.receive();
+  await clock.advance(100);
+  assert.equal((await queue.metrics()).leased, 1);
+  waiting[0]();
+  const [message] = await receiving;
+  assert.equal(message.attempts, 1);
+  await message.ack();
+});
+
+test("a loop over messages keeps the lease of the one it works on, and no longer than until it asks for another", async () => {
+  const { queue, clock } = await freshQueue();
+  await queue.send("one");
+  const iterator = queue[Symbol.asyncIterator]();
+  const { value: message } = await iterator.next();
+  await clock.advance(200);
+  assert.equal((await queue.metrics()).leased, 1);
+  const next = iterator.next();
+  await clock.advance(31);
+  const { value: again } = await bounded(next, "it comes again: the loop forgot it");
+  assert.deepEqual([again.id, again.attempts], [message.id, 2]);
+  await again.ack();
+});
+
+test("what was read from a stream keeps its lease until it is settled, or the stream is cancelled", async () => {
+  const { queue, clock } = await freshQueue();
+  await queue.sendBatch([{ body: 1 }, { body: 2 }]);
+  const reader = queue.readable.getReader();
+  const [{ value: first }] = [await reader.read(), await reader.read()];
+  await clock.advance(200);
+  assert.equal((await queue.metrics()).leased, 2);
+  await first.ack();
+  await reader.cancel();
+  const { ready, acked } = await queue.metrics();
+  assert.deepEqual({ ready, acked }, { ready: 1, acked: 1 });
+});
+
+test("leases outlive timers that come once a minute", async () => {
+  const { queue, clock } = await freshQueue();
+  const set = clock.setTimeout.bind(clock);
+  const until = [];
+  queue.consume(() => new Promise((resolve) => set(resolve, 250_000)));
+  clock.setTimeout = (callback, ms) => set(callback, Math.ceil((clock.now() + ms) / 60_000) * 60_000 - clock.now());
+  await queue.send("one");
+  for (let minute = 0; minute < 4; minute += 1) {
+    await clock.advance(61);
+    const [{ leaseExpiresAt }] = await queue.peek();
+    until.push(leaseExpiresAt - clock.now() > 60_000);
+  }
+  assert.deepEqual(until, [true, true, true, true]);
+  await clock.advance(120);
+  assert.deepEqual(await outcome(queue), ONCE);
+});
+
+for (const what of ["stop", "close", "each other"]) {
+  test(`a handler may wait for the end of its own consumer: ${what}`, async () => {
+    const { queue } = await freshQueue();
+    await queue.send("one");
+    let other;
+    const consumer = queue.consume(() => (what === "stop" ? consumer.stop() : what === "close" ? queue.close() : other.stop()));
+    if (what === "each other") {
+      other = queue.consume(() => consumer.stop());
+      await queue.send("two");
+    }
+    await bounded(what === "each other" ? other.done : consumer.done, "the end of the consumer");
+  });
+}
+
+test("a handler that stops its consumer after it has awaited something is waited for no longer than a lease", async () => {
+  const { queue, clock } = await freshQueue();
+  await queue.send("one");
+  const consumer = queue.consume(async () => {
+    await quiet();
+    await consumer.stop();
+  });
+  await quiet();
+  await clock.advance(31);
+  await bounded(consumer.done, "the end of the consumer");
+  assert.deepEqual(await outcome(queue), ONCE);
+});
+
+const SENSELESS = {
+  "retry({ delaySeconds: NaN })": (message) => message.retry({ delaySeconds: NaN }),
+  "retry({ delaySeconds: \"5\" })": (message) => message.retry({ delaySeconds: "5" }),
+  "deadLetter(5)": (message) => message.deadLetter(5),
+};
+for (const [words, say] of Object.entries(SENSELESS)) {
+  test(`in a handler, ${words} that nobody awaits is a retry and an error event`, async () => {
+    const { queue } = await freshQueue({ retryDelay: 60 });
+    const error = heard(queue, "error");
+    await queue.send("one");
+    queue.consume(({ messages: [message] }) => void say(message));
+    assert.match((await bounded(error, "the error event")).error.name, /^(Range|Type)Error$/);
+    await quiet();
+    assert.deepEqual(await outcome(queue), { acked: 0, deadLettered: 0, retried: 1, backlogCount: 1 });
+    await queue.close();
+  });
+}
+
+test("a batch that is to be retried after a senseless delay is retried, though the handler catches the error", async () => {
+  const { queue } = await freshQueue({ retryDelay: 60 });
+  await queue.send("one");
+  queue.consume((batch) => {
+    assert.throws(() => batch.retryAll({ delaySeconds: -1 }), RangeError);
+  });
+  await quiet();
+  assert.deepEqual(await outcome(queue), { acked: 0, deadLettered: 0, retried: 1, backlogCount: 1 });
+  await queue.close();
+});
+
+test("outside of a handler a senseless word says nothing, and its promise need not be awaited", async () => {
+  const { queue } = await freshQueue();
+  await queue.send("one");
+  const [message] = await queue.receive();
+  const unheard = [];
+  const hear = (error) => unheard.push(error);
+  process.on("unhandledRejection", hear);
+  void message.retry({ delaySeconds: NaN });
+  void message.extend(NaN);
+  void message.deadLetter(5);
+  await new Promise(setImmediate);
+  process.off("unhandledRejection", hear);
+  assert.deepEqual(unheard, []);
+  await fails(message.extend(NaN), "RangeError", "NaN");
+  await message.ack();
+});
