@@ -1,7 +1,7 @@
 /** What a buffered sender takes for a delivery, what it makes of any other answer, and which clock it goes by. */
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
+import { getEventListeners, once } from "node:events";
 import { createServer } from "node:http";
 import { test } from "node:test";
 import { bufferedSender } from "posthaste/edge";
@@ -297,4 +297,22 @@ test("there is one timer, however many batches wait", async () => {
   const sender = bufferedSender({ sendBatch: () => new Promise(() => {}) }, { clock, maxBatchSize: 10 });
   for (const body of range(1005)) await sender.send(body);
   assert.ok(clock.pending <= 2, `${clock.pending} timers`);
+});
+
+test("a signal has one listener, however many sends wait with it, and none once they are over", async () => {
+  const answers = [];
+  const sender = bufferedSender({ sendBatch: () => new Promise((resolve) => answers.push(resolve)) }, { maxBytes: 300, maxBatchTimeout: 0 });
+  const { signal } = new AbortController();
+  await sender.send("x".repeat(190));
+  const waiting = range(20).map(() => sender.send("y".repeat(190), { signal }));
+  await quiet();
+  assert.equal(getEventListeners(signal, "abort").length, 1);
+  for (let at = 0; at < 20; at += 1) {
+    answers[at]();
+    await bounded(waiting[at], "room");
+    await quiet();
+  }
+  assert.equal(getEventListeners(signal, "abort").length, 0);
+  answers[20]();
+  await sender.close();
 });

@@ -1,5 +1,6 @@
 /** Messages collected in an isolate without storage, and handed over in batches while the platform keeps it alive. */
 
+import { onAbort } from "../abort";
 import { disposable } from "../dispose";
 import { MessageTooLargeError, platformError, QueueFullError, show } from "../errors";
 import { object, sendOptions, signalOption } from "../options";
@@ -63,15 +64,15 @@ class Sender<Body> implements BufferedSender<Body> {
   private room(bytes: number, signal: AbortSignal | undefined, enter: () => void): Promise<void> {
     this.handing.hurry();
     return new Promise((resolve, reject) => {
-      const abort = (): void => {
+      const off = signal && onAbort(signal, (reason) => {
         this.waiters = this.waiters.filter((other) => other !== waiter);
-        reject(signal?.reason);
+        reject(reason);
         this.admit();
-      };
+      });
       const waiter: Waiter = {
         bytes,
         enter: () => {
-          signal?.removeEventListener("abort", abort);
+          off?.();
           try {
             enter();
             resolve();
@@ -80,7 +81,6 @@ class Sender<Body> implements BufferedSender<Body> {
           }
         },
       };
-      signal?.addEventListener("abort", abort, { once: true });
       this.waiters.push(waiter);
     });
   }
