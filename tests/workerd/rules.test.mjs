@@ -83,5 +83,6 @@ test("whatever a handler says, and when: a wrapped one answers what the runtime 
     const messages = ["0", "1", "2"].map((id) => ({ id, body: script }));
     const [told, answered] = await Promise.all([byEvent.ask("event", messages), byCall.ask("call", messages)]);
     assert.deepEqual(plain(answered), plain(told), JSON.stringify(script));
+    assert.deepEqual(answered.error, told.outcome === "ok" ? undefined : { name: "Error", message: "no" });
   }));
 });

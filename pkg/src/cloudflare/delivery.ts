@@ -2,8 +2,9 @@
 
 import type { ReceivedMessage } from "../message";
 import type { MessageBatch } from "../types";
-import { HANDLED, type Mark } from "./calls";
+import { HANDLED, type Mark, type Refusal } from "./calls";
 import type { Service } from "./platform";
+import { errorOf } from "./refusals";
 import { Said, wordsOf, type Result } from "./said";
 
 export interface Readable {
@@ -77,7 +78,7 @@ async function byCall(service: Service, batch: MessageBatch<Uint8Array>, readabl
     ackAll: words.hear(() => said.ackAll()),
     retryAll: words.hear((options) => said.retryAll(options)),
   };
-  let answer: (Partial<Result> & { posthaste?: number; error?: string }) | undefined;
+  let answer: (Partial<Result> & { posthaste?: number; error?: Refusal }) | undefined;
   let failed: { error: unknown } | undefined;
   try {
     answer = (await (service as { queue(batch: unknown): Promise<object | undefined> }).queue(given)) as typeof answer;
@@ -94,7 +95,7 @@ async function byCall(service: Service, batch: MessageBatch<Uint8Array>, readabl
   if (!wrapped && !failed && Date.now() - returned > LATER_MS) warn(batch.queue);
   await words.over();
   if (!wrapped) return { result: said.result(failed ? "exception" : "ok"), error: failed?.error };
-  return { result: answer as Result, error: answer?.error === undefined ? undefined : new Error(answer.error) };
+  return { result: answer as Result, error: answer?.error && errorOf(answer.error) };
 }
 
 /** What went wrong before anything was delivered: it will the next time. */

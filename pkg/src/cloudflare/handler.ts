@@ -2,6 +2,7 @@
 
 import { show } from "../errors";
 import { HANDLED, type Mark } from "./calls";
+import { refusalOf } from "./refusals";
 import { Said } from "./said";
 
 interface Context {
@@ -46,7 +47,7 @@ async function handled(batch: Given, ctx: Context | undefined, handle: (batch: u
     }
   }
   letGo?.();
-  return { posthaste: HANDLED, ...said.result(failed ? "exception" : "ok"), ...(failed && { error: textOf(failed.error) }) };
+  return { posthaste: HANDLED, ...said.result(failed ? "exception" : "ok"), ...(failed && { error: refusalOf(failed.error) }) };
 }
 
 function shown({ queue, metadata, messages }: Given, said: Said): unknown {
@@ -70,8 +71,4 @@ function keeping(ctx: Context, kept: unknown[]): () => void {
   return () => {
     if (ctx.waitUntil === own) delete (ctx as Partial<Context>).waitUntil;
   };
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : show(error);
 }
