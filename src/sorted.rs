@@ -52,6 +52,10 @@ impl<T> Sorted<T> {
         Some(self.0.remove(at).1)
     }
 
+    pub fn retain(&mut self, keep: impl Fn(&T) -> bool) {
+        self.0.retain(|(_, thing)| keep(thing));
+    }
+
     pub fn iter(&self) -> core::slice::Iter<'_, (u32, T)> {
         self.0.iter()
     }

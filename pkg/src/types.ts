@@ -223,6 +223,11 @@ export interface Topic<Body = unknown> extends AsyncDisposable {
 
 export type MessageState = "ready" | "delayed" | "leased" | "dead";
 export interface MessageInfo<Body = unknown> { id: string; state: MessageState; timestamp: Date; attempts: number; body: Body; headers: Record<string, string>; groupId?: string; priority: number; availableAt: Date; leasedBy?: string; leaseExpiresAt?: Date; reason?: string; lastError?: string }
+/**
+ * Counts that add up at every moment, whatever has expired or run out: `backlogCount` is `ready` + `delayed` + `leased`, and `sent`
+ * is `acked` + `deadLettered` + all of `dropped` + `backlogCount`. `sent` counts what came in, as a dead letter or by a redrive too,
+ * less what a redrive took away; what a redrive brings back from its dead-letter queue is taken off `deadLettered`.
+ */
 export interface QueueMetrics extends BacklogMetrics {
   ready: number; delayed: number; leased: number; deadLettered: number;
   sent: number; delivered: number; acked: number; retried: number; duplicates: number;

@@ -56,6 +56,7 @@ impl Engine {
 
     fn made(&mut self, name: &str, policy: Policy, keeper: bool) -> QueueId {
         let queue = self.next_queue;
+        self.touched.0.push(queue);
         self.next_queue += 1;
         self.queues.get_or_insert(queue, Queue::new(name.into(), policy, keeper));
         queue
@@ -63,14 +64,15 @@ impl Engine {
 
     pub(super) fn remove(&mut self, queue: QueueId, events: &mut Vec<Event>) -> Outcome {
         let outcome = self.purge(queue, events);
-        if self.queues.remove(queue).is_some() {
+        if let Some(gone) = self.queues.remove(queue) {
+            self.wake.remove((gone.wake, queue.into()));
             events.push(Event::QueueGone { queue });
         }
         outcome
     }
 
     pub(super) fn pause(&mut self, queue: QueueId, paused: bool) -> Outcome {
-        let Some(queue) = self.queues.get_mut(queue) else {
+        let Some(queue) = self.touch(queue) else {
             return Outcome::Void;
         };
         queue.paused = paused;
@@ -78,7 +80,7 @@ impl Engine {
     }
 
     pub(super) fn purge(&mut self, queue_id: QueueId, events: &mut Vec<Event>) -> Outcome {
-        let Some(queue) = self.queues.get_mut(queue_id) else {
+        let Some(queue) = self.touch(queue_id) else {
             return Outcome::Void;
         };
         let mut count = 0;
@@ -94,7 +96,7 @@ impl Engine {
 
     /// Stands while no one has received the message; it counts as purged.
     pub(super) fn cancel(&mut self, queue_id: QueueId, id: MessageId, events: &mut Vec<Event>) -> Outcome {
-        let Some(queue) = self.queues.get_mut(queue_id) else {
+        let Some(queue) = self.touch(queue_id) else {
             return Outcome::Void;
         };
         let taken = match queue.find(id) {
@@ -119,7 +121,8 @@ impl Engine {
         to: Option<QueueId>,
         events: &mut Vec<Event>,
     ) -> Outcome {
-        let Some(source) = self.queues.get_mut(from) else {
+        let time = self.time;
+        let Some(source) = self.touch(from) else {
             return Outcome::Void;
         };
         let mut moved = 0;
@@ -128,8 +131,8 @@ impl Engine {
             let count = u64::from(run.count);
             let target = to.or(origin).filter(|target| *target != from).unwrap_or(from);
             let fits = |queue: &&mut Queue| target != from && queue.room(&run.sizes, (0, 0)) == run.count;
-            let Some(queue) = self.queues.get_mut(target).filter(fits) else {
-                if let Some(source) = self.queues.get_mut(from) {
+            let Some(queue) = self.touch(target).filter(fits) else {
+                if let Some(source) = self.touch(from) {
                     source.link(id, run);
                 }
                 continue;
@@ -144,9 +147,9 @@ impl Engine {
             run.state = State::Ready;
             run.attempts = 0;
             run.note = None;
-            run.expires = self.time.saturating_add(queue.policy.retention_ms);
+            run.expires = time.saturating_add(queue.policy.retention_ms);
             queue.link(id, run);
-            if let Some(source) = self.queues.get_mut(from) {
+            if let Some(source) = self.touch(from) {
                 source.tally.sent = source.tally.sent.saturating_sub(count);
             }
         }

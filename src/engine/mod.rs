@@ -24,11 +24,12 @@ pub use pick::Pick;
 pub use queue::{Cause, Counts, Queue, Tally};
 pub use run::{Lease, Note, Run, State};
 pub use send::Needs;
-pub use timers::MessageState;
+pub use timers::{MessageState, Standing};
 
 use crate::{
     format::{Item, Record},
-    id::{MessageId, QueueId, Time},
+    id::{MessageId, NEVER, QueueId, Time},
+    pairs::Pairs,
     sorted::Sorted,
 };
 
@@ -39,6 +40,19 @@ pub struct Engine {
     time: Time,
     queues: Sorted<Queue>,
     next_queue: QueueId,
+    /// When the first timer of each queue that has one is due.
+    wake: Pairs,
+    touched: Touched,
+}
+
+/// Queues that the last record may have changed. No part of the state.
+#[derive(Clone, Debug, Default)]
+struct Touched(Vec<QueueId>);
+
+impl PartialEq for Touched {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 /// Where a record is being replayed.
@@ -154,16 +168,70 @@ impl Engine {
         self.queues.iter().find(|(_, queue)| *queue.name == *name).map(|(id, _)| *id)
     }
 
+    /// The queues that the last record may have changed.
+    pub fn touched(&self) -> &[QueueId] {
+        &self.touched.0
+    }
+
+    /// The queue, which may be changed.
+    fn touch(&mut self, id: QueueId) -> Option<&mut Queue> {
+        if self.touched.0.last() != Some(&id) {
+            self.touched.0.push(id);
+        }
+        self.queues.get_mut(id)
+    }
+
+    /// Forgets keys that are over, and notes first timers, of the queues that were touched.
+    fn settle_touched(&mut self) {
+        self.touched.0.sort_unstable();
+        self.touched.0.dedup();
+        for at in 0..self.touched.0.len() {
+            let id = self.touched.0[at];
+            if let Some(queue) = self.queues.get_mut(id) {
+                queue.keys.advance(self.time);
+            }
+            self.note_timer(id);
+        }
+    }
+
+    fn note_timer(&mut self, id: QueueId) {
+        let Some(queue) = self.queues.get_mut(id) else {
+            return;
+        };
+        let at = queue.first_timer();
+        if at != queue.wake {
+            self.wake.remove((queue.wake, id.into()));
+            if at != NEVER {
+                self.wake.insert((at, id.into()));
+            }
+            queue.wake = at;
+        }
+    }
+
+    /// Queues with a timer that is due by `now`.
+    pub fn due(&self, now: Time) -> impl Iterator<Item = (QueueId, &Queue)> {
+        let due = self.wake.from((0, 0)).take_while(move |(at, _)| *at <= now);
+        due.filter_map(|(_, id)| Some((id as QueueId, self.queues.get(id as QueueId)?)))
+    }
+
+    /// When the first timer after `now` fires.
+    pub fn next_timer(&self, now: Time) -> Time {
+        let later = self.wake.from((now.saturating_add(1), 0)).next().map_or(NEVER, |(at, _)| at);
+        self.due(now).map(|(_, queue)| queue.next_timer(now)).fold(later, Time::min)
+    }
+
     /// Replays one record. Answers what became of each item, and adds to `events` what else happened. Never fails:
     /// an item that makes no sense here is void.
     pub fn apply(&mut self, number: u64, record: &Record, events: &mut Vec<Event>) -> Vec<Outcome> {
         self.base = number;
+        self.touched.0.clear();
         self.advance(record.time, events);
         let mut place = Place::default();
         let mut outcomes = Vec::with_capacity(record.items.len());
         for at in 0..record.items.len() {
             outcomes.push(self.apply_item(number, record, at, &mut place, events));
         }
+        self.settle_touched();
         outcomes
     }
 

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     format::Policy,
-    id::{MessageId, Time},
+    id::{MessageId, NEVER, Time},
     pairs::Pairs,
 };
 
@@ -80,6 +80,8 @@ pub struct Queue {
     pub(super) away: Runs,
     /// When each run that has a timer wants attention, and its id.
     pub(super) timers: Pairs,
+    /// When the first of them is due, as the engine has noted it.
+    pub(super) wake: Time,
     /// Who holds how many runs, in the order of their names.
     held: Vec<(u64, u32)>,
     counts: Counts,
@@ -101,6 +103,7 @@ impl Queue {
             ready: Runs::default(),
             away: Runs::default(),
             timers: Pairs::default(),
+            wake: NEVER,
             held: Vec::new(),
             counts: Counts::default(),
             bytes: 0,

@@ -81,10 +81,11 @@ impl Engine {
         };
         let time = self.time;
         let (count, bytes) = (send.sizes.count(), send.sizes.total());
-        let Some(queue) = self.queues.get_mut(send.queue) else {
+        let Some(queue) = self.touch(send.queue) else {
             events.push(Event::Gone { first, count, bytes });
             return Outcome::Void;
         };
+        queue.keys.advance(time);
         let known = send.key.as_ref().and_then(|key| queue.keys.get(key, time));
         match send.whole {
             Whole::Part => {}

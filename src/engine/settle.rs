@@ -21,7 +21,7 @@ impl Engine {
         };
         // It would be over before it began.
         let stands = until > self.time;
-        let Some(queue) = self.queues.get_mut(queue_id).filter(|queue| stands && !queue.paused) else {
+        let Some(queue) = self.touch(queue_id).filter(|queue| stands && !queue.paused) else {
             return Outcome::Void;
         };
         let (mut leased, mut spent) = (Vec::new(), Vec::new());
@@ -73,10 +73,10 @@ impl Engine {
             let held = if only.is_none_or(|only| only == *id) { queue.held_by(peer) } else { Vec::new() };
             for first in held {
                 messages += queue.end_lease(*id, first, counted, time, events);
+                self.touched.0.push(*id);
             }
         }
-        let queues: Vec<_> = self.queues.iter().map(|(id, _)| *id).collect();
-        for queue in queues {
+        for queue in self.touched.0.clone() {
             self.fire_due(queue, events);
         }
         Outcome::Done(messages)
@@ -91,7 +91,7 @@ impl Engine {
         how: &How,
         events: &mut Vec<Event>,
     ) -> Outcome {
-        let Some(queue) = self.queues.get_mut(queue_id) else {
+        let Some(queue) = self.touch(queue_id) else {
             return Outcome::Lost(vec![(first, count)]);
         };
         let own = |run: &Run| run.answers_to(grant);
@@ -110,7 +110,7 @@ impl Engine {
 
     fn settle_run(&mut self, queue_id: QueueId, id: MessageId, mut run: Run, how: &How, events: &mut Vec<Event>) {
         let time = self.time;
-        let Some(queue) = self.queues.get_mut(queue_id) else {
+        let Some(queue) = self.touch(queue_id) else {
             return;
         };
         let count = u64::from(run.count);
@@ -169,7 +169,7 @@ impl Engine {
         reason: Box<str>,
         events: &mut Vec<Event>,
     ) {
-        let Some(queue) = self.queues.get_mut(queue_id) else {
+        let Some(queue) = self.touch(queue_id) else {
             return;
         };
         let Some(name) = queue.policy.dead_letter_queue.clone() else {
@@ -187,12 +187,13 @@ impl Engine {
         let note = run.note();
         (note.origin, note.reason) = (Some(queue_id), Some(reason));
         let target = self.ensure(&name);
-        let Some(target) = self.queues.get_mut(target) else {
+        let time = self.time;
+        let Some(target) = self.touch(target) else {
             return;
         };
         target.tally.sent += u64::from(run.count);
         run.attempts = 0;
-        run.expires = self.time.saturating_add(target.policy.retention_ms);
+        run.expires = time.saturating_add(target.policy.retention_ms);
         run.state = State::Ready;
         target.link(id, run);
     }

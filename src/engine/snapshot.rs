@@ -32,6 +32,7 @@ impl Engine {
             let new = id < engine.next_queue && engine.queues.get(id).is_none() && engine.named(&queue.name).is_none();
             from.check(new, "queue");
             engine.queues.get_or_insert(id, queue);
+            engine.note_timer(id);
         }
         from.end()?;
         if !engine.places_are_sound() {

@@ -16,7 +16,42 @@ pub enum MessageState {
     Dead,
 }
 
+/// How a queue stands at a moment that the journal may not have reached: what has expired by then is gone, and counted so.
+pub struct Standing {
+    pub counts: Counts,
+    pub bytes: u64,
+    /// Messages that have expired, and no record has said so.
+    pub expired: u64,
+    /// When the oldest message was sent.
+    pub oldest: Option<Time>,
+}
+
 impl Queue {
+    /// What is there adds up: as [`super::Tally`] says, with `expired` among what was dropped.
+    pub fn standing_at(&self, now: Time) -> Standing {
+        let gone = |run: &Run| run.expires <= now && run.timer().is_some_and(|at| at <= now);
+        let mut standing = Standing { counts: self.counts(), bytes: self.bytes(), expired: 0, oldest: None };
+        for (_, id) in self.timers.from((0, 0)).take_while(|(at, _)| *at <= now) {
+            let Some((_, run)) = self.find(MessageId(id)) else {
+                continue;
+            };
+            let count = u64::from(run.count);
+            *standing.counts.of(run.state) -= count;
+            if gone(run) {
+                standing.expired += count;
+                standing.bytes = standing.bytes.wrapping_sub(run.bytes);
+            } else {
+                standing.counts.ready += count;
+            }
+        }
+        let mut next = self.next(MessageId(0));
+        while let Some((id, run)) = next.filter(|(_, run)| gone(run)) {
+            next = self.next(id.plus(run.count));
+        }
+        standing.oldest = next.map(|(_, run)| run.sent);
+        standing
+    }
+
     /// Runs whose timers are due by `now` though the journal's time has not reached it, and whether each is ready by then;
     /// the first few.
     pub(super) fn overdue(&self, now: Time) -> Vec<(MessageId, &Run, bool)> {
@@ -40,8 +75,12 @@ impl Queue {
         overdue.len() == limits::OVERDUE_SCAN_MAX || overdue.iter().any(|(_, _, ready)| !ready)
     }
 
+    pub(super) fn first_timer(&self) -> Time {
+        self.timers.from((0, 0)).next().map_or(NEVER, |(at, _)| at)
+    }
+
     fn is_due(&self, time: Time) -> bool {
-        self.timers.from((0, 0)).next().is_some_and(|(at, _)| at <= time)
+        self.first_timer() <= time
     }
 
     /// When the first timer after `now` fires.
@@ -79,15 +118,9 @@ impl Engine {
     pub(super) fn advance(&mut self, time: Time, events: &mut Vec<Event>) {
         self.time = self.time.max(time);
         let time = self.time;
-        let mut due = Vec::new();
-        for (id, queue) in self.queues.iter_mut() {
-            queue.keys.advance(time);
-            if queue.is_due(time) {
-                due.push(*id);
-            }
-        }
-        for queue in due {
-            self.fire_due(queue, events);
+        while let Some((_, id)) = self.wake.from((0, 0)).next().filter(|(at, _)| *at <= time) {
+            self.fire_due(id as QueueId, events);
+            self.note_timer(id as QueueId);
         }
     }
 
@@ -99,7 +132,7 @@ impl Engine {
     /// Fires the first due timer of a queue; false when none is due.
     fn fire(&mut self, queue_id: QueueId, events: &mut Vec<Event>) -> bool {
         let time = self.time;
-        let Some(queue) = self.queues.get_mut(queue_id).filter(|queue| queue.is_due(time)) else {
+        let Some(queue) = self.touch(queue_id).filter(|queue| queue.is_due(time)) else {
             return false;
         };
         let Some((_, id)) = queue.timers.from((0, 0)).next() else {

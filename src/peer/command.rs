@@ -1,6 +1,6 @@
 //! What a context can ask for. Each command carries a token of the caller's choice that comes back in its effects.
 
-use super::{Effect, Peer, Why, bounded};
+use super::{Effect, Peer, Why, bounded, demands::Demand};
 use crate::{
     engine::Queue,
     format::{Policy, Whole},
@@ -78,18 +78,6 @@ pub enum Settle {
     Release,
 }
 
-/// A receive that has not been answered.
-#[derive(Clone, PartialEq, Debug)]
-pub(super) struct Demand {
-    pub token: u32,
-    pub queue: QueueId,
-    pub max: u32,
-    /// `None`: the queue's visibility timeout.
-    pub lease_ms: Option<u64>,
-    /// Stays until there is something.
-    pub wait: bool,
-}
-
 impl Peer {
     fn order(&mut self, token: u32, order: Order) {
         self.pending.push(Command { token, order });
@@ -139,13 +127,12 @@ impl Peer {
     pub fn receive(&mut self, token: u32, queue: QueueId, max: u32, lease_ms: Option<u64>, wait: bool, wall: Time) {
         self.demands.push(Demand { token, queue, max, lease_ms, wait });
         let now = self.now(wall);
-        self.serve_ahead(now);
+        self.serve_ahead(queue, now);
     }
 
     /// Ends a receive that waits. Answered with [`Effect::Received`] unless it has been.
     pub fn unreceive(&mut self, token: u32) {
-        if let Some(at) = self.demands.iter().position(|demand| demand.token == token) {
-            self.demands.remove(at);
+        if self.demands.remove(token) {
             return self.effects.push(Effect::Received { token });
         }
         if let Some(flight) = &mut self.flight {

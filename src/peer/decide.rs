@@ -1,8 +1,11 @@
 //! Deciding: everything pending becomes one record, looked up on the replica, which is not changed.
 
+use std::collections::VecDeque;
+
 use super::{
     Effect, Peer, Random, Why,
     command::{Command, Order, SendOrder, Settle},
+    demands::Demand,
     draft::{Draft, Flight, Origin},
     prefetch::{Ahead, Held},
 };
@@ -20,7 +23,10 @@ impl Peer {
     pub fn decide(&mut self, wall: Time) -> bool {
         debug_assert!(self.flight.is_none(), "one step at a time");
         let now = self.now(wall);
-        self.serve_ahead(now);
+        let due: Vec<_> = self.engine.due(now).map(|(queue, _)| queue).collect();
+        for queue in due {
+            self.demands.look(queue);
+        }
         let mut draft = Draft::new(now);
         self.blocked = false;
         let mut commands = core::mem::take(&mut self.pending).into_iter().peekable();
@@ -38,10 +44,9 @@ impl Peer {
             }
             self.place_batch(batch, more == 0, &mut draft);
         }
-        self.begin_with_ahead(now);
         self.place_leases(&mut draft);
         self.place_riders(&mut draft, false);
-        let tick = self.engine.queues().any(|(_, queue)| queue.wants_tick(now));
+        let tick = self.engine.due(now).any(|(_, queue)| queue.wants_tick(now));
         let starts_due = self.ahead.iter().any(|(_, ahead)| ahead.starts_due(now));
         if draft.items.is_empty() && !tick && !starts_due {
             return false;
@@ -263,56 +268,89 @@ impl Peer {
         if self.hidden {
             return;
         }
-        for demand in &self.demands {
-            self.ahead.get_or_insert(demand.queue, Ahead::default());
-        }
-        let queues: Vec<_> = self.ahead.iter().map(|(queue, _)| *queue).collect();
+        let mut queues = self.demands.due();
+        queues.extend(self.ahead.iter().map(|(queue, _)| *queue));
+        queues.sort_unstable();
+        queues.dedup();
         for queue in queues {
-            self.place_leases_of(queue, draft);
+            self.serve_ahead(queue, draft.now);
+            let (demands, hasty) = self.demands.take(queue);
+            let left = self.place_leases_of(queue, demands, hasty, draft);
+            self.demands.give(queue, left);
         }
-        let mut at = 0;
-        while let Some(demand) = self.demands.get(at) {
-            let asked = draft.demands.iter().any(|placed| placed.token == demand.token);
-            if !asked && demand.wait {
-                at += 1;
-                continue;
-            }
-            let token = self.demands.remove(at).token;
-            if !asked {
-                self.effects.push(Effect::Received { token });
-            }
-        }
+        self.ahead.retain(|ahead| !ahead.is_idle(draft.now));
     }
 
-    fn place_leases_of(&mut self, queue_id: QueueId, draft: &mut Draft) {
+    /// Leases what there is in a queue to these receives, and some ahead. Those that wait on come back. `hasty`: some do not.
+    fn place_leases_of(
+        &mut self,
+        id: QueueId,
+        mut demands: VecDeque<Demand>,
+        hasty: bool,
+        draft: &mut Draft,
+    ) -> VecDeque<Demand> {
         let now = draft.now;
-        let (Some(queue), Some(ahead)) = (self.engine.queue(queue_id), self.ahead.get_mut(queue_id)) else {
-            return;
+        let mut left = Vec::new();
+        let hasty = self.begin_with_ahead(id, &mut demands, now) || hasty;
+        let Some(queue) = self.engine.queue(id) else {
+            demands.retain(|demand| demand.wait || self.answer_demand(demand));
+            return demands;
         };
+        let ready = queue.counts_at(now).ready;
         let mut wanted = 0;
-        for demand in &self.demands {
-            wanted += if demand.queue == queue_id { u64::from(demand.max) } else { 0 };
+        for demand in demands.iter().take_while(|_| ready > 0) {
+            wanted += u64::from(demand.max);
+            if wanted >= ready {
+                break;
+            }
         }
         let mut more = 0;
         if wanted > 0 || !draft.items.is_empty() {
-            more = ahead.wanted(queue.counts_at(now).ready.saturating_sub(wanted), now);
+            more = self.ahead.get(id).map_or(0, |ahead| ahead.wanted(ready.saturating_sub(wanted), now));
         }
         // The oldest is taken off first.
         let mut picked = queue.pick(now, wanted + u64::from(more), &draft.said);
         picked.reverse();
-        for demand in &self.demands {
-            let until = now.saturating_add(demand.lease_ms.unwrap_or(queue.policy.visibility_ms).max(1));
-            if demand.queue == queue_id && draft.lease(queue_id, &mut picked, demand.max, until, Some(demand.token)) {
-                draft.demands.push(demand.clone());
+        let visibility_ms = queue.policy.visibility_ms;
+        while let Some(demand) = demands.pop_front() {
+            if !hasty && (picked.is_empty() || draft.is_full()) {
+                // The others wait, however many they are.
+                demands.push_front(demand);
+                break;
+            }
+            let until = now.saturating_add(demand.lease_ms.unwrap_or(visibility_ms).max(1));
+            if draft.lease(id, &mut picked, demand.max, until, Some(demand.token)) {
+                self.demands.over(&demand);
+                let ahead = self.ahead.get_or_insert(id, Ahead::default());
                 // What is left there is too old to be handed out, and goes back as if nobody had come.
                 if ahead.count() == 0 {
                     ahead.ask(demand.max, demand.lease_ms, now);
                 }
+                draft.demands.push(demand);
+            } else if demand.wait {
+                left.push(demand);
+            } else {
+                self.answer_demand(&demand);
             }
         }
-        let until = now.saturating_add(queue.policy.visibility_ms).saturating_add(limits::PREFETCH_IDLE_MS * 2);
+        for demand in left.into_iter().rev() {
+            demands.push_front(demand);
+        }
+        if !picked.is_empty() && !demands.is_empty() {
+            // The record is full: the next one has room.
+            self.demands.look_again(id);
+        }
+        let until = now.saturating_add(visibility_ms).saturating_add(limits::PREFETCH_IDLE_MS * 2);
         picked.retain(|pick| !pick.lapsed);
-        draft.lease(queue_id, &mut picked, more, until, None);
+        draft.lease(id, &mut picked, more, until, None);
+        demands
+    }
+
+    /// A receive has all it gets; false: it is over.
+    fn answer_demand(&mut self, demand: &Demand) -> bool {
+        self.demands.over(demand);
+        self.effects.push(Effect::Received { token: demand.token });
+        false
     }
 
     /// What was leased ahead and goes back; `start`: hand-outs of it, which ride with any step.

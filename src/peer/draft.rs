@@ -1,9 +1,6 @@
 //! A step while it is being decided, and while it is under way.
 
-use super::{
-    command::{Command, Demand},
-    prefetch::Held,
-};
+use super::{command::Command, demands::Demand, prefetch::Held};
 use crate::{
     format::{Item, Record},
     id::{MessageId, QueueId, Time},

@@ -12,6 +12,7 @@
 mod clean;
 mod command;
 mod decide;
+mod demands;
 mod draft;
 mod effect;
 mod outcome;
@@ -28,7 +29,7 @@ use crate::{
     sorted::Sorted,
 };
 use clean::Clean;
-use command::Demand;
+use demands::Demands;
 use draft::Flight;
 use prefetch::Ahead;
 
@@ -43,7 +44,7 @@ pub struct Peer {
     engine: Engine,
     random: Random,
     pending: Vec<Command>,
-    demands: Vec<Demand>,
+    demands: Demands,
     /// By queue.
     ahead: Sorted<Ahead>,
     flight: Option<Flight>,
@@ -68,7 +69,7 @@ impl Peer {
             engine: Engine::default(),
             random: Random(seed | 1),
             pending: Vec::new(),
-            demands: Vec::new(),
+            demands: Demands::default(),
             ahead: Sorted::default(),
             flight: None,
             effects: Vec::new(),
@@ -116,6 +117,7 @@ impl Peer {
         self.engine = engine;
         self.clean.loaded(&self.engine);
         self.ahead = Sorted::default();
+        self.demands.look_everywhere();
         Ok(())
     }
 
@@ -151,9 +153,7 @@ impl Peer {
     pub fn deadline(&mut self, wall: Time) -> Time {
         let now = self.now(wall);
         let mut at = NEVER;
-        for (_, queue) in self.engine.queues() {
-            at = at.min(queue.next_timer(now));
-        }
+        at = at.min(self.engine.next_timer(now));
         for (_, ahead) in self.ahead.iter() {
             at = at.min(ahead.deadline());
         }
@@ -214,7 +214,12 @@ impl Peer {
                 }
             }
         }
-        for (queue, state) in self.engine.queues() {
+        for at in 0..self.engine.touched().len() {
+            let queue = self.engine.touched()[at];
+            self.demands.look(queue);
+            let Some(state) = self.engine.queue(queue) else {
+                continue;
+            };
             let backlog = state.backlog();
             let told = self.depths.get_or_insert(queue, 0);
             if *told != backlog {

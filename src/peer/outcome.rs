@@ -2,7 +2,8 @@
 
 use super::{
     Effect, Peer, Why,
-    command::{Command, Demand, Order, SendOrder, do_not_wait},
+    command::{Command, Order, SendOrder},
+    demands::Demand,
     draft::{Flight, Origin},
     prefetch::Held,
 };
@@ -28,6 +29,8 @@ impl Peer {
         let outcomes = self.engine.apply(number, &record, &mut events);
         self.clean.applied(&events);
         let mut moved = 0;
+        // Receives that got something.
+        let mut served = Sorted::default();
         let mut back = Vec::new();
         for (outcome, origin) in outcomes.into_iter().zip(origins) {
             let rest = match (origin, outcome) {
@@ -38,7 +41,7 @@ impl Peer {
                 }
                 (Origin::Demand(token), Outcome::Leased(runs)) => {
                     if !runs.is_empty() {
-                        do_not_wait(&mut demands, token);
+                        served.get_or_insert(token, ());
                     }
                     for (id, run) in runs {
                         self.effects.push(held(id, run).delivered(token));
@@ -57,6 +60,9 @@ impl Peer {
                 back.push(command);
             }
         }
+        for demand in &mut demands {
+            demand.wait &= served.get(demand.token).is_none();
+        }
         self.answer(demands);
         self.put_back(back);
         self.tell(events);
@@ -72,18 +78,13 @@ impl Peer {
                 self.effects.push(Effect::Received { token: demand.token });
             }
         }
-        self.ask_again(again);
+        self.demands.put_back(again);
     }
 
     /// Commands are pending again, before those that came later.
     fn put_back(&mut self, commands: Vec<Command>) {
         let mut later = core::mem::replace(&mut self.pending, commands);
         self.pending.append(&mut later);
-    }
-
-    fn ask_again(&mut self, demands: Vec<Demand>) {
-        let mut later = core::mem::replace(&mut self.demands, demands);
-        self.demands.append(&mut later);
     }
 
     /// Tells what became of a command; answers what is left of it.
@@ -152,6 +153,7 @@ impl Peer {
                 Origin::Rider { queue, held, start } => {
                     if let Some(ahead) = self.ahead.get_mut(queue) {
                         ahead.take_back(held, start);
+                        self.demands.look(queue);
                     }
                 }
                 Origin::Redrive(None) | Origin::Demand(_) | Origin::Ahead(_) => {}
@@ -159,7 +161,7 @@ impl Peer {
         }
         self.put_back(back);
         self.rejoin_sends();
-        self.ask_again(demands);
+        self.demands.put_back(demands);
     }
 
     /// A send that was cut for the step and taken back stands before its own rest: they are one again, so that an
@@ -195,7 +197,7 @@ impl Peer {
             }
         }
         self.put_back(back);
-        self.ask_again(demands);
+        self.demands.put_back(demands);
     }
 }
 

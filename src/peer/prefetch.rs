@@ -2,9 +2,11 @@
 //! one costs one step a message. What was leased ahead and not asked for goes back soon; only what was handed out counts
 //! as an attempt.
 
-use super::{Effect, Peer};
+use std::collections::VecDeque;
+
+use super::{Effect, Peer, demands::Demand};
 use crate::{
-    id::{MessageId, NEVER, Time},
+    id::{MessageId, NEVER, QueueId, Time},
     limits,
 };
 
@@ -101,6 +103,12 @@ impl Ahead {
         cut(&mut self.started, first, count, grant);
     }
 
+    /// Nothing is here, nor will be before someone comes.
+    pub fn is_idle(&self, now: Time) -> bool {
+        let gone = now >= self.asked_at.saturating_add(limits::PREFETCH_IDLE_MS);
+        gone && self.held.is_empty() && self.started.is_empty()
+    }
+
     /// Drops what the journal took from us; true when any of it was here.
     pub fn forget(&mut self, first: MessageId, count: u32, grant: u64) -> bool {
         cut(&mut self.held, first, count, grant)
@@ -174,31 +182,43 @@ fn cut(runs: &mut Vec<Held>, first: MessageId, count: u32, grant: u64) -> bool {
 }
 
 impl Peer {
-    /// Answers receives out of what was leased ahead. With too little there, and more in the queue, the next step makes it
-    /// a full batch.
-    pub(super) fn serve_ahead(&mut self, now: Time) {
-        let mut at = 0;
-        while at < self.demands.len() {
-            if self.hand_out(at, now, true) {
-                let token = self.demands.remove(at).token;
-                self.effects.push(Effect::Received { token });
-            } else {
-                at += 1;
+    /// Answers a queue's receives out of what was leased ahead. With too little there, and more in the queue, the next step
+    /// makes it a full batch.
+    pub(super) fn serve_ahead(&mut self, queue: QueueId, now: Time) {
+        if self.ahead.get(queue).is_none_or(|ahead| ahead.count() == 0) {
+            return;
+        }
+        let (mut demands, hasty) = self.demands.take(queue);
+        demands.retain_mut(|demand| {
+            let some = self.hand_out(demand, now, true);
+            if some {
+                self.demands.over(demand);
+                self.effects.push(Effect::Received { token: demand.token });
             }
+            !some
+        });
+        self.demands.give(queue, demands);
+        if hasty {
+            self.demands.hurry(queue);
         }
     }
 
-    /// Gives receives what there is for them, as the beginning of what the step under decision brings.
-    pub(super) fn begin_with_ahead(&mut self, now: Time) {
-        for at in 0..self.demands.len() {
-            self.hand_out(at, now, false);
+    /// Gives a queue's receives what there is for them, as the beginning of what the step under decision brings; false: there
+    /// was nothing.
+    pub(super) fn begin_with_ahead(&mut self, queue: QueueId, demands: &mut VecDeque<Demand>, now: Time) -> bool {
+        if self.ahead.get(queue).is_none_or(|ahead| ahead.count() == 0) {
+            return false;
         }
+        let mut some = false;
+        for demand in demands {
+            some |= self.hand_out(demand, now, false);
+        }
+        some
     }
 
     /// Gives a receive what was leased ahead; true when there was something. `last`: it is all that the receive gets.
-    fn hand_out(&mut self, at: usize, now: Time, last: bool) -> bool {
-        let Self { demands, ahead, engine, effects, .. } = self;
-        let demand = &mut demands[at];
+    fn hand_out(&mut self, demand: &mut Demand, now: Time, last: bool) -> bool {
+        let Self { ahead, engine, effects, .. } = self;
         let Some((queue, ahead)) = engine.queue(demand.queue).zip(ahead.get_mut(demand.queue)) else {
             return false;
         };

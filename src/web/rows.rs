@@ -6,7 +6,7 @@ use wasm_bindgen::JsValue;
 
 use super::{crossing::real, indexeddb::platform::set};
 use crate::{
-    engine::{Cause, MessageState, Queue, Run, State},
+    engine::{Cause, MessageState, Queue, Run, Standing, State},
     id::{MessageId, Time},
     peer::Effect,
 };
@@ -97,11 +97,11 @@ pub fn metrics(queue: Option<&Queue>, now: Time) -> JsValue {
     let Some(queue) = queue else {
         return JsValue::UNDEFINED;
     };
-    let (counts, tally) = (queue.counts_at(now), &queue.tally);
+    let (Standing { counts, bytes, expired, oldest }, tally) = (queue.standing_at(now), &queue.tally);
     let metrics = Object::new();
-    metrics.number("backlogCount", queue.backlog());
-    metrics.number("backlogBytes", queue.bytes());
-    if let Some(oldest) = queue.oldest() {
+    metrics.number("backlogCount", counts.ready + counts.delayed + counts.leased);
+    metrics.number("backlogBytes", bytes);
+    if let Some(oldest) = oldest {
         metrics.number("oldestMessageTimestamp", oldest);
     }
     metrics.number("ready", counts.ready);
@@ -114,7 +114,7 @@ pub fn metrics(queue: Option<&Queue>, now: Time) -> JsValue {
     metrics.number("retried", tally.retried);
     metrics.number("duplicates", tally.duplicates);
     let dropped = Object::new();
-    dropped.number("expired", tally.dropped[Cause::Expired as usize]);
+    dropped.number("expired", tally.dropped[Cause::Expired as usize] + expired);
     dropped.number("overflow", tally.dropped[Cause::Overflow as usize]);
     dropped.number("purged", tally.dropped[Cause::Purged as usize]);
     dropped.number("noDeadLetterQueue", tally.dropped[Cause::NoDeadLetterQueue as usize]);

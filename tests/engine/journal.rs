@@ -6,7 +6,7 @@ mod hearing;
 use std::collections::{BTreeMap, BTreeSet};
 
 use posthaste::{
-    engine::{Engine, Queue},
+    engine::{Engine, Queue, Standing},
     format::{Backoff, Overflow, Policy, Record, Whole},
     id::{MessageId, QueueId, Time},
     peer::{Peer, SendOrder, Settle},
@@ -353,6 +353,13 @@ impl Journal {
                 return Err(format!("{} is over its capacity: {}", queue.name, queue.backlog()));
             }
             self.check_sizes(queue)?;
+            for later in [0, 1, 700, 5000, 9000, 60_000, 1 << 40] {
+                let Standing { counts, expired, .. } = queue.standing_at(self.now + later);
+                let there = counts.ready + counts.delayed + counts.leased;
+                if there + expired != queue.backlog() {
+                    return Err(format!("counts of {} do not add up in {later} ms: {counts:?}", queue.name));
+                }
+            }
             let purged = tally.dropped[2];
             if queue.keeper && tally.dropped.iter().sum::<u64>() > purged {
                 return Err(format!("{} dropped by itself: {tally:?}", queue.name));

@@ -175,3 +175,22 @@ test("no idempotency key is forgotten before its window ends, and one too many i
   assert.equal((await queue.send(0, { idempotencyKey: "one too many" })).duplicate, false);
   assert.equal((await queue.metrics()).sent, KEYS + 2);
 });
+
+test("metrics add up at every moment, though no step has said yet what expired, ended or ran out", async () => {
+  const { queue, clock } = await freshQueue({ visibilityTimeout: 5, maxRetries: 0, capacity: { bytes: 10_000 } });
+  const count = 600;
+  for (let at = 0; at < count; at += 1) await queue.send(at, { expirationSeconds: 1 + (at % 7), delaySeconds: at % 3 });
+  await queue.send("stays");
+  await queue.receive({ max: 50 });
+  for (let second = 0; second < 20; second += 1) {
+    const { backlogCount, backlogBytes, ready, delayed, leased, sent, acked, deadLettered, dropped } = await queue.metrics();
+    const ended = Object.values(dropped).reduce((sum, number) => sum + number, 0);
+    assert.equal(backlogCount, ready + delayed + leased, `after ${second} s`);
+    assert.equal(sent, acked + deadLettered + ended + backlogCount, `after ${second} s`);
+    assert.equal(backlogBytes, 8 * (backlogCount - 1) + 7, `after ${second} s`);
+    // No timer fires: the clock was set, and nobody asked for anything.
+    clock.time += 1000;
+  }
+  const { dropped, backlogCount } = await queue.metrics();
+  assert.deepEqual([dropped.expired, backlogCount], [count, 1]);
+});
