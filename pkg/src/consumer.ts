@@ -172,10 +172,11 @@ export class LocalConsumer<Body> implements Consumer {
         const began = clock.now();
         const more = await this.take(size - messages.length, left);
         this.keep(more);
-        messages.push(...more);
+        // Who was kept from running too long has lost what it had: others may work on that.
+        messages = messages.filter(({ isHeld }) => isHeld).concat(more);
         left -= Math.max(0, clock.now() - began);
       }
-      return messages;
+      return messages.filter(({ isHeld }) => isHeld);
     } catch {
       // Stopped, or the queue is closed: what is here goes back, unhandled.
       messages.forEach((message) => void message.release());

@@ -57,10 +57,10 @@ export class Lease {
     keeper?.add(this);
   }
 
-  /** Those of which nothing was said go on for so long from now. */
+  /** Those of which nothing was said go on for so long from now; also of a queue that is closing: it waits for its handlers. */
   extend(ms: number): void {
     const { messages } = this;
-    if (this.forgotten || this.closed.come) return;
+    if (this.forgotten) return;
     for (let at = 0; at < messages.length; at += 1) {
       const from = at;
       while (at < messages.length && messages[at].isHeld) at += 1;

@@ -185,7 +185,8 @@ export class ReceivedMessage<Body> implements Message<Body> {
   private say(kind: Settle, arg = 0, note?: string): Promise<void> {
     const { closed, firstWins, spokenFor } = this.lease;
     const { more } = this;
-    if (closed.come && kind !== effect.RELEASE) return rejected(closed.reason);
+    // A handler is waited for, and heard, until its messages go back.
+    if (closed.come && kind !== effect.RELEASE && (!firstWins || this.said === effect.RELEASE)) return rejected(closed.reason);
     if (spokenFor && this.said === undefined && kind !== effect.RELEASE) return Promise.resolve();
     if (this.said !== undefined) {
       if (firstWins || this.said === kind) return (more.promise ??= Promise.resolve());

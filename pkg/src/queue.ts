@@ -235,6 +235,9 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     this.receiving(1);
     try {
       const messages = await receive<Body>(this.backing, request, this.closed);
+      const { leaseMs } = this;
+      // While it waited, timers have become late: what it asked for is too short by now.
+      if (request.stop && request.leaseMs < leaseMs) for (const lease of new Set(messages.map(({ lease }) => lease))) lease.extend(leaseMs);
       if (!this.options.schema) return messages;
       this.keep(messages);
       const sound = await this.sifted(messages);
@@ -266,7 +269,7 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
       void message.deadLetter(messageOf(error));
       return false;
     })));
-    return messages.filter((_, at) => sound[at]);
+    return messages.filter(({ isHeld }, at) => sound[at] && isHeld);
   }
 
   consume(handler: QueueHandler<Body>, options?: ConsumerOptions): Consumer {

@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { openQueue } from "posthaste";
 import { bounded, fails, freshQueue, heard, quiet } from "./lab.mjs";
 
 const outcome = async (queue) => {
@@ -94,6 +95,53 @@ test("leases outlive timers that come once a minute", async () => {
   }
   assert.deepEqual(until, [true, true, true, true]);
   await clock.advance(120);
+  assert.deepEqual(await outcome(queue), ONCE);
+});
+
+test("a queue that closes keeps the leases of its handlers, and hears them, for as long as it waits for them", async () => {
+  const { queue, clock } = await freshQueue({ visibilityTimeout: 5, retryDelay: 60 });
+  await queue.sendBatch([{ body: "to ack" }, { body: "to retry" }]);
+  const states = [];
+  queue.consume(async ({ messages: [first, second] }) => {
+    await new Promise((resolve) => clock.setTimeout(resolve, 20_000));
+    await Promise.all([first.ack(), second.retry()]);
+  });
+  await quiet();
+  const other = await openQueue(queue.name, { clock });
+  const closing = queue.close();
+  for (let second = 0; second < 19; second += 6) {
+    await clock.advance(6);
+    states.push((await other.metrics()).leased);
+  }
+  await bounded(closing, "the queue to close");
+  assert.deepEqual(states, [2, 2, 2, 0]);
+  assert.deepEqual(await outcome(other), { acked: 1, deadLettered: 0, retried: 1, backlogCount: 1 });
+  await other.close();
+});
+
+test("a handler that outlasts the wait of close() is told that its word comes too late", async () => {
+  const { queue, clock } = await freshQueue();
+  await queue.send("one");
+  const words = [];
+  queue.consume(async ({ messages: [message] }) => {
+    await new Promise((resolve) => clock.setTimeout(resolve, 40_000));
+    words.push(await message.ack().then(() => "acked", ({ name }) => name));
+  });
+  await quiet();
+  const closing = queue.close();
+  await clock.advance(31);
+  await bounded(closing, "the queue to close");
+  await clock.advance(10);
+  assert.deepEqual(words, ["InvalidStateError"]);
+});
+
+test("a batch that lost a message while it filled, and took it again, has it once", async () => {
+  const { queue, clock } = await freshQueue({ visibilityTimeout: 5 });
+  const handled = [];
+  queue.consume(({ messages }) => void handled.push(messages.map(({ attempts }) => attempts)), { maxBatchTimeout: 7, autoExtend: false });
+  await queue.send("one");
+  await clock.advance(8);
+  assert.deepEqual(handled, [[2]]);
   assert.deepEqual(await outcome(queue), ONCE);
 });
 
