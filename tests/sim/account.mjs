@@ -40,6 +40,8 @@ function calm(lab, run) {
   const { world } = lab;
   Object.assign(world, { hintsLost: false, hintDelay: 0, portDelay: 0, tamper: undefined });
   lab.disk?.calm();
+  // Timers that were set while a page was hidden come once a minute.
+  const held = living(lab).some(({ context }) => context.hidden) ? 60_000 : 0;
   for (const actor of living(lab)) {
     const { context } = actor;
     if (context.frozen) context.thaw();
@@ -51,7 +53,9 @@ function calm(lab, run) {
   const { operations } = lab;
   const began = lab.scheduler.now;
   const steps = lab.disk?.steps ?? 0;
-  if (!run(40_000)) return false;
+  // Who was kept from running goes on where it was.
+  const busy = Math.max(0, ...living(lab).map(({ context }) => context.busyUntil - began));
+  if (!run(busy + held + 40_000)) return false;
   const taken = (lab.disk?.steps ?? 0) - steps;
   if (taken > IDLE_STEPS_MAX + 10 * (lab.operations - operations)) lab.model.fail("spins", `${taken} steps were written in 40 s of quiet`);
   duplicatesThatWait(lab);

@@ -23,6 +23,9 @@ export class Actor {
 /** A queue that an actor has open. */
 export class Opened {
   closed = false;
+  /** Closed, it waits for its handlers until then; what they still have goes back. */
+  backAt = Infinity;
+  over = false;
   served = false;
 
   constructor(actor, name, queue, model) {

@@ -45,6 +45,8 @@ export class QueueModel {
   calls = 0;
   /** Leases that nobody may have seen: deaths of receivers and the like. */
   unseen = 0;
+  /** A batch may fill here for longer than a lease that nothing extends: what it loses was handed out, and nobody saw it. */
+  lapses = false;
   purgedAt = -Infinity;
   /** Sends whose outcome nobody knows. */
   unknown = 0;
@@ -66,6 +68,11 @@ export class QueueModel {
     /** It may have been made as another's for dead letters: then it keeps them, and has no such queue itself. */
     this.keeps = name === "dead" || name.endsWith("-dlq");
     this.triesMax = policy.maxRetries === undefined && this.keeps ? Infinity : this.tries;
+  }
+
+  /** Whether it may have been handed out, and nobody have seen it, since it was seen last. */
+  mayHaveGone(message) {
+    return this.lapses || this.unseen > message.unseenAt;
   }
 }
 
@@ -121,6 +128,11 @@ export class Delivery {
   said = undefined;
   /** An ack that nobody awaits must have been heard in time. */
   firm = undefined;
+
+  /** A handler's: the open queue that gave it, and takes it back when it is closed and has waited long enough. */
+  from = undefined;
+  /** When something was said of it, it may have gone back already. */
+  closing = false;
 
   constructor(message, context, attempts, until, at, calls, leaseMs) {
     this.message = message;
@@ -265,21 +277,29 @@ export class Model {
 
   /** Whether the lease is live by every clock. Those that are extended by themselves are, if nothing keeps their holder from it. */
   holds(delivery) {
-    if (delivery.context.dead || delivery.context.cutAt >= delivery.at) return false;
+    if (delivery.context.dead || delivery.context.cutAt >= delivery.at || this.#wentBack(delivery)) return false;
     if (delivery.until === Infinity) return this.#calm(delivery, false);
     return this.world.latestWall < delivery.until - ROUND_MS && this.world.scheduler.now < delivery.untilAt - ROUND_MS;
   }
 
   /** Nothing went wrong since it was handed out that its holder can't help. */
   #calm({ at, context, scope }, mayBlock) {
+    // A worker whose timers are held back can't know before the first was late.
+    if (context.hidden && context.kind !== "page") return false;
     return !context.dead && !(context.cutAt >= at) && !scope.skewed && scope.disturbedAt < at && (mayBlock || context.disturbedAt < at);
   }
 
   /** The handler has ended, and says `kind` of it by that. `sole`: nobody else could take it meanwhile. */
   ended(delivery, kind, sole) {
     if (delivery.over) return;
-    delivery.firm = this.holds(delivery) ? "held" : sole ? "sole" : undefined;
+    if (delivery.from?.over) return this.said(delivery, "release");
+    delivery.firm = this.holds(delivery) ? "held" : sole && !this.#wentBack(delivery) ? "sole" : undefined;
     this.said(delivery, kind);
+  }
+
+  /** Its queue was closed, and has waited for the handler for as long as it does. */
+  #wentBack({ from }) {
+    return from !== undefined && this.world.scheduler.now >= from.backAt - ROUND_MS;
   }
 
   #mayBeDelivered(message, asked, slack, context, queue) {
@@ -324,7 +344,7 @@ export class Model {
     const { uid, holder } = message;
     if (MISSING.test(reason ?? "")) this.fail("body-missing", `${uid}, whose body is there, was dead-lettered: ${reason}`);
     if (message.ackedBy) return this.fail("acked-dead", `${uid} was acked in time, and is among the dead letters`);
-    if (message.deadAsked || from.unseen > message.unseenAt || from.scope.redriven) return;
+    if (message.deadAsked || from.mayHaveGone(message) || from.scope.redriven) return;
     if (message.attempts < from.tries) {
       this.fail("tries-left", `${uid} was dead-lettered by ${from.name} after ${message.attempts} of ${from.tries} attempts`);
     } else if (holder && !holder.over && this.holds(holder)) {
@@ -339,9 +359,10 @@ export class Model {
 
   #attempts(message, queue, attempts) {
     const { uid, holder } = message;
-    const unseen = queue.unseen > message.unseenAt;
+    const unseen = queue.mayHaveGone(message);
     if (queue.scope.late) return;
-    const given = holder && (holder.said === "release" || holder.context.dead || holder.context.cutAt >= holder.at);
+    const back = holder && (holder.said === "release" || (holder.over ? holder.closing : this.#wentBack(holder)));
+    const given = back || holder && (holder.context.dead || holder.context.cutAt >= holder.at);
     if (attempts > queue.triesMax) this.fail("attempts", `${uid} has attempt ${attempts} of ${queue.triesMax}`);
     if (!unseen && attempts > message.attempts + 1) this.fail("attempts", `${uid} has attempt ${attempts} after ${message.attempts}`);
     if (attempts <= message.attempts && !(given && attempts === message.attempts) && !this.#mayBeBack(message)) {
@@ -364,7 +385,7 @@ export class Model {
 
   /** What a holder says, when it says it. */
   said(delivery, kind) {
-    if (kind !== "extend") delivery.over = true;
+    if (kind !== "extend") Object.assign(delivery, { over: true, closing: this.#wentBack(delivery) });
     else if (delivery.over) return;
     delivery.said = kind;
     if (kind === "dead") delivery.message.deadAsked = true;
@@ -399,8 +420,8 @@ export class Model {
       const early = delivery.until - this.world.latestWall;
       return this.fail("lease-lost", `${message.uid}: ${delivery.context.name}'s ${kind} came ${early} ms in time`);
     }
-    if (this.world.latestWall < delivery.until) return;
-    if (queue.calls === delivery.calls && queue.receivers === 0 && queue.unseen === message.unseenAt) {
+    if (this.world.latestWall < delivery.until || queue.policy.overflow === "drop-oldest") return;
+    if (queue.calls === delivery.calls && queue.receivers === 0 && !queue.mayHaveGone(message)) {
       this.fail("lapsed-lost", `${message.uid}: ${delivery.context.name}'s ${kind} did not stand, and nobody took it since`);
     }
   }

@@ -4,6 +4,9 @@ import { Random, mix } from "../world/random.mjs";
 import { abortOf } from "./sending.mjs";
 import { letGo, say, taken } from "./receiving.mjs";
 
+/** Who closes a queue waits for its handlers so long, or for a lease. */
+const PATIENCE_MS = 30_000;
+
 /** What a handler does with a batch, and how often of all; a script may also name one way. */
 const WAYS = {
   well: { returns: 40, waits: 20, answers: 4 },
@@ -42,6 +45,7 @@ class Run {
     const leaseMs = op.auto !== false ? Infinity : late ? 0 : Math.max(0, model.leaseMs - fillMs);
     // What is handled was taken when the batch was begun.
     this.held = taken(lab, opened, batch.messages, actor.context.wall(), leaseMs, Infinity);
+    for (const { delivery } of this.held) delivery.from = opened;
     this.calls = calls;
     if (batch.messages.length > (op.size ?? 10)) {
       lab.model.fail("too-many", `a batch of ${batch.messages.length}, where ${op.size ?? 10} were asked for`);
@@ -62,6 +66,11 @@ class Run {
     this.consumer.running.delete(this);
   }
 
+  /** Where the queue is closing, that counts no attempt: the handler was told to stop. */
+  failed() {
+    this.ended(this.consumer.opened.closed ? "release" : "retry");
+  }
+
   settle(one) {
     const kind = this.random.weighted({ ack: 4, retry: 3, dead: 1, extend: 1 });
     say(this.lab, this.consumer.opened.actor, one, kind, kind === "retry" ? this.random.pick([undefined, 0, 0.5]) : 5);
@@ -80,16 +89,16 @@ class Run {
       case "answers":
         return this.ended("ack"), "an answer";
       case "throws":
-        this.ended("retry");
+        this.failed();
         throw new Error("the handler threw");
       case "odd":
-        this.ended("retry");
+        this.failed();
         throw odd(random);
       case "some":
         return this.some(), this.ended("ack");
       case "someThrows":
         this.some();
-        this.ended("retry");
+        this.failed();
         throw new Error("the handler threw after all");
       case "all": {
         const retry = random.chance(0.5);
@@ -118,7 +127,7 @@ class Run {
     if (actor.gone) return;
     switch (way) {
       case "rejects":
-        this.ended("retry");
+        this.failed();
         throw new Error("the handler rejected");
       case "late":
         this.ended("ack");
@@ -154,6 +163,7 @@ class Consuming {
     const { queue, model, actor } = opened;
     this.#random = new Random(mix(op.seed ?? 1, 7));
     const signal = abortOf(op, actor)?.signal;
+    if (op.auto === false && (op.fill ?? 0) * 1000 >= model.leaseMs) model.lapses = true;
     model.calls += 1;
     model.receivers += this.lanes;
     opened.lanes = (opened.lanes ?? 0) + this.lanes;
@@ -190,11 +200,12 @@ class Consuming {
 export function closeQueue(lab, actor, opened) {
   if (opened.closed) return undefined;
   opened.closed = true;
+  opened.backAt = lab.scheduler.now + Math.max(opened.model.leaseMs, PATIENCE_MS);
   if (actor.queues.get(opened.name) === opened) actor.queues.delete(opened.name);
   letGo(actor, opened);
   lab.served(opened);
   const promise = opened.queue.close();
-  lab.follow(actor, "close", opened, promise);
+  lab.follow(actor, "close", opened, promise, { over: () => (opened.over = true) });
   return promise;
 }
 

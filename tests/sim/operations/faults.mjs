@@ -93,6 +93,7 @@ export const FAULTS = {
     run(lab, actor, op) {
       lab.disturb(actor, false);
       actor.context.hidden = op.hidden ?? true;
+      if (actor.context.kind !== "page") for (const queue of actor.scope.queues.values()) queue.lapses = true;
     },
   },
 
