@@ -21,6 +21,8 @@ export class Desk {
   /** Sends that no step has taken up; more may be added to them until then. */
   private collecting: Outgoing[] = [];
   private token = 0;
+  /** Whose bodies the step under way has, as pairs of token and count: from its hand-over until it is known what became of it. */
+  private inStep: readonly number[] | undefined;
 
   /** Nobody waits for an answer. */
   get isIdle(): boolean {
@@ -60,6 +62,7 @@ export class Desk {
     const load: Load = { segments: [], count: 0, headers: undefined };
     const headers: HeadersByIndex = {};
     const sends = numbers(commands.sends());
+    this.inStep = sends;
     for (let at = 0; at < sends.length; at += 2) {
       const outgoing = this.askers.get(sends[at]) as Outgoing;
       const count = sends[at + 1];
@@ -99,6 +102,7 @@ export class Desk {
   reconsider(commands: Commands, judge: (outgoing: Outgoing, from: number, count: number) => void): void {
     const sends = numbers(commands.sends());
     commands.abandoned();
+    this.known();
     let from = 0;
     for (let at = 0; at < sends.length; at += 2) {
       const [token, count] = [sends[at], sends[at + 1]];
@@ -112,12 +116,19 @@ export class Desk {
     }
   }
 
-  /** Fails everyone the engine works for; `unknown` tells those whose sends were in the step under way. */
-  failAsked(commands: Commands, error: unknown, unknown: unknown): void {
-    const inStep = new Set(numbers(commands.sends()).filter((_, at) => at % 2 === 0));
+  /** It is known what became of the step that was under way, and who asked for it was told. */
+  known(): void {
+    this.inStep = undefined;
+  }
+
+  /** Fails everyone the engine works for; `unknown` tells those whose word may be in the step under way. */
+  failAsked(error: unknown, unknown: unknown): void {
+    const inStep = this.inStep && new Set(this.inStep.filter((_, at) => at % 2 === 0));
     const askers = [...this.askers];
     this.askers.clear();
-    for (const [token, asker] of askers) asker.fail(inStep.has(token) ? unknown : error);
+    this.known();
+    // Of sends the step says which it has; of all else it may be any.
+    for (const [token, asker] of askers) asker.fail(inStep && ((asker as Outgoing).departed === undefined || inStep.has(token)) ? unknown : error);
   }
 
   /** The asker of a command that ends in another way than by the engine's rows. */

@@ -182,6 +182,7 @@ export class StoredJournal extends Journal {
     this.failures = 0;
     this.store.hint();
     this.tell();
+    desk.known();
     if (peer.wantsSnapshot(false)) await this.clean();
     return true;
   }
@@ -394,14 +395,13 @@ export class StoredJournal extends Journal {
     // A snapshot may contain it, and does not say.
     if (at < 0 && tail.snapshot) this.peer.committed(0);
     this.tell();
+    this.desk.known();
   }
 
   /** A new replica. What was asked of the old one is not asked again: who asked is told, and whether it may have happened. */
   private async rebuild(error: unknown, birth: number): Promise<void> {
-    const old = this.peer;
-    const lost = (outcomeUnknown: boolean): Error =>
-      (error as Error)?.name === "QuotaExceededError" ? (error as Error)
-        : new StorageLostError("the storage was lost while this was under way", outcomeUnknown, { cause: error });
+    const full = (error as Error)?.name === "QuotaExceededError";
+    const lost = (outcomeUnknown: boolean): unknown => (full ? error : lostUnderWay(error, outcomeUnknown));
     this.loader.clear();
     this.peer = this.newPeer();
     // In another journal the numbers of leases mean others.
@@ -413,7 +413,7 @@ export class StoredJournal extends Journal {
       handle.id = -1;
       handle.ready = whenRead.then(() => this.renew(handle));
     }
-    this.desk.failAsked(old, lost(false), lost(true));
+    this.desk.failAsked(lost(false), lost(true));
     try {
       this.meet(await this.store.read(1));
       this.peer.effects();
@@ -439,12 +439,18 @@ export class StoredJournal extends Journal {
   }
 
   protected override end(error: unknown): void {
+    // Nobody will find out any more what became of the step under way.
+    this.closed = error;
+    this.desk.failAsked(error, lostUnderWay(error, true));
     super.end(error);
     for (const { reject } of this.looking.splice(0)) reject(this.closed);
     this.living.close();
     this.store.close();
   }
 }
+
+const lostUnderWay = (cause: unknown, outcomeUnknown: boolean): StorageLostError =>
+  new StorageLostError("the storage was lost while this was under way", outcomeUnknown, { cause });
 
 const placeOf = ({ number, index, count }: Part): Pick<Part, "number" | "index" | "count"> => ({ number, index, count });
 

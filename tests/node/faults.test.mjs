@@ -36,6 +36,27 @@ for (const fault of ["fail", "unknown", "unanswered", "lost", "crash"]) {
   });
 }
 
+test("whoever had a word in a step that was committed, and that nobody could look for, is told that the outcome is not known", async () => {
+  let fault;
+  const { queue, memory, clock } = await queueOn(({ operation }) => {
+    if (fault !== "unanswered" || operation !== "append") return fault === "fail" ? fault : undefined;
+    fault = "fail";
+    return "unanswered";
+  });
+  await queue.send("first");
+  const [message] = await bounded(queue.receive({ wait: 60 }), "the message");
+  fault = "unanswered";
+  const asked = [message.ack(), queue.send("second"), queue.sendBatch([{ body: "third" }, { body: "fourth" }])];
+  for (const { status, reason } of await bounded(Promise.allSettled(asked), "all to settle")) {
+    assert.deepEqual([status, reason?.name, reason?.outcomeUnknown], ["rejected", "StorageLostError", true]);
+  }
+  const again = await openQueue("q", { storage: memory, clock });
+  const { acked, backlogCount } = await again.metrics();
+  assert.deepEqual([acked, backlogCount], [1, 3]);
+  await again.close();
+  await queue.close();
+});
+
 test("a full storage refuses sends by name, and goes on when there is room", async () => {
   const { queue } = await queueOn(appends("full", 3, 4));
   await queue.send(1);
