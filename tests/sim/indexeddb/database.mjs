@@ -69,7 +69,7 @@ export class IDBDatabase extends Target {
       throw error("InvalidStateError", "The database connection is closing.");
     }
     const transaction = new IDBTransaction(this, wanted, mode, durability);
-    this._shelf.live.push(transaction);
+    this._shelf.made(transaction);
     transaction._activate();
     return transaction;
   }
@@ -102,6 +102,12 @@ export class Shelf {
     let bytes = 0;
     for (const records of this.stores.values()) bytes += records.usage;
     return bytes;
+  }
+
+  /** A context whose code has run for long made it later than others will have made theirs. */
+  made(transaction) {
+    const at = this.live.findLastIndex(({ _madeAt }) => _madeAt <= transaction._madeAt);
+    this.live.splice(at + 1, 0, transaction);
   }
 
   /** Readers share; a writer has what it names for itself, in the order they were made. */

@@ -24,7 +24,8 @@ export class Databases {
   constructor(world) {
     this.random = new Random(mix(world.seed, "indexeddb"));
     const schedule = (task, ms = 0) => world.scheduler.at(world.scheduler.now + WORK_MS + ms, null, task);
-    this.origin = new Origin({ schedule, fault: (point, { owner }) => this.#fault(point, owner), quota: NO_END });
+    const time = (context) => context?.local ?? world.scheduler.now;
+    this.origin = new Origin({ schedule, time, fault: (point, { owner }) => this.#fault(point, owner), quota: NO_END });
     this.origin.late = (owner) => this.#lateness(owner);
     this.world = world;
   }

@@ -55,11 +55,12 @@ export class Origin {
    * "request": "fail", "quota", "forget", "fail alone" (the transaction is committed all the same, as WebKit does after `commit`);
    * "commit": "fail" and "abort" (for no reason told), each also with " after": it was committed all the same; "quota";
    * "forget" and "forget after": no event ever comes. The details have the `owner`. `late(owner)`, if set: milliseconds by which a
-   * transaction begins later, given to `schedule` as its second argument.
+   * transaction begins later, given to `schedule` as its second argument. `time(owner)`: how far that context has come, by its code, in
+   * milliseconds; without an owner how far the browser has.
    * `quota`: bytes that fit in; past it a transaction that wrote more aborts at its commit. `powerCuts`: keeps what `cutPower` needs.
    */
-  constructor({ schedule, fault = () => undefined, quota = Infinity, powerCuts = false }) {
-    Object.assign(this, { schedule, fault, quota, powerCuts });
+  constructor({ schedule, fault = () => undefined, time = () => 0, quota = Infinity, powerCuts = false }) {
+    Object.assign(this, { schedule, fault, time, quota, powerCuts });
   }
 
   shelf(name) {

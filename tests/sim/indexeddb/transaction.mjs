@@ -168,6 +168,7 @@ export class IDBTransaction extends Target {
   constructor(database, names, mode, durability) {
     super();
     Object.assign(this, { db: database, _names: names, mode, durability });
+    this._madeAt = this._askedAt = database._origin.time(database._context.owner);
   }
 
   get objectStoreNames() {
@@ -185,7 +186,7 @@ export class IDBTransaction extends Target {
     this._mayAsk();
     this._commitAsked = true;
     this._activity = undefined;
-    this._wake();
+    this._asks();
   }
 
   abort() {
@@ -223,8 +224,14 @@ export class IDBTransaction extends Target {
     const request = new IDBRequest(store, this, execute);
     request._method = method;
     this._asked.push(request);
-    this._wake();
+    this._asks();
     return request;
+  }
+
+  /** The browser hears of it when the context has come so far: its code may have run for long in this task. */
+  _asks() {
+    this._askedAt = this.db._origin.time(this.db._context.owner);
+    this._wake();
   }
 
   /** Has the browser look what it can do for this transaction. */
@@ -236,7 +243,13 @@ export class IDBTransaction extends Target {
 
   _pump() {
     this._pumping = false;
-    if (this._end || (!this._begun && !this.db._shelf.mayBegin(this))) return;
+    if (this._end) return;
+    const early = this._askedAt - this.db._origin.time();
+    if (early > 0) {
+      this._pumping = true;
+      return this.db._origin.schedule(() => this._pump(), early);
+    }
+    if (!this._begun && !this.db._shelf.mayBegin(this)) return;
     const late = this._begun ? 0 : (this.db._origin.late?.(this.db._context.owner) ?? 0);
     this._begun = true;
     if (late > 0) {
