@@ -41,7 +41,7 @@ export class Scope {
 export class QueueModel {
   /** Lanes of consumers, receives that wait, iterators. */
   receivers = 0;
-  /** Calls that could have taken a message, so far. */
+  /** Calls that could have taken a message, so far: each counts when it begins, and where it waited when that is over. */
   calls = 0;
   /** Leases that nobody may have seen: deaths of receivers and the like. */
   unseen = 0;
@@ -272,7 +272,7 @@ export class Model {
     if (context.disturbedAt < this.world.scheduler.now - OUT_OF_DATE_MS || !message.holder) return false;
     if (message.holder.said === "release" || message.holder.context.dead) return false;
     if (message.at !== queue) return message.at.name === queue.dlq && !queue.scope.redriven;
-    return attempts <= message.attempts && message.holder.context !== context;
+    return attempts <= message.attempts && message.holder.context !== context && !this.#mayBeBack(message);
   }
 
   /** Whether the lease is live by every clock. Those that are extended by themselves are, if nothing keeps their holder from it. */

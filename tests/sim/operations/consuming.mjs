@@ -179,6 +179,7 @@ class Consuming {
     const { opened, lanes } = this;
     if (opened.actor.gone) return;
     opened.model.receivers -= lanes;
+    opened.model.calls += 1;
     opened.lanes -= lanes;
   }
 

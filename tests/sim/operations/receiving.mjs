@@ -79,7 +79,10 @@ function released(delivery) {
 }
 
 function waiting(opened, lanes) {
-  opened.model.receivers += lanes;
+  const { model } = opened;
+  model.receivers += lanes;
+  // Up to now it could have taken what others had for too long.
+  if (lanes < 0) model.calls += 1;
   opened.lanes = (opened.lanes ?? 0) + lanes;
 }
 
