@@ -21,6 +21,7 @@ export class Alarm {
   private armed = Infinity;
   private at = Infinity;
   private ring: (() => void) | undefined;
+  private keepAlive = false;
   /** The present is no earlier, whatever the clock says. */
   private sure = 0;
 
@@ -42,8 +43,14 @@ export class Alarm {
     this.ring = ring;
     this.at = at;
     if (at < this.armed || (this.armed < Infinity && this.armed < this.now())) this.arm();
+    this.keepAlive = keepAlive && at < Infinity;
+    this.refer();
+  }
+
+  /** Whether a program may end before. */
+  private refer(): void {
     const timer = this.timer as { ref?: () => void; unref?: () => void } | undefined;
-    if (keepAlive && at < Infinity) timer?.ref?.();
+    if (this.keepAlive) timer?.ref?.();
     else timer?.unref?.();
   }
 
@@ -64,6 +71,7 @@ export class Alarm {
       if (this.at <= passed) this.ring?.();
       else this.arm();
     }, wait);
+    this.refer();
   }
 
   clear(): void {

@@ -37,7 +37,7 @@ const STORAGE = ["ok", "degraded", "lost"] as const;
 
 export class ClientBacking implements Backing, Commands, End, Station {
   readonly handle: Handle;
-  readonly leases = new Leases((asker, command) => this.ask(asker, command));
+  readonly leases = new Leases((asker, command) => this.ask(asker, command), () => this.clock.now());
   closed: unknown;
   visibilityMs = 0;
   private readonly session = Math.floor(Math.random() * 2 ** 52) + 1;

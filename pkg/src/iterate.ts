@@ -24,6 +24,11 @@ export class MessageIterator<Body> implements AsyncIterator<Message<Body>, undef
         if (this.ended.come || this.queue.isClosed) break;
         throw error;
       }
+      if (this.ended.come) {
+        // The loop was left while its bodies were loaded.
+        void message?.release();
+        break;
+      }
       if (!message) continue;
       this.taken = this.taken.filter((known) => known.said === undefined);
       this.taken.push(message);

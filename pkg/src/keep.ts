@@ -8,9 +8,9 @@ const HIDDEN_MS = 120_000;
 const THROTTLED_MS = 5000;
 const MARGIN_MAX_MS = 300_000;
 
-/** What has leases: asked to extend them for so long from now. */
+/** What has leases: asked to extend those that end before `until`, for so long from now. */
 export interface Kept {
-  extend(ms: number): void;
+  extend(ms: number, until: number): void;
 }
 
 /** A page, as far as it matters here. */
@@ -64,10 +64,13 @@ export class Keeper {
       this.arm();
       this.extend();
     }, wait);
+    // Work keeps a program from ending, not the lease under which it is done.
+    (this.timer as { unref?: () => void } | undefined)?.unref?.();
   }
 
   private extend(): void {
     const ms = this.leaseMs() + this.margin;
-    for (const kept of [...this.kept]) kept.extend(ms);
+    const until = this.clock.now() + ms;
+    for (const kept of [...this.kept]) kept.extend(ms, until);
   }
 }

@@ -36,6 +36,7 @@ export class Lease {
     readonly queue: Handle,
     readonly part: Part,
     readonly grant: number,
+    readonly until: number,
     readonly attempts: number,
     readonly sent: number,
     /** In a handler the first word counts and later ones are not heard; elsewhere another word is an error. */
@@ -57,13 +58,16 @@ export class Lease {
     keeper?.add(this);
   }
 
-  /** Those of which nothing was said go on for so long from now; also of a queue that is closing: it waits for its handlers. */
-  extend(ms: number): void {
+  /**
+   * Those of which nothing was said go on for so long from now, which is until `until`, unless they do so anyway; also of a queue
+   * that is closing: it waits for its handlers.
+   */
+  extend(ms: number, until: number): void {
     const { messages } = this;
     if (this.forgotten) return;
     for (let at = 0; at < messages.length; at += 1) {
       const from = at;
-      while (at < messages.length && messages[at].isHeld) at += 1;
+      while (at < messages.length && messages[at].isHeld && messages[at].until < until) at += 1;
       if (at > from) void this.leases.settle(effect.EXTEND, this.range(from, at - from), ms);
     }
   }
@@ -161,7 +165,8 @@ export class Leases {
   private readonly held = new Map<number, Lease[]>();
   private open: Settlement | undefined;
 
-  constructor(private readonly ask: (asker: Asker, command: (commands: Commands, token: number) => void) => void) {}
+  /** `now`: the present time by the clock that leases go by. */
+  constructor(private readonly ask: (asker: Asker, command: (commands: Commands, token: number) => void) => void, readonly now: () => number) {}
 
   add(lease: Lease): void {
     const known = this.held.get(lease.grant);

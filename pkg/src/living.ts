@@ -50,11 +50,11 @@ export class Living {
     if (this.away || this.over) return undefined;
     if (!presence) return named(0);
     const name = named(presence.fleeting ? FLEETING : SEEN);
-    const hide = await presence.show(name);
+    const hide = await presence.show(name).catch(() => undefined);
     if (this.away || this.over) return hide?.() as undefined;
     if (!hide) return named(0);
     this.shown.push(hide);
-    const dead = await Promise.all(visible(others).map(async (other) => ((await presence.lives(other)) ? undefined : this.end(other))));
+    const dead = await Promise.all(visible(others).map(async (other) => ((await presence.lives(other).catch(() => true)) ? undefined : this.end(other))));
     await Promise.all(dead);
     return this.away || this.over ? undefined : name;
   }

@@ -44,8 +44,8 @@ export class LocalBacking implements Backing {
   }
 
   get visibilityMs(): number {
-    // It may have been given another policy elsewhere.
-    return this.handle.id < 0 ? this.handle.policy[0] : numbers(this.journal.peer.policy(this.handle.id))[0];
+    // It may have been given another policy elsewhere, or be deleted.
+    return this.handle.id < 0 ? this.handle.policy[0] : numbers(this.journal.peer.policy(this.handle.id))[0] ?? this.handle.policy[0];
   }
 
   backlog(): ArrayLike<number> {
@@ -97,7 +97,11 @@ export class LocalBacking implements Backing {
     const loading = this.journal.load(deliveries);
     if (Array.isArray(loading)) return loading;
     const { keeper, leases, handle } = this;
-    const kept = deliveries.map((delivery) => ({ extend: (ms: number) => void leases.settle(effect.EXTEND, { queue: handle, ...delivery }, ms) }));
+    const kept = deliveries.map((delivery) => ({
+      extend(ms: number, until: number) {
+        if (delivery.until < until) void leases.settle(effect.EXTEND, { queue: handle, ...delivery }, ms);
+      },
+    }));
     for (const one of kept) keeper.add(one);
     return loading.finally(() => {
       for (const one of kept) keeper.delete(one);

@@ -20,6 +20,8 @@ interface Rare {
   promise?: Promise<void>;
   controller?: AbortController;
   lost?: boolean;
+  /** Its receiver extended its lease until then. */
+  until?: number;
 }
 
 export class ReceivedMessage<Body> implements Message<Body> {
@@ -29,6 +31,11 @@ export class ReceivedMessage<Body> implements Message<Body> {
   private rare: Rare | undefined = undefined;
 
   constructor(readonly lease: Lease, private readonly place: number) {}
+
+  /** Until when its receiver has it at least, as far as its lease and its own word say. */
+  get until(): number {
+    return this.rare?.until ?? this.lease.until;
+  }
 
   /** Nothing was said of it, and it is not lost. */
   get isHeld(): boolean {
@@ -142,10 +149,12 @@ export class ReceivedMessage<Body> implements Message<Body> {
 
   private async extending(duration: number): Promise<void> {
     const ms = seconds("seconds", duration, 0.001);
+    const until = this.lease.leases.now() + ms;
     this.lease.closed.throwIfCome();
     if (this.said !== undefined) throw this.settled(effect.EXTEND);
     const lost = await this.lease.say(effect.EXTEND, this.place, ms);
     if (lost?.has(this.index)) throw this.leaseLost();
+    this.more.until = until;
   }
 
   /** The queue is closed: its receiver is told, and it goes back. */

@@ -72,9 +72,9 @@ async function load(backing: Backing, deliveries: Delivery[], closed: Stop): Pro
 }
 
 /** Messages under a lease. */
-function hold(backing: Backing, part: Part, { grant, attempts, sent }: Delivery, { firstWins, borrow, report }: Request, closed: Stop, messages: ReceivedMessage<unknown>[]): void {
+function hold(backing: Backing, part: Part, { grant, until, attempts, sent }: Delivery, { firstWins, borrow, report }: Request, closed: Stop, messages: ReceivedMessage<unknown>[]): void {
   if (part.parcel instanceof LentBytes) part.parcel.hold(borrow);
-  const held = new Lease(backing.leases, backing.handle, part, grant, attempts, sent, firstWins, borrow, closed, report);
+  const held = new Lease(backing.leases, backing.handle, part, grant, until, attempts, sent, firstWins, borrow, closed, report);
   for (let place = 0; place < part.count; place += 1) {
     const message = new ReceivedMessage(held, place);
     held.messages.push(message);

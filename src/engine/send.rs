@@ -19,7 +19,8 @@ pub struct Needs {
 impl Needs {
     /// Adds messages to the batch, as they are at `now` in the queue.
     pub fn add(&mut self, queue: &Queue, sizes: &Sizes, key: Option<&str>, now: Time) {
-        if let Some(key) = key {
+        // Without a window no key is remembered: every message is one of its own.
+        if let Some(key) = key.filter(|_| queue.policy.window_ms > 0) {
             if queue.keys.get(key, now).or_else(|| self.keys.get(key, now)).is_some() {
                 return;
             }
@@ -39,10 +40,13 @@ impl Queue {
         (policy.capacity_messages.saturating_sub(self.backlog()), bytes)
     }
 
-    /// As [`Queue::free`], once nothing is ready any more.
+    /// As [`Queue::free`], once nothing is ready any more. Dead letters may have filled a queue past its capacity.
     fn free_at_most(&self) -> (u64, u64) {
-        let (messages, bytes) = self.free();
-        (messages + self.counts().ready, bytes.saturating_add(self.ready_bytes()))
+        let Self { policy, .. } = self;
+        let (stay, stay_bytes) = (self.backlog() - self.counts().ready, self.bytes() - self.ready_bytes());
+        let bytes =
+            if policy.capacity_bytes == NEVER { NEVER } else { policy.capacity_bytes.saturating_sub(stay_bytes) };
+        (policy.capacity_messages.saturating_sub(stay), bytes)
     }
 
     /// How many of these messages, from the first on, fit now, on top of what is `added` already: messages and bytes.

@@ -120,7 +120,8 @@ impl Peer {
         // Whose key is known needs no room.
         if !known {
             let capacity = queue.policy.capacity_bytes;
-            let over = send.sizes.leading(true, capacity, send.sizes.count());
+            // What came before it is answered first.
+            let over = if drafted.full { 0 } else { send.sizes.leading(true, capacity, send.sizes.count()) };
             if over > 0 {
                 send.sizes.split_front(over);
                 self.effects.push(Effect::Refused { token, why: Why::TooLarge, count: over });
@@ -206,7 +207,7 @@ impl Peer {
         let (queue, first, count, grant, now) = (*queue, *first, *count, *grant, draft.now);
         let held = self.engine.queue(queue).and_then(|queue| {
             let (_, run) = queue.find(first)?;
-            if run.is_lapsed(now) {
+            if run.is_lapsed(now) && run.answers_to(grant) {
                 draft.say(first, count);
             }
             run.answers_to(grant).then_some((&queue.policy.backoff, run.attempts))

@@ -49,7 +49,8 @@ impl Peer {
                     None
                 }
                 (Origin::Ahead(queue), Outcome::Leased(runs)) => {
-                    if let Some(ahead) = self.ahead.get_mut(queue) {
+                    if !runs.is_empty() {
+                        let ahead = self.ahead.get_or_insert(queue, Default::default());
                         ahead.add(runs.into_iter().map(|(id, run)| held(id, run)));
                     }
                     None
@@ -64,7 +65,11 @@ impl Peer {
             demand.wait &= served.get(demand.token).is_none();
         }
         self.answer(demands);
+        let sends = back.iter().any(|command| matches!(command.order, Order::Send(_)));
         self.put_back(back);
+        if sends {
+            self.rejoin_sends();
+        }
         self.tell(events);
     }
 
@@ -156,7 +161,9 @@ impl Peer {
                         self.demands.look(queue);
                     }
                 }
-                Origin::Redrive(None) | Origin::Demand(_) | Origin::Ahead(_) => {}
+                // A last attempt that ran out is looked at again for whoever waits.
+                Origin::Ahead(queue) => self.demands.look(queue),
+                Origin::Redrive(None) | Origin::Demand(_) => {}
             }
         }
         self.put_back(back);
@@ -164,8 +171,8 @@ impl Peer {
         self.demands.put_back(demands);
     }
 
-    /// A send that was cut for the step and taken back stands before its own rest: they are one again, so that an
-    /// all-or-nothing batch and the order of bodies stay whole.
+    /// A send that was cut for the step and comes back, whole or in part, stands before its own rest: they are one again, so
+    /// that an all-or-nothing batch and the order of bodies stay whole.
     fn rejoin_sends(&mut self) {
         let mut whole: Vec<Command> = Vec::with_capacity(self.pending.len());
         let mut sends = Sorted::default();

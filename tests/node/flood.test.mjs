@@ -132,7 +132,8 @@ test("a client that takes and never acks is handed no more than it asked for, an
   stuck.end();
   await bounded(client.close(), "the end of the client");
   const back = await bounded(host.receive({ max: 200, wait: 5 }), "what it had");
-  assert.deepEqual(back.slice(0, 2).map(({ body, attempts }) => [body.n, attempts]), [[0, 2], [1, 2]]);
+  // Whoever closes gives back what it had without an attempt counted.
+  assert.deepEqual(back.slice(0, 2).map(({ body, attempts }) => [body.n, attempts]), [[0, 1], [1, 1]]);
   await serving.close();
   port1.close();
 });

@@ -71,7 +71,7 @@ function away(object: string, cause: unknown, outcomeUnknown: boolean): StorageL
 
 export class RemoteBacking implements Backing {
   readonly handle: Handle;
-  readonly leases = new Leases((asker, command) => this.ask(asker, command));
+  readonly leases = new Leases((asker, command) => this.ask(asker, command), () => this.clock.now());
   readonly closed = undefined;
   readonly mode: Queue["mode"];
   private known = NOTHING;

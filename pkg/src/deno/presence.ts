@@ -32,7 +32,7 @@ export class FilePresence implements Presence {
     // A program that may not write there can't be seen.
     const file = await deno().open(path, { write: true, createNew: true }).catch(() => undefined);
     if (!file) return undefined;
-    if (await isFree(file)) return () => remove(file, path);
+    if (await isFree(file).catch(() => false)) return () => remove(file, path);
     remove(file, path);
     return undefined;
   }
