@@ -150,7 +150,7 @@ export class LocalConsumer<Body> implements Consumer {
   private take(max: number, waitMs: number): Promise<ReceivedMessage<Body>[]> {
     const { queue, stopping } = this;
     const report = (error: unknown): void => queue.report(error, "what a handler said of a message makes no sense, and it is retried, in the queue");
-    return queue.take({ max, leaseMs: queue.leaseMs, waitMs, borrow: this.settings.borrow, firstWins: true, stop: stopping, signal: undefined, report });
+    return queue.take({ max, leaseMs: this.settings.extend ? queue.leaseMs : 0, autoExtend: this.settings.extend, waitMs, borrow: this.settings.borrow, firstWins: true, stop: stopping, signal: undefined, report });
   }
 
   private async gather(): Promise<ReceivedMessage<Body>[]> {

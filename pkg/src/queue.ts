@@ -237,7 +237,7 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
       const messages = await receive<Body>(this.backing, request, this.closed);
       const { leaseMs } = this;
       // While it waited, timers have become late: what it asked for is too short by now.
-      if (request.stop && request.leaseMs < leaseMs) for (const lease of new Set(messages.map(({ lease }) => lease))) lease.extend(leaseMs, this.backing.leases.now() + leaseMs);
+      if (request.autoExtend && request.leaseMs < leaseMs) for (const lease of new Set(messages.map(({ lease }) => lease))) lease.extend(leaseMs, this.backing.leases.now() + leaseMs);
       if (!this.options.schema) return messages;
       this.keep(messages);
       const sound = await this.sifted(messages);

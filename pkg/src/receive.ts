@@ -19,6 +19,8 @@ export interface Request {
   max: number;
   /** 0: the queue's. */
   leaseMs: number;
+  /** Leases are extended for its receiver, so they may be as long as late timers ask for. */
+  autoExtend?: boolean;
   /** Milliseconds to wait for the first message; Infinity: until the signal. */
   waitMs: number;
   /** Byte bodies may be views of lent memory. */

@@ -50,7 +50,7 @@ promise("a record of a newer format stops this version with VersionError, and no
   const { page, tab } = await spoiled(world, async () => {
     const [, [bytes, bodies]] = (await readJournal()).findLast(([key]) => typeof key === "number" && key > 0);
     const newer = bytes.slice(0, -4);
-    newer[0] = 2;
+    newer[0] += 1;
     await writeJournal([seal(newer), bodies]);
   }, "VersionError");
   await openTabStops(page, tab, "VersionError");
@@ -59,7 +59,7 @@ promise("a record of a newer format stops this version with VersionError, and no
 promise("an item of a kind this version does not know stops it with VersionError, and nothing is touched", async (world) => {
   const { page, tab } = await spoiled(world, async () => {
     // Format, time, base, writer, step, no chunk, one item, of kind 200.
-    await writeJournal([seal(new Uint8Array([1, 1, 1, 1, 1, 0, 1, 200, 1, 2, 3])), []]);
+    await writeJournal([seal(new Uint8Array([2, 1, 1, 1, 1, 0, 1, 200, 1, 2, 3])), []]);
   }, "VersionError");
   await openTabStops(page, tab, "VersionError");
 });

@@ -217,3 +217,13 @@ test("outside of a handler a senseless word says nothing, and its promise need n
   await fails(message.extend(NaN), "RangeError", "NaN");
   await message.ack();
 });
+
+test("a hidden page whose consumer does not extend gets leases as long as the queue says", async (t) => {
+  globalThis.document = { hidden: true, addEventListener() {}, removeEventListener() {} };
+  t.after(() => delete globalThis.document);
+  const { queue, clock } = await freshQueue({ visibilityTimeout: 30 });
+  queue.consume(() => new Promise(() => undefined), { autoExtend: false });
+  await queue.send("long");
+  await quiet();
+  assert.deepEqual((await queue.peek()).map(({ leaseExpiresAt }) => leaseExpiresAt - clock.now()), [30_000]);
+});
