@@ -1,6 +1,6 @@
 // Which names of properties the bundles may shorten: those that only the package's own sources know.
-// What platforms have, what users type, and what the module says or is told by name stays as it is. So does what is
-// kept, or sent to other versions of the package: their names are among these, for they are the store's and the users'.
+// A name stays that a platform declares, that the module reads or writes, or that names.txt lists: the names that users type and
+// those that other versions of the package read.
 import { createRequire } from "node:module";
 import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
@@ -16,8 +16,6 @@ const PLATFORMS = [
 ];
 /** What is declared, parameters too: rather one too many. */
 const DECLARED = /([\w$]+)["']?\??\s*[:(<]/g;
-/** Sources whose declarations are the users' too, or another version's of the package; the types.ts of other entries are in their folders. */
-const PUBLIC = /(?:[\\/]|^)(?:types|errors|platform|source|store|calls)\.ts$/;
 /** Properties that the glue reads and writes for Rust. What begins with an underscore is its own. */
 const BY_GLUE = /\.([a-zA-Z$][\w$]*)/g;
 /** What is read and written by name: by the module, or in the sources themselves. */
@@ -40,6 +38,12 @@ function names(pattern, ...from) {
   return found;
 }
 
+/** The names that names.txt lists. */
+export function contracts() {
+  const lines = readFileSync(new URL("names.txt", import.meta.url), "utf8").split("\n");
+  return lines.filter((line) => !line.startsWith("#")).flatMap((line) => line.split(" ").filter(Boolean));
+}
+
 /** A regular expression for those names in the package's sources, in `folder`, that are only its own. */
 export function ownNames(folder) {
   const sources = path.join(folder, "src");
@@ -47,7 +51,7 @@ export function ownNames(folder) {
   const known = new Set([
     "__proto__",
     ...PLATFORMS.flatMap(([name, wanted]) => names(DECLARED, ...files(path.dirname(resolve(`${name}/package.json`)), wanted))),
-    ...names(DECLARED, ...files(sources, PUBLIC)),
+    ...contracts(),
     ...names(BY_GLUE, glue),
     ...names(QUOTED, ...files(path.join(folder, "..", "src", "web"), /\.rs$/), ...all),
     ...names(BY_RING, path.join(folder, "..", "src", "ring", "src", "wasm.rs")),
