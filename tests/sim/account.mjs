@@ -1,7 +1,7 @@
 /** The end of a run: faults stop, everything is taken out, and every message must be accounted for. */
 
 import { getEventListeners } from "node:events";
-import { say, taken } from "./operations/receiving.mjs";
+import { say, taken, waiting } from "./operations/receiving.mjs";
 import { closeQueue } from "./operations/consuming.mjs";
 import { OPERATIONS } from "./operations/index.mjs";
 
@@ -113,6 +113,7 @@ function drained(lab, auditors, run) {
     for (const opened of queues.values()) lab.follow(opened.actor, "resume", opened, opened.queue.resume());
   }
   if (!run(10)) return false;
+  inOrder(lab);
   const wait = auditors.some(({ scope }) => scope.skewed) ? WAIT_SKEWED_MS : WAIT_MAX_MS;
   const end = lab.scheduler.now + wait;
   let step = 100;
@@ -133,11 +134,26 @@ function drained(lab, auditors, run) {
   return false;
 }
 
+/** From here on there is one who takes, of each queue. */
+function inOrder(lab) {
+  const waiting = new Map();
+  for (const message of lab.model.messages.values()) {
+    if (message.confirmedAt === undefined || !lab.model.isThere(message)) continue;
+    const known = waiting.get(message.home);
+    if (known) known.push(message);
+    else waiting.set(message.home, [message]);
+  }
+  for (const [queue, messages] of waiting) queue.order.calm(messages.sort((one, other) => one.confirmedAt - other.confirmedAt));
+}
+
 function take(lab, actor, opened, tookSome, stillThere) {
   const asked = actor.context.wall();
   opened.model.calls += 1;
+  waiting(opened, 1);
   lab.follow(actor, "receive", opened, opened.queue.receive({ max: 100 }), {
+    failed: () => waiting(opened, -1),
     done: (messages) => {
+      waiting(opened, -1, true);
       for (const held of taken(lab, opened, messages, asked, opened.model.leaseMs)) say(lab, actor, held, "ack");
       tookSome(messages.length);
       lab.follow(actor, "metrics", opened, opened.queue.metrics(), {

@@ -4,6 +4,7 @@
  */
 
 import { sameBody, uidOf } from "./bodies.mjs";
+import { Order } from "./order.mjs";
 
 /** What came ahead may have been leased so long before it was handed out. */
 const AHEAD_MS = 1_500;
@@ -41,6 +42,7 @@ export class Scope {
 export class QueueModel {
   /** Lanes of consumers, receives that wait, iterators. */
   receivers = 0;
+  order = new Order(this);
   /** Calls that could have taken a message, so far: each counts when it begins, and where it waited when that is over. */
   calls = 0;
   /** Leases that nobody may have seen: deaths of receivers and the like. */
@@ -191,6 +193,7 @@ export class Model {
     message.state = "confirmed";
     message.confirmedBy = this.world.latestWall;
     message.home.confirmed += 1;
+    message.home.order.confirmed(message, this.world.scheduler.now);
     const { key } = message.spec;
     if (key !== undefined && !message.duplicateOf) message.home.keys.set(key, message);
   }
@@ -258,6 +261,8 @@ export class Model {
       this.fail("acked-delivered", `${uid}'s handler in ${holder.context.name} returned in time, and ${context.name} got it again`);
     }
     this.#attempts(message, queue, received.attempts);
+    const older = queue.order.before(message, this.isThere);
+    if (older) this.fail("order", `${uid} came from ${queue.name} before ${older.uid}, which was there before it`);
     const until = leaseMs === Infinity ? Infinity : asked + leaseMs - Math.min(AHEAD_MS, leaseMs / 2);
     const delivery = new Delivery(message, context, received.attempts, until, world.scheduler.now, queue.calls, until - asked);
     message.holder = delivery;
@@ -369,6 +374,8 @@ export class Model {
       this.fail("attempts", `${uid} has attempt ${attempts} again`);
     }
   }
+
+  isThere = (message) => this.mustBeThere(message, message.home);
 
   /** It was confirmed, nobody had it, and nothing can have ended it. */
   mustBeThere(message, queue) {

@@ -2,7 +2,7 @@
 
 import { Random, mix } from "../world/random.mjs";
 import { abortOf } from "./sending.mjs";
-import { letGo, say, taken } from "./receiving.mjs";
+import { letGo, say, taken, waiting } from "./receiving.mjs";
 
 /** Who closes a queue waits for its handlers so long, or for a lease. */
 const PATIENCE_MS = 30_000;
@@ -165,8 +165,7 @@ class Consuming {
     const signal = abortOf(op, actor)?.signal;
     if (op.auto === false && (op.fill ?? 0) * 1000 >= model.leaseMs) model.lapses = true;
     model.calls += 1;
-    model.receivers += this.lanes;
-    opened.lanes = (opened.lanes ?? 0) + this.lanes;
+    waiting(opened, this.lanes);
     this.consumer = queue.consume((batch) => this.#handle(batch), {
       ...(op.size !== undefined && { maxBatchSize: op.size }), ...(op.fill !== undefined && { maxBatchTimeout: op.fill }),
       ...(op.conc !== undefined && { maxConcurrency: op.conc }), ...(op.auto !== undefined && { autoExtend: op.auto }),
@@ -176,11 +175,7 @@ class Consuming {
   }
 
   #over() {
-    const { opened, lanes } = this;
-    if (opened.actor.gone) return;
-    opened.model.receivers -= lanes;
-    opened.model.calls += 1;
-    opened.lanes -= lanes;
+    if (!this.opened.actor.gone) waiting(this.opened, -this.lanes);
   }
 
   #handle(batch) {

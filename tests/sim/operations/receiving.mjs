@@ -78,11 +78,15 @@ function released(delivery) {
   if (!delivery.over) Object.assign(delivery, { over: true, said: "release" });
 }
 
-function waiting(opened, lanes) {
-  const { model } = opened;
+/** Receivers of an open queue begin, or end. `seen`: all that they took is known. */
+export function waiting(opened, lanes, seen = false) {
+  const { model, actor } = opened;
+  const { now } = actor.lab.scheduler;
+  if (lanes > 0) model.order.begun(actor, model.receivers + lanes - 1, now);
   model.receivers += lanes;
   // Up to now it could have taken what others had for too long.
   if (lanes < 0) model.calls += 1;
+  if (lanes < 0) model.order.ended(model.receivers, seen, now);
   opened.lanes = (opened.lanes ?? 0) + lanes;
 }
 
@@ -103,8 +107,9 @@ export const RECEIVING = {
       waiting(opened, 1);
       lab.follow(actor, "receive", opened, opened.queue.receive(options), {
         signal: op.abort !== undefined,
-        over: () => actor.gone || waiting(opened, -1),
+        failed: () => waiting(opened, -1),
         done: (messages) => {
+          waiting(opened, -1, true);
           if (messages.length > (op.max ?? 1)) {
             lab.model.fail("too-many", `${messages.length} messages, where ${op.max ?? 1} were asked for`);
           }
