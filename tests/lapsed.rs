@@ -206,6 +206,24 @@ fn what_lapsed_is_not_leased_ahead() {
 }
 
 #[test]
+fn who_is_busy_with_what_comes_is_soon_given_what_lapsed() {
+    let (mut peer, queue) = with(1);
+    let [(id, _, 1)] = received(&mut peer, queue, 1, NOW)[..] else { panic!("one was sent") };
+    // What comes is leased ahead before the lease of the first runs out, and after.
+    for now in NOW + 29_980.. {
+        assert!(now < NOW + 30_050, "the oldest waits while ever younger ones are handed out");
+        let (sizes, delay_ms, expires_ms, key) = (Sizes::alike(4, 10), None, None, None);
+        peer.send(2, SendOrder { queue, sizes, delay_ms, expires_ms, whole: Whole::No, more: 0, key });
+        let [(given, grant, attempt)] = received(&mut peer, queue, 1, now)[..] else { continue };
+        if given == id {
+            assert!(now >= NOW + 30_000 && attempt == 2);
+            return;
+        }
+        peer.settle(4, queue, given, 1, grant, Settle::Ack);
+    }
+}
+
+#[test]
 fn replicas_agree_on_what_lapsed_and_snapshots_keep_it() {
     let (mut peer, queue, id, now) = spent();
     peer.pause(4, queue, false);

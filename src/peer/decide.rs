@@ -342,7 +342,10 @@ impl Peer {
             self.demands.look_again(id);
         }
         let until = now.saturating_add(visibility_ms).saturating_add(limits::PREFETCH_IDLE_MS * 2);
-        picked.retain(|pick| !pick.lapsed);
+        // What lapsed is not leased ahead, nor is anything younger: it would be handed out first, for as long as more comes.
+        if let Some(youngest) = picked.iter().rposition(|pick| pick.lapsed) {
+            picked.drain(..=youngest);
+        }
         draft.lease(id, &mut picked, more, until, None);
         demands
     }

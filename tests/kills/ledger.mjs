@@ -4,6 +4,8 @@
  */
 import { createServer } from "node:http";
 
+/** Of a message, as the queues of a kill test have it: who dies with the last makes a dead letter of it, as soon as another would be handed it. */
+const ATTEMPTS_MAX = 6;
 const newEntry = () => ({ confirmed: false, fails: 0, acked: false, doubtful: false, handlings: [] });
 
 export class Ledger {
@@ -50,7 +52,7 @@ export class Ledger {
     for (const look of this.#waiting) look();
   }
 
-  /** Resolves when it is so; looked at after every word. Rejects with what it waits for when too much time goes by. */
+  /** Resolves when it is so; looked at after every word. Rejects with `what` (or what it answers) when too much time goes by. */
   until(condition, what, seconds = 60) {
     return new Promise((resolve, reject) => {
       const over = (settle) => (value) => {
@@ -58,7 +60,7 @@ export class Ledger {
         this.#waiting.delete(look);
         settle(value);
       };
-      const timer = setTimeout(over(reject), seconds * 1000, new Error(`waited ${seconds} s for: ${what}`));
+      const timer = setTimeout(() => over(reject)(new Error(`waited ${seconds} s for: ${typeof what === "string" ? what : what()}`)), seconds * 1000);
       const look = () => condition() && over(resolve)();
       this.#waiting.add(look);
       look();
@@ -132,9 +134,11 @@ export class Ledger {
   async goesOn(held, from) {
     const again = (id) => {
       const { handlings, acked, doubtful } = this.entry(id);
-      return acked || doubtful || !this.dead.has(handlings.at(-1).context) || handlings.at(-1).ended;
+      const { context, ended, attempts } = handlings.at(-1);
+      return acked || doubtful || !this.dead.has(context) || ended || attempts === ATTEMPTS_MAX;
     };
-    await this.until(() => held.every(again), `others to have what the dead had: ${held.slice(0, 5)} (${held.length})`);
+    const missing = () => held.filter((id) => !again(id)).slice(0, 5).map((id) => `${id} ${JSON.stringify(this.entry(id).handlings)}`);
+    await this.until(() => held.every(again), () => `others to have what the dead had: ${missing().join(", ")}`);
     const last = held.map((id) => this.entry(id).handlings.at(-1)).filter(({ context }) => !this.dead.has(context));
     // Where killing took its time, they may have had it before it was known to be over.
     if (last.length) this.gaps.push(Math.max(0, ...last.map(({ at }) => at - from)));
@@ -155,7 +159,7 @@ export class Ledger {
         sums.dead += 1;
         const deaths = handlings.filter(({ context, ended }) => !ended && this.dead.has(context)).length;
         if (acked) this.#break(`${id} was acked, and is a dead letter`);
-        if (fails < 6 && (deaths === 0 || handlings.length < 4)) this.#break(`${id} is a dead letter (${letters.get(id)}), and nothing explains it: ${JSON.stringify(handlings)}`);
+        if (fails < ATTEMPTS_MAX && (deaths === 0 || handlings.length < 4)) this.#break(`${id} is a dead letter (${letters.get(id)}), and nothing explains it: ${JSON.stringify(handlings)}`);
       } else if (!acked) {
         // Its ack was under way when its context died, or that before the ledger was told.
         if (doubtful && this.dead.has(doubtful)) sums.doubtful += 1;
