@@ -174,7 +174,7 @@ class Maker {
     const { random } = this;
     this.#add(actor, "receive", {
       q: random.pick(this.#names), ...(random.chance(0.6) && { max: random.pick([1, 2, 10, 50]) }),
-      ...(random.chance(0.4) && { wait: random.pick([0.01, 0.5, 5]) }), ...(random.chance(0.2) && { lease: random.pick([0.3, 2, 60]) }),
+      ...(random.chance(0.4) && { wait: random.pick([0.01, 0.5, 5, 20]) }), ...(random.chance(0.2) && { lease: random.pick([0.3, 2, 60]) }),
       ...(random.chance(0.3) && { then: "ack" }), ...this.#aborts(0.05),
     });
   }

@@ -265,6 +265,7 @@ export class Model {
     if (older) this.fail("order", `${uid} came from ${queue.name} before ${older.uid}, which was there before it`);
     const until = leaseMs === Infinity ? Infinity : asked + leaseMs - Math.min(AHEAD_MS, leaseMs / 2);
     const delivery = new Delivery(message, context, received.attempts, until, world.scheduler.now, queue.calls, until - asked);
+    if (!message.holder) message.home.order.fresh.delete(message);
     message.holder = delivery;
     message.attempts = received.attempts;
     message.unseenAt = queue.unseen;
@@ -373,6 +374,16 @@ export class Model {
     if (attempts <= message.attempts && !(given && attempts === message.attempts) && !this.#mayBeBack(message)) {
       this.fail("attempts", `${uid} has attempt ${attempts} again`);
     }
+  }
+
+  /** `context` waited for a message since `from`, and got none. */
+  waitedInVain(queue, context, from) {
+    const { scheduler: { now }, hintsMissed } = this.world;
+    if (queue.paused || queue.scope.skewed || queue.scope.late || hintsMissed || context.slow || context.disturbedAt >= from) return;
+    const message = queue.order.neglected(from, now, this.isThere);
+    if (!message) return;
+    const text = `${message.uid} is in ${queue.name} for ${Math.round(now - message.confirmedAt)} ms`;
+    this.fail("neglected", `${text}; ${context.name} has waited for ${Math.round(now - from)} ms, and got nothing`);
   }
 
   isThere = (message) => this.mustBeThere(message, message.home);

@@ -3,10 +3,14 @@
  * the time, and that nobody but one taker can have had: what others took and gave back may come late.
  */
 
+/** Whoever fills a batch, or was leased to ahead, has what nobody saw for no longer. */
+const UNSEEN_MS = 4_500;
 /** What was leased ahead and nobody asked for goes back in so long, and a step that is under way is over. */
 const AHEAD_MS = 3_000;
 
 export class Order {
+  /** Confirmed, and nobody has been seen with them. */
+  fresh = new Set();
   /** Messages in the order of their confirmation, as far as it is known that they wait. */
   #waiting = [];
   #first = 0;
@@ -21,8 +25,9 @@ export class Order {
 
   /** It is there, and ready from now on. */
   confirmed(message, now) {
-    if (message.notBefore > 0 || message.mayExpire || message.spec.key !== undefined) return;
+    if (!message.holder) this.fresh.add(message);
     message.confirmedAt = now;
+    if (message.notBefore > 0 || message.mayExpire || message.spec.key !== undefined) return;
     this.#waiting.push(message);
   }
 
@@ -58,6 +63,17 @@ export class Order {
     if (!oldest || oldest === message) return undefined;
     const sameBatch = oldest.batch !== undefined && oldest.batch === message.batch && oldest.uid < message.uid;
     return sameBatch || oldest.confirmedAt < message.sentAt ? oldest : undefined;
+  }
+
+  /** What was there for long, while someone waited for it since `from`, and was handed to nobody. */
+  neglected(from, now, mustBeThere) {
+    if (from > now - UNSEEN_MS) return undefined;
+    for (const message of this.fresh) {
+      if (this.queue.mayHaveGone(message) || message.cancelAsked) this.fresh.delete(message);
+      else if (message.confirmedAt > now - UNSEEN_MS) return undefined;
+      else if (message.notBeforeAt < now - UNSEEN_MS && mustBeThere(message)) return message;
+    }
+    return undefined;
   }
 
   /** Whoever once may be gone stays so: each is looked at until then. */

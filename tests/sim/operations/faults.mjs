@@ -93,6 +93,7 @@ export const FAULTS = {
     run(lab, actor, op) {
       lab.disturb(actor, false);
       actor.context.hidden = op.hidden ?? true;
+      actor.context.slow = true;
       if (actor.context.kind !== "page") for (const queue of actor.scope.queues.values()) queue.lapses = true;
     },
   },
@@ -165,6 +166,7 @@ export const FAULTS = {
   hints: {
     fault: true,
     run(lab, _actor, op) {
+      lab.world.hintsMissed = true;
       lab.world.hintsLost = op.lost ?? false;
       lab.world.hintDelay = op.ms ?? 0;
     },

@@ -98,6 +98,7 @@ export const RECEIVING = {
       const { model } = opened;
       const signal = abortOf(op, actor)?.signal;
       const asked = actor.context.wall();
+      const calledAt = lab.scheduler.now;
       const options = {
         ...(op.max !== undefined && { max: op.max }), ...(op.wait !== undefined && { wait: op.wait }),
         ...(op.lease !== undefined && { visibilityTimeout: op.lease }), ...(signal && { signal }),
@@ -113,6 +114,7 @@ export const RECEIVING = {
           if (messages.length > (op.max ?? 1)) {
             lab.model.fail("too-many", `${messages.length} messages, where ${op.max ?? 1} were asked for`);
           }
+          if (!messages.length && op.wait && !opened.closed) lab.model.waitedInVain(model, actor.context, calledAt);
           lab.count(messages.length ? "receive some" : "receive none");
           const found = taken(lab, opened, messages, asked, leaseMs);
           if (opened.closed) found.forEach(({ delivery }) => released(delivery));

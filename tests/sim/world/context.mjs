@@ -28,6 +28,8 @@ export class Context {
   dead = false;
   frozen = false;
   hidden = false;
+  /** Its timers were held back at some time. */
+  slow = false;
   /** When its port was last cut. */
   cutAt = -Infinity;
   /** Tasks that wait for it to thaw. */

@@ -13,6 +13,8 @@ export class World {
   contexts = new Map();
   /** Broadcasts get lost. */
   hintsLost = false;
+  /** They were lost, or late, at some time. */
+  hintsMissed = false;
   hintDelay = 0;
   /** The machine's clock was set on by so much: those who come see it so. */
   clockOff = 0;
