@@ -5,7 +5,7 @@ import { after } from "./alarm";
 import { disposable } from "./dispose";
 import * as effect from "./effects";
 import { show } from "./errors";
-import { noteOf } from "./foreign";
+import { nameOf, noteOf } from "./foreign";
 import { inside, isInside } from "./inside";
 import type { Lease } from "./lease";
 import type { ReceivedMessage } from "./message";
@@ -124,7 +124,8 @@ export class LocalConsumer<Body> implements Consumer {
         messages = await this.gather();
       } catch (error) {
         if (this.stopping.come) break;
-        if (this.queue.isOver) throw error;
+        // Who is not allowed to receive never will be.
+        if (this.queue.isOver || nameOf(error) === "NotAllowedError") throw error;
         // The storage failed, and may be there again soon.
         this.queue.report(error);
         await this.pause();

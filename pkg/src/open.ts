@@ -36,7 +36,7 @@ const opened = new Set<Opened>();
 
 async function openStore(storage: "indexeddb" | StorageDriver): Promise<Store> {
   if (storage !== "indexeddb") return storage.open();
-  if (typeof indexedDB === "undefined") throw platformError("NotSupportedError", `storage "indexeddb" needs IndexedDB, which is not here`);
+  if (typeof indexedDB === "undefined") throw platformError("NotSupportedError", `storage "indexeddb" needs IndexedDB, which is not here: Node and Bun have fileStorage of posthaste/node, Deno has posthaste/deno, Workers have posthaste/cloudflare`);
   try {
     return Object.assign((await IndexedDb.open(DATABASE)) as unknown as Store, { presence });
   } catch (error) {

@@ -2,7 +2,7 @@
 
 import { MessageTooLargeError, QueueFullError, StorageLostError, platformError, show } from "./errors";
 import { FULL, TOO_LARGE, UNKNOWN, WITHDRAWN, FORBIDDEN, NO_KEYS, type Asker, type Handle } from "./effects";
-import { TEXT, formOf, parcelFor, type Filling, type Parcel, type Segment } from "./parcel";
+import { TEXT, VALUES, formOf, parcelFor, type Filling, type Parcel, type Segment } from "./parcel";
 import type { Transferable } from "./platform";
 import type { Headers, HeadersByIndex } from "./store";
 import type { BacklogMetrics, SendBatchReceipt, SendReceipt } from "./types";
@@ -33,6 +33,9 @@ export function messageId(number: number, index: number): string {
 function encoded(text: string): string {
   return text.replace(/[\0\p{Cs}]/gu, (unit) => `\0${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
+
+/** Place of the capacity among a policy's numbers; its bytes come next. */
+const CAPACITY_MESSAGES = 9;
 
 type Metrics = () => { metrics: BacklogMetrics };
 
@@ -84,7 +87,8 @@ export abstract class Outgoing implements Asker {
 
   /** Adds a copy of the body, after those that are here. */
   protected push(body: unknown, headers: Headers | undefined, transfer: Transferable[] | undefined): void {
-    const form = formOf(body);
+    // What moves is not copied, bytes neither.
+    const form = transfer ? VALUES : formOf(body);
     const { filling } = this;
     const before = filling?.bytes ?? 0;
     if (!filling || (filling.form !== form && this.handle.packs) || !filling.add(body, transfer)) {
@@ -342,13 +346,19 @@ export function sameTerms(a: Terms, b: Terms): boolean {
   return a === b || (a.key === undefined && b.key === undefined && a.delayMs === b.delayMs && a.expiresMs === b.expiresMs);
 }
 
+/** The capacity of a queue, for errors. */
+function limits({ policy }: Handle): string {
+  const [messages, bytes] = [policy[CAPACITY_MESSAGES], policy[CAPACITY_MESSAGES + 1]];
+  return bytes < Infinity ? `${messages} messages, ${bytes} bytes` : `${messages} messages`;
+}
+
 function refusal(why: number, { handle, withdrawn }: Outgoing): unknown {
   const name = show(handle.name);
   switch (why) {
     case FULL:
       return new QueueFullError(`the queue ${name} is full; its overflow policy is "reject"`);
     case TOO_LARGE:
-      return new MessageTooLargeError(`more than the capacity of the queue ${name} in one piece`);
+      return new MessageTooLargeError(`more in one piece than the queue ${name} can ever hold: its capacity is ${limits(handle)}`);
     case NO_KEYS:
       return new QueueFullError(`the queue ${name} remembers as many idempotency keys as it can (${KEYS_MAX}, or 64 MiB of them): no window is cut short; a shorter deduplicationWindow lets it take more`);
     case UNKNOWN:

@@ -38,6 +38,8 @@ export class StoredJournal extends Journal {
   private failures = 0;
   /** Steps that did not fit into a full storage. */
   private tries = 0;
+  /** A send was refused because there was no room, and none has gone in since. */
+  private refusing = false;
   private readonly looking: { resolve: () => void; reject: (error: unknown) => void }[] = [];
   /** Set while the store is opened again and the replica rebuilt: what is asked meanwhile waits for it. */
   private recovering: Promise<void> | undefined;
@@ -233,7 +235,9 @@ export class StoredJournal extends Journal {
     let step: Append | undefined;
     const { life } = this;
     try {
-      return await this.patient(() => this.store.append(from, (tail) => (step = decide(tail)), this.strict));
+      const number = await this.patient(() => this.store.append(from, (tail) => (step = decide(tail)), this.strict));
+      if (this.refusing && step?.bodies.length) this.roomAgain();
+      return number;
     } catch (error) {
       const name = (error as Error)?.name;
       if (life !== this.life) return 0;
@@ -332,12 +336,19 @@ export class StoredJournal extends Journal {
       this.desk.reconsider(peer, () => undefined);
       return this.clean();
     }
+    this.refusing = true;
     this.everyOnlooker((onlooker) => onlooker.storage("degraded", error));
     this.desk.reconsider(peer, (outgoing) => outgoing.fail(error));
     if (step.bodies.length || (await this.patient(() => this.store.release())) || life !== this.life) return;
     this.tries += 1;
     if (this.tries % RECOVERIES_MAX === 0) throw error;
     await this.clean();
+  }
+
+  /** A send went in after others were refused for want of room. */
+  private roomAgain(): void {
+    this.refusing = false;
+    this.everyOnlooker((onlooker) => onlooker.storage("ok"));
   }
 
   /** A step failed. The connection may be gone, or the engine; both can be made anew from the journal. */

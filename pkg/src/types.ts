@@ -89,13 +89,13 @@ export interface Queue<Body = unknown> extends Omit<EventTarget, "addEventListen
   metrics(): Promise<QueueMetrics>;
   /** Looks without taking; oldest first. */
   peek(options?: { max?: number; state?: MessageState; groupId?: string }): Promise<MessageInfo<Body>[]>;
-  /** Takes back a message that no one has received yet. False: too late. */
+  /** Takes back a message that no one has received yet; it is told as a `drop` of cause "purged", and counted as one. False: too late. */
   cancel(id: string): Promise<boolean>;
   purge(): Promise<number>;
   /** Stops, and restarts, deliveries in every context. Sends go on. */
   pause(): Promise<void>;
   resume(): Promise<void>;
-  /** Moves dead letters back to the queues they came from, or to `to`. Returns how many. */
+  /** Moves dead letters back to the queues they came from, or to `to`; called on a queue that has a dead-letter queue, its own letters. Returns how many. */
   redrive(options?: { to?: string; max?: number; ratePerSecond?: number }): Promise<number>;
   /** Resolves when everything accepted so far is committed (and, with a forwarder, delivered). */
   flush(options?: { signal?: AbortSignal }): Promise<void>;

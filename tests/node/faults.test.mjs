@@ -59,6 +59,8 @@ test("whoever had a word in a step that was committed, and that nobody could loo
 
 test("a full storage refuses sends by name, and goes on when there is room", async () => {
   const { queue } = await queueOn(appends("full", 3, 4));
+  const states = [];
+  queue.addEventListener("storage", ({ detail }) => states.push(detail.state));
   await queue.send(1);
   await fails(queue.send(2), "QuotaExceededError", "append 3");
   const [message] = await bounded(queue.receive({ wait: 60 }), "the message");
@@ -66,6 +68,7 @@ test("a full storage refuses sends by name, and goes on when there is room", asy
   await message.ack();
   await queue.send(3);
   assert.equal((await queue.metrics()).sent, 2);
+  assert.deepEqual(states, ["degraded", "degraded", "ok"]);
   await queue.close();
 });
 

@@ -1,8 +1,9 @@
 // Queues in a folder, in Node and in Bun: file-cases.mjs says what they promise.
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { cases } from "./file-cases.mjs";
-import { bytesOf, put, using, waiting } from "./file-folder.mjs";
+import { bytesOf, journalOf, put, using, waiting } from "./file-folder.mjs";
 import { Program, bun, newFolder } from "./file-lab.mjs";
 
 for (const [name, run] of Object.entries(cases)) test(name, () => run(newFolder()));
@@ -36,6 +37,24 @@ test("of a batch of several parts, one of which the storage can't hold, nothing 
     await queue.send("after");
   });
   assert.deepEqual(await waiting(folder), ["before", "after"]);
+});
+
+test("whole steps that are cut off with a damaged one are told on the console, and kept", async (t) => {
+  const said = t.mock.method(console, "error", () => undefined);
+  // Once a second all of it goes to the disk: what is damaged after that is told in another way.
+  for (let tries = 0; said.mock.callCount() === 0 && tries < 10; tries += 1) {
+    const folder = newFolder();
+    const program = Program.start("file-user.mjs", [folder, "relaxed", "busy", "0"]);
+    program.tell("go");
+    for (let line = ""; line !== "sent 40"; ) line = await program.line();
+    program.kill();
+    await program.rest();
+    const bytes = bytesOf(folder);
+    bytes[bytes.length - 5000] ^= 1;
+    writeFileSync(journalOf(folder), bytes);
+    await using(folder, (queue) => queue.metrics()).catch(({ name }) => assert.equal(name, "CorruptionError"));
+  }
+  assert.match(String(said.mock.calls[0]?.arguments[0]), /journal is damaged at byte \d+, .* and the \d+ steps behind it, .* kept in .*journal\.cut\.1/);
 });
 
 test("a bit that turns in a file that was closed is told wherever it is, after relaxed steps too", async () => {

@@ -87,6 +87,13 @@ test("what is transferred moves, and what can only be moved arrives", async () =
   await end();
 });
 
+test("a consumer that is not allowed to receive ends, and says so", async () => {
+  const { client, end } = await served({}, ["send"]);
+  const consumer = client.consume(() => undefined);
+  await fails(bounded(consumer.done, "its end"), "NotAllowedError");
+  await end();
+});
+
 test("a client with nothing allowed but sending can do nothing else", async () => {
   const { host, client, end } = await served({}, ["send"]);
   await client.send("fine");

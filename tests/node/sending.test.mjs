@@ -33,6 +33,14 @@ test("the receipt of a batch names every message in order", async () => {
   assert.deepEqual((await queue.receive({ max: 3 })).map(({ id }) => id), ids);
 });
 
+test("bytes that are transferred are gone from here, as what else is", async () => {
+  const { queue } = await freshQueue();
+  const [bytes, buffer] = [new Uint8Array(1000).fill(7), new ArrayBuffer(8)];
+  await Promise.all([queue.send(bytes, { transfer: [bytes.buffer] }), queue.send(buffer, { transfer: [buffer] })]);
+  assert.deepEqual([bytes.length, buffer.byteLength], [0, 0]);
+  assert.deepEqual(bodies(await queue.receive({ max: 2 })), [new Uint8Array(1000).fill(7), new ArrayBuffer(8)]);
+});
+
 test("an empty batch sends nothing", async () => {
   const { queue } = await freshQueue();
   const { ids, metadata } = await queue.sendBatch([]);

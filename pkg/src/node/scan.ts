@@ -145,13 +145,13 @@ class Scan implements Scanned {
     return true;
   }
 
-  /** Whether there is a frame after the end, wherever it begins, and the furthest that one there says was on the disk. */
-  beyond(size: number): { found: boolean; synced: number } {
-    let [found, furthest] = [false, 0];
+  /** How many frames there are after the end, wherever they begin, and the furthest that one there says was on the disk. */
+  beyond(size: number): { found: number; synced: number } {
+    let [found, furthest] = [0, 0];
     for (let at = this.end + 8; at + HEADER_BYTES <= size; at += 8) {
       const frame = this.frame(at, size);
       if (!frame || !this.front(frame)) continue;
-      [found, furthest] = [true, Math.max(furthest, frame.synced)];
+      [found, furthest] = [found + 1, Math.max(furthest, frame.synced)];
     }
     return { found, synced: furthest };
   }
@@ -166,10 +166,19 @@ export function scan(fd: number, size: number, birth: number, file: string): Sca
   if (end === size) return scanned;
   const { found, synced } = scanned.beyond(size);
   if (synced > end) throw corrupt(file, `at byte ${end} is what was not written there, and more that was comes after it`);
-  if (found) keep(fd, end, size, unused(file + CUT));
+  if (found) {
+    const kept = unused(file + CUT);
+    keep(fd, end, size, kept);
+    tell(`${file} is damaged at byte ${end}, in what was not yet on the disk when its process or the machine ended. That and the ${found} steps behind it, with the messages in them, were cut off, and are kept in ${kept}.`);
+  }
   ftruncateSync(fd, end);
   fsyncSync(fd);
   return scanned;
+}
+
+/** Nobody has opened a queue yet who could be told otherwise. */
+function tell(says: string): void {
+  (globalThis as { console?: Console }).console?.error(`posthaste: ${says}`);
 }
 
 /** A name that nothing has yet, so that what was cut off before stays; the last of many is used again. */
