@@ -8,7 +8,7 @@ import { Order } from "./order.mjs";
 
 /** What came ahead may have been leased so long before it was handed out. */
 const AHEAD_MS = 1_500;
-const SKEW_MS = 100;
+export const SKEW_MS = 100;
 /** A batch that fills hands out in so long what was taken before its context was kept from running. */
 const OUT_OF_DATE_MS = 5_000;
 /** Clocks tell whole milliseconds. */
@@ -320,6 +320,8 @@ export class Model {
     if (latestWall + off < message.notBefore && now + off < message.notBeforeAt && !this.#mayBeBack(message)) {
       this.fail("early", `${uid} came ${message.notBefore - latestWall} ms before it was due`);
     }
+    // What came back expires anew, and nobody saw from when on.
+    if (this.#mayBeBack(message)) message.expiryMs = Infinity;
     if (asked - slack > message.confirmedBy + message.expiryMs && !queue.scope.skewed && !this.#mayBeBack(message)) {
       this.fail("expired-delivered", `${uid} had expired, and was delivered`);
     }

@@ -88,17 +88,21 @@ export class Context {
     return false;
   }
 
-  /** What the wall clock says. */
-  wall() {
+  get #exactly() {
     const { at, time, rate } = this.#wall;
-    const wall = Math.floor(time + (this.local - at) * rate);
+    return time + (this.local - at) * rate;
+  }
+
+  /** What the wall clock says: whole milliseconds. */
+  wall() {
+    const wall = Math.floor(this.#exactly);
     if (wall > this.world.latestWall && !this.dead) this.world.latestWall = wall;
     return wall;
   }
 
   /** Sets the wall clock on by `jump` (or back), and makes it run at `rate` from now on. */
   setClock(jump, rate) {
-    this.#wall = { at: this.local, time: this.wall() + jump, rate };
+    this.#wall = { at: this.local, time: this.#exactly + jump, rate };
   }
 
   /** Blocks the thread for so long. */
