@@ -86,7 +86,8 @@ fn ten_bytes(queue: QueueId, count: u32) -> SendOrder {
 }
 
 fn leased(peer: &Peer, queue: QueueId) -> u64 {
-    peer.engine().queue(queue).expect("it is there").counts().leased
+    let counts = peer.engine().queue(queue).expect("it is there").counts();
+    counts.leased + counts.ahead
 }
 
 /// The message that a receive which does not wait is given.

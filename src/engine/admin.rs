@@ -100,7 +100,7 @@ impl Engine {
             return Outcome::Void;
         };
         let taken = match queue.find(id) {
-            Some((_, run)) if run.attempts == 0 && run.state.lease().is_none() => {
+            Some((_, run)) if run.is_untouched() => {
                 let ready = run.state.is_ready();
                 queue.take(ready, id, 1, &|_| true)
             }

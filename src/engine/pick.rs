@@ -16,6 +16,8 @@ pub struct Pick {
     pub lapsed: bool,
     /// Their last attempt lapsed: to take them makes dead letters of them, and nobody gets any.
     pub spent: bool,
+    /// When it is dropped if nobody has taken it.
+    pub expires: Time,
 }
 
 /// Messages, up to so many.
@@ -57,7 +59,7 @@ impl Picked<'_> {
         let count = if spent { count } else { u64::from(count).min(self.left) as u32 };
         if count > 0 {
             self.left -= if spent { 0 } else { u64::from(count) };
-            self.picks.push(Pick { first, count, lapsed, spent });
+            self.picks.push(Pick { first, count, lapsed, spent, expires: run.expires });
         }
     }
 }

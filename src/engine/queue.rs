@@ -52,15 +52,23 @@ pub struct Tally {
 pub struct Counts {
     pub ready: u64,
     pub delayed: u64,
+    /// Handed out, as far as the journal knows.
     pub leased: u64,
+    /// Leased ahead of demand, and not handed out: to everyone but its holder as good as ready.
+    pub ahead: u64,
 }
 
 impl Counts {
+    pub fn all(self) -> u64 {
+        self.ready + self.delayed + self.leased + self.ahead
+    }
+
     pub(super) fn of(&mut self, state: State) -> &mut u64 {
         match state {
             State::Ready | State::Lapsed { .. } => &mut self.ready,
             State::Delayed { .. } => &mut self.delayed,
-            State::Leased { .. } => &mut self.leased,
+            State::Leased { started: true, .. } => &mut self.leased,
+            State::Leased { started: false, .. } => &mut self.ahead,
         }
     }
 }
@@ -117,7 +125,7 @@ impl Queue {
 
     /// Messages in the queue, in whatever state.
     pub fn backlog(&self) -> u64 {
-        self.counts.ready + self.counts.delayed + self.counts.leased
+        self.counts.all()
     }
 
     pub fn bytes(&self) -> u64 {
@@ -182,7 +190,7 @@ impl Queue {
     }
 
     /// The first message of each run that a peer holds, oldest first.
-    pub(super) fn held_by(&self, peer: u64) -> Vec<MessageId> {
+    pub fn held_by(&self, peer: u64) -> Vec<MessageId> {
         let held = |(_, run): &(MessageId, &Run)| matches!(run.state, State::Leased { holder, .. } if holder == peer);
         let holds = self.holders().any(|holder| holder == peer);
         let runs = holds.then(|| self.away.from(MessageId(0)).filter(held));

@@ -118,6 +118,16 @@ impl Run {
         self.attempts >= max_retries && self.state.lease().is_some_and(|lease| lease.started)
     }
 
+    /// Whether no one has received it, nor holds it.
+    pub(super) fn is_untouched(&self) -> bool {
+        let had = match self.state {
+            State::Ready | State::Delayed { .. } => false,
+            State::Lapsed { started, .. } => started,
+            State::Leased { .. } => true,
+        };
+        self.attempts == 0 && !had
+    }
+
     pub fn note(&mut self) -> &mut Note {
         self.note.get_or_insert_default()
     }

@@ -101,11 +101,11 @@ impl Queue {
         counts
     }
 
-    /// The state of a run as it is at `now`.
+    /// The state of a run as it is at `now`, as far as the journal knows what was handed out.
     pub fn state_at(&self, run: &Run, now: Time) -> MessageState {
         match run.state {
             State::Delayed { due } if due > now => MessageState::Delayed,
-            State::Leased { until, .. } if until > now => MessageState::Leased,
+            State::Leased { until, started: true, .. } if until > now => MessageState::Leased,
             _ if run.origin().is_some() => MessageState::Dead,
             _ => MessageState::Ready,
         }

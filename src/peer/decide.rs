@@ -25,7 +25,7 @@ impl Peer {
         let now = self.now(wall);
         let due: Vec<_> = self.engine.due(now).map(|(queue, _)| queue).collect();
         for queue in due {
-            self.demands.look(queue);
+            self.look(queue);
         }
         let mut draft = Draft::new(now);
         self.blocked = false;
@@ -94,7 +94,7 @@ impl Peer {
                 return self.effects.push(Effect::Done { token: command.token, value: 0 });
             }
             Order::Leave { peer, queue, counted } => Item::Leave { peer: *peer, queue: *queue, counted: *counted },
-            Order::Cancel { queue, id } => Item::Cancel { queue: *queue, id: *id },
+            Order::Cancel { .. } => return self.place_cancel(command, draft),
             Order::Send(_) => return self.place_send(command, draft),
             Order::Settle { .. } => return self.place_settle(command, draft),
             Order::Redrive { .. } => return self.place_redrive(command, draft),
@@ -241,17 +241,12 @@ impl Peer {
             return;
         };
         let (token, to, moved) = (command.token, *to, *moved);
-        let own = self.engine.queue(*queue).map(|source| source.dead_letters(None, *max));
-        let (from, mut letters) = match own {
-            Some(letters) if !letters.is_empty() => (*queue, letters),
-            _ => {
-                let name = self.engine.queue(*queue).and_then(|source| source.policy.dead_letter_queue.as_deref());
-                let from = name.and_then(|name| self.engine.named(name));
-                let letters = from.and_then(|from| self.engine.queue(from));
-                let letters = letters.map(|letters| letters.dead_letters(Some(*queue), *max));
-                (from.unwrap_or(*queue), letters.unwrap_or_default())
-            }
-        };
+        let (mut from, mut letters) = (*queue, self.letters(*queue, None, *max));
+        if letters.is_empty() {
+            let name = self.engine.queue(*queue).and_then(|source| source.policy.dead_letter_queue.as_deref());
+            from = name.and_then(|name| self.engine.named(name)).unwrap_or(*queue);
+            letters = self.letters(from, Some(*queue), *max);
+        }
         letters.truncate(limits::DRAFT_ITEMS_MAX.saturating_sub(draft.items.len()));
         let mut left = letters.len();
         if left == 0 {
@@ -261,6 +256,9 @@ impl Peer {
         for (first, count) in letters {
             left -= 1;
             let last = if left == 0 { command.take() } else { None };
+            if let Some(held) = self.ahead.get_mut(from).and_then(|ahead| ahead.take(first, count)) {
+                draft.ride(from, held, false);
+            }
             draft.push(Item::Redrive { queue: from, first, count, to }, Origin::Redrive(last));
         }
     }
@@ -342,9 +340,10 @@ impl Peer {
             self.demands.look_again(id);
         }
         let until = now.saturating_add(visibility_ms).saturating_add(limits::PREFETCH_IDLE_MS * 2);
-        // What lapsed is not leased ahead, nor is anything younger: it would be handed out first, for as long as more comes.
-        if let Some(youngest) = picked.iter().rposition(|pick| pick.lapsed) {
-            picked.drain(..=youngest);
+        // What lapsed is not leased ahead, nor what expires before, which is to do so while it waits here, too; nor is anything
+        // younger: it would be handed out first, for as long as more comes.
+        if let Some(oldest) = picked.iter().rposition(|pick| pick.lapsed || pick.expires <= until) {
+            picked.drain(..=oldest);
         }
         draft.lease(id, &mut picked, more, until, None);
         demands
@@ -363,9 +362,7 @@ impl Peer {
         for (queue, ahead) in self.ahead.iter_mut() {
             let runs = if start { ahead.give_started(&mut room) } else { ahead.give_back(draft.now, &mut room) };
             for held in runs {
-                let (queue, how) = (*queue, if start { How::Start } else { How::Release });
-                let Held { first, count, grant, .. } = held;
-                draft.push(Item::Settle { queue, first, count, grant, how }, Origin::Rider { queue, held, start });
+                draft.ride(*queue, held, start);
             }
         }
     }
@@ -394,17 +391,24 @@ impl Peer {
 }
 
 impl Draft {
+    /// Tells of what was leased ahead that it goes back, or was handed out.
+    pub(super) fn ride(&mut self, queue: QueueId, held: Held, start: bool) {
+        let Held { first, count, grant, .. } = held;
+        let how = if start { How::Start } else { How::Release };
+        self.push(Item::Settle { queue, first, count, grant, how }, Origin::Rider { queue, held, start });
+    }
+
     /// Leases up to `max` of the picked messages, to a receive or ahead of demand; false: there were none. What is spent on
     /// the way goes to the dead letters, as it would be leased next.
     fn lease(&mut self, queue: QueueId, picked: &mut Vec<Pick>, max: u32, until: Time, demand: Option<u32>) -> bool {
         let mut left = max;
         while left > 0 && !self.is_full() {
-            let Some(Pick { first, count, lapsed, spent }) = picked.pop() else {
+            let Some(pick @ Pick { first, count, spent, .. }) = picked.pop() else {
                 break;
             };
             let taken = if spent { count } else { count.min(left) };
             if taken < count {
-                picked.push(Pick { first: first.plus(taken), count: count - taken, lapsed, spent });
+                picked.push(Pick { first: first.plus(taken), count: count - taken, ..pick });
             }
             let demand = demand.filter(|_| !spent);
             left -= if spent { 0 } else { taken };

@@ -15,6 +15,7 @@ mod decide;
 mod demands;
 mod draft;
 mod effect;
+mod handed;
 mod outcome;
 mod prefetch;
 
@@ -31,6 +32,7 @@ use crate::{
 use clean::Clean;
 use demands::Demands;
 use draft::Flight;
+use handed::Undecided;
 use prefetch::Ahead;
 
 /// One context's part in a journal.
@@ -47,6 +49,7 @@ pub struct Peer {
     demands: Demands,
     /// By queue.
     ahead: Sorted<Ahead>,
+    undecided: Undecided,
     flight: Option<Flight>,
     effects: Vec<Effect>,
     steps: u64,
@@ -71,6 +74,7 @@ impl Peer {
             pending: Vec::new(),
             demands: Demands::default(),
             ahead: Sorted::default(),
+            undecided: Undecided::default(),
             flight: None,
             effects: Vec::new(),
             steps: 0,
@@ -118,6 +122,7 @@ impl Peer {
         self.clean.loaded(&self.engine);
         self.ahead = Sorted::default();
         self.demands.look_everywhere();
+        self.pending.append(&mut self.undecided.take_all());
         Ok(())
     }
 
@@ -162,7 +167,7 @@ impl Peer {
 
     /// Whether someone waits for what another peer may do: messages to come, or room.
     pub fn waiting(&self) -> bool {
-        self.blocked || !self.demands.is_empty()
+        self.blocked || !self.demands.is_empty() || !self.undecided.is_empty()
     }
 
     /// The present time as the journal counts it. The journal's time never goes back, a clock may: then it is taken to
@@ -177,9 +182,17 @@ impl Peer {
         (wall + self.clock_lag).min(TIME_MAX)
     }
 
-    /// Drops what is not leased ahead any more; true when any of it was.
-    fn forget(&mut self, queue: QueueId, first: MessageId, count: u32, grant: u64) -> bool {
-        self.ahead.get_mut(queue).is_some_and(|ahead| ahead.forget(first, count, grant))
+    /// Something may have happened in a queue for which some wait.
+    fn look(&mut self, queue: QueueId) {
+        self.demands.look(queue);
+        self.pending.append(&mut self.undecided.take(queue));
+    }
+
+    /// Drops what is not leased ahead any more.
+    fn forget(&mut self, queue: QueueId, first: MessageId, count: u32, grant: u64) {
+        if let Some(ahead) = self.ahead.get_mut(queue) {
+            ahead.forget(first, count, grant);
+        }
     }
 
     /// Turns what happened into effects for this peer's context.
@@ -193,9 +206,13 @@ impl Peer {
                     self.effects.push(Effect::Dropped { queue, first, count, cause });
                 }
                 Event::LeaseEnded { queue, holder, first, count, grant } => {
-                    if holder == self.id && !self.forget(queue, first, count, grant) {
+                    if holder != self.id {
+                        continue;
+                    }
+                    for (first, count) in self.without_kept(queue, Some(grant), vec![(first, count)]) {
                         self.effects.push(Effect::LeaseLost { queue, first, count, grant });
                     }
+                    self.forget(queue, first, count, grant);
                 }
                 Event::Lapsed { queue, holder, first, count, grant } => {
                     if holder == self.id {
@@ -216,7 +233,7 @@ impl Peer {
         }
         for at in 0..self.engine.touched().len() {
             let queue = self.engine.touched()[at];
-            self.demands.look(queue);
+            self.look(queue);
             let Some(state) = self.engine.queue(queue) else {
                 continue;
             };

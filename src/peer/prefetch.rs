@@ -42,6 +42,24 @@ impl Ahead {
         self.held.iter().map(|held| held.count).sum()
     }
 
+    pub fn held(&self) -> core::slice::Iter<'_, Held> {
+        self.held.iter()
+    }
+
+    /// Whether it was handed out, and the journal does not know yet.
+    pub fn has_started(&self, id: MessageId) -> bool {
+        self.started.iter().any(|held| held.has(id))
+    }
+
+    /// Takes out neighbours that were leased together, if they are here.
+    pub fn take(&mut self, first: MessageId, count: u32) -> Option<Held> {
+        let end = first.plus(count);
+        let held = self.held.iter().find(|held| held.first <= first && end <= held.first.plus(held.count))?;
+        let taken = Held { first, count, ..held.clone() };
+        cut(&mut self.held, first, count, taken.grant);
+        Some(taken)
+    }
+
     pub fn add(&mut self, runs: impl Iterator<Item = Held>) {
         self.held.extend(runs);
     }
@@ -109,9 +127,9 @@ impl Ahead {
         gone && self.held.is_empty() && self.started.is_empty()
     }
 
-    /// Drops what the journal took from us; true when any of it was here.
-    pub fn forget(&mut self, first: MessageId, count: u32, grant: u64) -> bool {
-        cut(&mut self.held, first, count, grant)
+    /// Drops what the journal took from us.
+    pub fn forget(&mut self, first: MessageId, count: u32, grant: u64) {
+        cut(&mut self.held, first, count, grant);
     }
 
     /// What should go back now, `room` runs at most: everything, when nobody asked for a while.
@@ -152,11 +170,10 @@ fn front(runs: &mut Vec<Held>, room: &mut usize) -> Vec<Held> {
     core::mem::replace(runs, rest)
 }
 
-/// Takes what that lease gave of `first..first + count` out of runs; true when any of it was there. The same messages may
-/// be leased anew by the record that tells how their last lease ended.
-fn cut(runs: &mut Vec<Held>, first: MessageId, count: u32, grant: u64) -> bool {
+/// Takes what that lease gave of `first..first + count` out of runs. The same messages may be leased anew by the record that
+/// tells how their last lease ended.
+fn cut(runs: &mut Vec<Held>, first: MessageId, count: u32, grant: u64) {
     let end = first.plus(count);
-    let mut found = false;
     let mut at = 0;
     while let Some(held) = runs.get_mut(at) {
         let (start, stop) = (held.first, held.first.plus(held.count));
@@ -164,7 +181,6 @@ fn cut(runs: &mut Vec<Held>, first: MessageId, count: u32, grant: u64) -> bool {
         if held.grant != grant || start >= end || stop <= first {
             continue;
         }
-        found = true;
         let rest = (stop > end).then(|| Held { first: end, count: stop.since(end), ..held.clone() });
         if start < first {
             held.count = first.since(start);
@@ -178,7 +194,6 @@ fn cut(runs: &mut Vec<Held>, first: MessageId, count: u32, grant: u64) -> bool {
             runs.remove(at);
         }
     }
-    found
 }
 
 impl Peer {
@@ -246,6 +261,10 @@ impl Peer {
 }
 
 impl Held {
+    fn has(&self, id: MessageId) -> bool {
+        self.first <= id && id < self.first.plus(self.count)
+    }
+
     pub fn delivered(self, token: u32) -> Effect {
         let Self { first, count, grant, until, attempt, sent, chunk } = self;
         Effect::Delivered { token, first, count, grant, until, attempt, sent, chunk }

@@ -334,13 +334,13 @@ impl Peer {
     /// The queue's metrics as an object, names as in the API.
     pub fn metrics(&mut self, queue: u32, now: f64) -> JsValue {
         let now: Time = self.peer.now(whole(now));
-        rows::metrics(self.peer.engine().queue(queue), now)
+        rows::metrics(self.peer.engine().queue(queue), &self.peer.handed_out(queue, now), now)
     }
 
     /// What is in the queue, oldest first, as objects. `state` -1: any; else 0 ready, 1 delayed, 2 leased, 3 dead.
     pub fn peek(&mut self, queue: u32, max: u32, state: i32, now: f64) -> Array {
         let now: Time = self.peer.now(whole(now));
-        rows::peek(self.peer.engine().queue(queue), max, state, now)
+        rows::peek(self.peer.engine().queue(queue), &self.peer.handed_out(queue, now), max, state, now)
     }
 
     #[wasm_bindgen(js_name = wantsSnapshot)]

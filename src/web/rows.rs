@@ -92,24 +92,25 @@ impl Object {
     }
 }
 
-/// `undefined` when there is no such queue.
-pub fn metrics(queue: Option<&Queue>, now: Time) -> JsValue {
+/// `undefined` when there is no such queue. `handed`: messages that were handed out though the journal does not know it.
+pub fn metrics(queue: Option<&Queue>, handed: &[(MessageId, u32)], now: Time) -> JsValue {
     let Some(queue) = queue else {
         return JsValue::UNDEFINED;
     };
     let (Standing { counts, bytes, expired, oldest }, tally) = (queue.standing_at(now), &queue.tally);
+    let handed: u64 = handed.iter().map(|(_, count)| u64::from(*count)).sum();
     let metrics = Object::new();
-    metrics.number("backlogCount", counts.ready + counts.delayed + counts.leased);
+    metrics.number("backlogCount", counts.all());
     metrics.number("backlogBytes", bytes);
     if let Some(oldest) = oldest {
         metrics.number("oldestMessageTimestamp", oldest);
     }
-    metrics.number("ready", counts.ready);
+    metrics.number("ready", counts.ready + counts.ahead - handed);
     metrics.number("delayed", counts.delayed);
-    metrics.number("leased", counts.leased);
+    metrics.number("leased", counts.leased + handed);
     metrics.number("deadLettered", tally.dead_lettered);
     metrics.number("sent", tally.sent);
-    metrics.number("delivered", tally.delivered);
+    metrics.number("delivered", tally.delivered + handed);
     metrics.number("acked", tally.acked);
     metrics.number("retried", tally.retried);
     metrics.number("duplicates", tally.duplicates);
@@ -122,8 +123,8 @@ pub fn metrics(queue: Option<&Queue>, now: Time) -> JsValue {
     metrics.0
 }
 
-/// An empty array when there is no such queue.
-pub fn peek(queue: Option<&Queue>, max: u32, state: i32, now: Time) -> Array {
+/// An empty array when there is no such queue. `handed` as for [`metrics`].
+pub fn peek(queue: Option<&Queue>, handed: &[(MessageId, u32)], max: u32, state: i32, now: Time) -> Array {
     let found = Array::new();
     let Some(queue) = queue else {
         return found;
@@ -131,23 +132,29 @@ pub fn peek(queue: Option<&Queue>, max: u32, state: i32, now: Time) -> Array {
     let mut from = MessageId(0);
     while let Some((first, run)) = queue.next(from) {
         from = first.plus(run.count);
-        let its = queue.state_at(run, now);
-        if state >= 0 && its as i32 != state {
+        let known = queue.state_at(run, now);
+        let some = |its: MessageState| state < 0 || its as i32 == state;
+        if !some(known) && !handed.iter().any(|(id, _)| (first..from).contains(id)) {
             continue;
         }
-        for place in 0..run.count {
+        for id in (0..run.count).map(|place| first.plus(place)) {
             if found.length() >= max {
                 return found;
             }
-            found.push(&info(first.plus(place), run, its));
+            let out = handed.iter().any(|(first, count)| (*first..first.plus(*count)).contains(&id));
+            let its = if out { MessageState::Leased } else { known };
+            if some(its) {
+                found.push(&info(id, run, its, out));
+            }
         }
     }
     found
 }
 
-fn info(id: MessageId, run: &Run, state: MessageState) -> JsValue {
+/// `out`: it was handed out, which the journal does not know.
+fn info(id: MessageId, run: &Run, state: MessageState, out: bool) -> JsValue {
     // The present delivery counts from when the message was handed out.
-    let present = run.state.lease().is_some_and(|lease| lease.started);
+    let present = out || run.state.lease().is_some_and(|lease| lease.started);
     let info = Object::new();
     info.number("number", id.number());
     info.add("index", &id.index());
@@ -158,6 +165,7 @@ fn info(id: MessageId, run: &Run, state: MessageState) -> JsValue {
     let available = match run.state {
         State::Ready | State::Lapsed { .. } => run.sent,
         State::Delayed { due } => due,
+        State::Leased { started: false, .. } if !out => run.sent,
         State::Leased { until, holder, .. } => {
             if state == MessageState::Leased {
                 info.number("leasedBy", holder);

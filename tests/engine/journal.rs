@@ -355,7 +355,7 @@ impl Journal {
             self.check_sizes(queue)?;
             for later in [0, 1, 700, 5000, 9000, 60_000, 1 << 40] {
                 let Standing { counts, expired, .. } = queue.standing_at(self.now + later);
-                let there = counts.ready + counts.delayed + counts.leased;
+                let there = counts.all();
                 if there + expired != queue.backlog() {
                     return Err(format!("counts of {} do not add up in {later} ms: {counts:?}", queue.name));
                 }

@@ -75,6 +75,44 @@ test("a message that no one has received can be taken back", async () => {
   await fails(queue.cancel("nonsense"), "TypeError", "nonsense");
 });
 
+/** A queue whose receiver takes one message at a time, and stops: of twenty it has had four, and acked three. */
+async function takenOneByOne(options) {
+  const { queue } = await freshQueue(options);
+  const { ids } = await queue.sendBatch(range(20).map((body) => ({ body })));
+  let last;
+  for (let at = 0; at < 4; at += 1) {
+    await last?.ack();
+    [last] = await queue.receive();
+  }
+  return { queue, ids, last };
+}
+
+test("what nobody was handed is ready, though its neighbours are taken one by one", async () => {
+  const { queue, ids, last } = await takenOneByOne();
+  const { ready, leased, delivered } = await queue.metrics();
+  assert.deepEqual({ ready, leased, delivered }, { ready: 16, leased: 1, delivered: 4 });
+  const infos = await queue.peek({ max: 20 });
+  assert.deepEqual(infos.map(({ id, state, attempts }) => [id, state, attempts]), ids.slice(3).map((id, at) => [id, at ? "ready" : "leased", at ? 0 : 1]));
+  assert.ok(infos[0].leasedBy && !("leasedBy" in infos[1]) && infos[1].availableAt.getTime() === infos[1].timestamp.getTime());
+  assert.equal((await queue.peek({ max: 20, state: "ready" })).length, 16);
+  assert.deepEqual((await queue.peek({ state: "leased" })).map(({ id }) => id), [last.id]);
+});
+
+test("what nobody was handed can be taken back, though its neighbours are taken one by one", async () => {
+  const { queue, ids, last } = await takenOneByOne();
+  assert.equal(await queue.cancel(last.id), false);
+  assert.deepEqual(await Promise.all(ids.slice(4, 18).map((id) => queue.cancel(id))), Array(14).fill(true));
+  assert.deepEqual(bodies(await queue.receive({ max: 20 })), [18, 19]);
+});
+
+test("a queue is deleted of which nobody was handed what is in it, though its neighbours were taken one by one", async () => {
+  const { last } = await takenOneByOne({ name: "deleted in between" });
+  await fails(deleteQueue("deleted in between"), "InvalidStateError");
+  await last.ack();
+  await deleteQueue("deleted in between");
+  assert.ok((await listQueues()).every(({ name }) => name !== "deleted in between"));
+});
+
 test("cancel does not reach into another queue", async () => {
   const { queue, clock } = await freshQueue();
   const { queue: other } = await freshQueue({ clock });

@@ -1,0 +1,192 @@
+//! What is leased ahead and was handed to nobody is as good as ready: it can be cancelled, redriven and purged, and it expires.
+
+use posthaste::{
+    format::{Policy, Whole},
+    id::{MessageId, QueueId},
+    peer::{Effect, Peer, SendOrder, Settle},
+    sizes::Sizes,
+};
+
+const NOW: u64 = 1_800_000_000_000;
+
+/// A step, where there is one to make; its record for the others, and its effects.
+fn step(peer: &mut Peer, now: u64) -> (Option<Vec<u8>>, Vec<Effect>) {
+    let record = peer.decide(now).then(|| peer.record().to_vec());
+    if record.is_some() {
+        peer.committed(peer.engine().base() + 1);
+    }
+    (record, peer.effects())
+}
+
+/// As [`step`], and the other peer of the journal hears of it.
+fn step_beside(peer: &mut Peer, other: &mut Peer, now: u64) -> Vec<Effect> {
+    let (record, effects) = step(peer, now);
+    if let Some(record) = record {
+        other.apply(other.engine().base() + 1, &record).expect("it was just written");
+    }
+    effects
+}
+
+fn send(peer: &mut Peer, queue: QueueId, count: u32, expires_ms: Option<u64>) {
+    let sizes = Sizes::alike(count, 10);
+    peer.send(2, SendOrder { queue, sizes, delay_ms: None, expires_ms, whole: Whole::No, more: 0, key: None });
+}
+
+fn delivered(effects: &[Effect]) -> Vec<(MessageId, u64)> {
+    let each = |effect: &Effect| match *effect {
+        Effect::Delivered { first, count, grant, .. } => (0..count).map(|at| (first.plus(at), grant)).collect(),
+        _ => Vec::new(),
+    };
+    effects.iter().flat_map(each).collect()
+}
+
+fn done(effects: &[Effect], token: u32) -> Option<u64> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Done { token: known, value } if *known == token => Some(*value),
+        _ => None,
+    })
+}
+
+/// The message that a receive which does not wait is given, and its lease.
+fn next(peer: &mut Peer, queue: QueueId, now: u64) -> Option<(MessageId, u64)> {
+    peer.receive(3, queue, 1, None, false, now);
+    let (_, effects) = step(peer, now);
+    delivered(&effects).first().copied()
+}
+
+/// A peer that was handed three of twenty messages, one by one, and then a fourth of those it leased ahead; another that knows of it.
+fn three_handed_out() -> (Peer, Peer, QueueId, MessageId, u64) {
+    let (mut peer, mut other) = (Peer::new(1, 1, false), Peer::new(2, 2, false));
+    peer.create(1, "work", Policy::default());
+    step_beside(&mut peer, &mut other, NOW);
+    let queue = peer.engine().named("work").expect("it was just made");
+    send(&mut peer, queue, 20, None);
+    step_beside(&mut peer, &mut other, NOW);
+    for _ in 0..3 {
+        peer.receive(3, queue, 1, None, false, NOW);
+        step_beside(&mut peer, &mut other, NOW);
+    }
+    let ahead = peer.engine().queue(queue).expect("it is there").counts().ahead;
+    assert!(ahead >= 4, "{ahead} are held ahead");
+    let first = peer.engine().queue(queue).and_then(|queue| queue.next(MessageId(0))).expect("they are there").0;
+    let (fourth, grant) = next(&mut peer, queue, NOW).expect("it is held ahead");
+    assert_eq!(fourth, first.plus(3));
+    (peer, other, queue, first, grant)
+}
+
+#[test]
+fn who_holds_it_ahead_cancels_it() {
+    let (mut peer, _, queue, first, _) = three_handed_out();
+    peer.cancel(4, queue, first.plus(5));
+    assert_eq!(done(&step(&mut peer, NOW).1, 4), Some(1));
+    let after = [next(&mut peer, queue, NOW), next(&mut peer, queue, NOW)].map(|given| given.expect("others wait").0);
+    assert_eq!(after, [first.plus(4), first.plus(6)]);
+    let tally = &peer.engine().queue(queue).expect("it is there").tally;
+    assert_eq!(tally.dropped, [0, 0, 1, 0]);
+}
+
+#[test]
+fn a_cancellation_that_was_not_committed_is_said_again() {
+    let (mut peer, _, queue, first, _) = three_handed_out();
+    peer.cancel(4, queue, first.plus(5));
+    assert!(peer.decide(NOW));
+    peer.abandoned();
+    assert_eq!(done(&step(&mut peer, NOW).1, 4), Some(1));
+}
+
+#[test]
+fn what_was_handed_out_is_not_cancelled_though_the_journal_does_not_know_it() {
+    let (mut peer, _, queue, first, grant) = three_handed_out();
+    assert_eq!(peer.handed_out(queue, NOW), [(first.plus(3), 1)]);
+    peer.cancel(4, queue, first.plus(3));
+    peer.settle(5, queue, first.plus(3), 1, grant, Settle::Ack);
+    let mut effects = step(&mut peer, NOW).1;
+    effects.append(&mut step(&mut peer, NOW + 100).1);
+    assert_eq!((done(&effects, 4), done(&effects, 5)), (Some(0), Some(1)));
+}
+
+#[test]
+fn what_another_holds_ahead_is_cancelled_when_it_comes_back() {
+    let (mut peer, mut other, queue, first, _) = three_handed_out();
+    other.cancel(4, queue, first.plus(5));
+    assert_eq!(done(&step(&mut other, NOW).1, 4), None, "it may be handed out there");
+    assert!(other.waiting());
+    step_beside(&mut peer, &mut other, NOW + 1_500);
+    assert_eq!(done(&step(&mut other, NOW + 1_500).1, 4), Some(1));
+    assert!(!other.waiting());
+}
+
+#[test]
+fn what_another_holds_ahead_is_not_cancelled_once_it_was_handed_out() {
+    let (mut peer, mut other, queue, first, _) = three_handed_out();
+    other.cancel(4, queue, first.plus(3));
+    assert_eq!(done(&step(&mut other, NOW).1, 4), None);
+    step_beside(&mut peer, &mut other, NOW + 100);
+    assert_eq!(done(&step(&mut other, NOW + 100).1, 4), Some(0));
+}
+
+#[test]
+fn what_another_holds_ahead_is_cancelled_when_its_lease_has_run_out() {
+    let (_, mut other, queue, first, _) = three_handed_out();
+    other.cancel(4, queue, first.plus(5));
+    assert_eq!(done(&step(&mut other, NOW).1, 4), None);
+    assert_eq!(done(&step(&mut other, NOW + 60_000).1, 4), Some(1));
+}
+
+#[test]
+fn dead_letters_that_are_held_ahead_are_redriven() {
+    let letters = Policy { dead_letter_queue: Some("dead".into()), ..Policy::default() };
+    let mut peer = Peer::new(1, 1, false);
+    peer.create(1, "work", letters);
+    step(&mut peer, NOW);
+    let named = |peer: &Peer, name: &str| peer.engine().named(name).expect("it was made");
+    let (work, dead) = (named(&peer, "work"), named(&peer, "dead"));
+    send(&mut peer, work, 20, None);
+    step(&mut peer, NOW);
+    peer.receive(3, work, 20, None, false, NOW);
+    for (id, grant) in delivered(&step(&mut peer, NOW).1) {
+        peer.settle(4, work, id, 1, grant, Settle::DeadLetter { reason: "no".into() });
+    }
+    step(&mut peer, NOW);
+    for _ in 0..3 {
+        next(&mut peer, dead, NOW).expect("twenty are there");
+    }
+    assert!(peer.engine().queue(dead).expect("it is there").counts().ahead > 0);
+    peer.redrive(6, dead, None, 1_000);
+    let effects = [step(&mut peer, NOW).1, step(&mut peer, NOW).1].concat();
+    assert_eq!(done(&effects, 6), Some(17));
+    assert_eq!(peer.engine().queue(dead).expect("it is there").backlog(), 3);
+}
+
+#[test]
+fn a_purge_tells_of_what_was_handed_out_of_a_run_and_of_nothing_else() {
+    let (mut peer, _, queue, first, _) = three_handed_out();
+    peer.purge(4, queue);
+    let (_, effects) = step(&mut peer, NOW);
+    assert_eq!(done(&effects, 4), Some(20));
+    let mut lost: Vec<_> = effects
+        .iter()
+        .filter_map(|effect| match *effect {
+            Effect::LeaseLost { first, count, .. } => Some((first, count)),
+            _ => None,
+        })
+        .collect();
+    lost.sort_unstable();
+    assert_eq!(lost, [(first, 1), (first.plus(1), 1), (first.plus(2), 1), (first.plus(3), 1)]);
+    assert_eq!(next(&mut peer, queue, NOW), None);
+}
+
+#[test]
+fn what_expires_soon_is_not_leased_ahead() {
+    let mut peer = Peer::new(1, 1, false);
+    peer.create(1, "work", Policy::default());
+    step(&mut peer, NOW);
+    let queue = peer.engine().named("work").expect("it was just made");
+    send(&mut peer, queue, 20, Some(1_000));
+    step(&mut peer, NOW);
+    for _ in 0..3 {
+        next(&mut peer, queue, NOW).expect("twenty are there");
+    }
+    assert_eq!(peer.engine().queue(queue).expect("it is there").counts().ahead, 0);
+    assert_eq!(next(&mut peer, queue, NOW + 1_000), None, "it has expired");
+}
