@@ -1,13 +1,11 @@
 /** The journal of memory queues: gone with the context. There are no other peers, so no records are kept, and a step waits for nothing. */
 
-import type { Load } from "./desk";
 import { publicError } from "./errors";
 import type { Delivery, Part } from "./effects";
 import { Journal } from "./journal";
-import { LentBytes } from "./lent";
-import type { Segment } from "./parcel";
+import { Kept } from "./kept";
+import { bare } from "./loader";
 import { soon } from "./soon";
-import type { HeadersByIndex } from "./store";
 import { turn, turns } from "./turn";
 import type { Clock } from "./types";
 
@@ -15,22 +13,6 @@ import type { Clock } from "./types";
 const SLICE_MS = 8;
 /** A turn is over when nothing was done for so long. */
 const SLICE_GAP_MS = 1;
-
-/** The bodies of one record, and how many of them are still needed. */
-class Kept {
-  readonly segments: Segment[];
-  readonly headers: HeadersByIndex | undefined;
-  left: number;
-  /** Some of the bodies lie in memory that is lent. */
-  readonly lent: boolean;
-
-  constructor({ segments, headers, count }: Load) {
-    this.segments = segments;
-    this.headers = headers;
-    this.left = count;
-    this.lent = segments.some(({ parcel }) => parcel instanceof LentBytes);
-  }
-}
 
 export class MemoryJournal extends Journal {
   readonly kind = "memory";
@@ -102,18 +84,13 @@ export class MemoryJournal extends Journal {
   }
 
   bodies(places: Delivery[]): Part[][] {
-    return places.map(({ number, index, count }) => {
-      const kept = this.kept.get(number);
-      return kept ? parts(kept, number, index, count) : [{ number, index, count, parcel: undefined, offset: 0, headers: undefined }];
-    });
+    return places.map((delivery) => this.kept.get(delivery.number)?.parts(delivery) ?? [bare(delivery)]);
   }
 
   protected override forget(number: number, index: number, count: number): void {
     const kept = this.kept.get(number);
-    if (!kept) return;
-    if (kept.lent) for (const { parcel, count: gone } of parts(kept, number, index, count)) if (parcel instanceof LentBytes) parcel.gone(gone);
-    kept.left -= count;
-    if (kept.left <= 0) this.kept.delete(number);
+    kept?.forget(index, count);
+    if (kept?.left === 0) this.kept.delete(number);
   }
 
   async usage(): Promise<undefined> {
@@ -124,24 +101,4 @@ export class MemoryJournal extends Journal {
     super.end(error);
     this.kept.clear();
   }
-}
-
-/** Cuts a delivery where parcels end. */
-function parts(kept: Kept, number: number, index: number, count: number): Part[] {
-  const found: Part[] = [];
-  let first = 0;
-  for (const segment of kept.segments) {
-    const from = Math.max(index, first);
-    const to = Math.min(index + count, first + segment.count);
-    if (from < to) found.push(part(segment, kept, number, from, to - from, first));
-    first += segment.count;
-    if (first >= index + count) break;
-  }
-  return found;
-}
-
-function part({ parcel, from }: Segment, { headers }: Kept, number: number, index: number, count: number, first: number): Part {
-  const offset = from + index - first;
-  const own = headers && Object.fromEntries(Array.from({ length: count }, (_, at) => [offset + at, headers[index + at]]));
-  return { number, index, count, parcel, offset, headers: own };
 }

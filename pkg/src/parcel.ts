@@ -140,6 +140,19 @@ export class Bytes implements Filling {
     return memory;
   }
 
+  /** A parcel of the bodies at these places alone. */
+  pick(places: number[]): Bytes {
+    const lengths = places.map((place) => (this.lengths ? this.lengths[place] : this.length));
+    const some = new Bytes(this.form, new Uint8Array(lengths.reduce((sum, length) => sum + aligned(length), 0)), places.length, lengths[0]);
+    if (this.lengths) some.lengths = lengths;
+    places.forEach((place, at) => {
+      const from = this.place(place);
+      some.memory.set(this.memory.subarray(from, from + lengths[at]), some.place(at));
+    });
+    some.used = some.memory.length;
+    return some;
+  }
+
   /** Where a body lies; of the one after the last: where they end. */
   place(at: number): number {
     return this.lengths ? this.offset(at) : at * aligned(this.length);
@@ -222,6 +235,14 @@ export interface Segment {
   readonly parcel: Parcel;
   readonly from: number;
   readonly count: number;
+}
+
+/** The bodies at these places alone, for whoever comes later: who reads the parcel now goes on with it. */
+export function picked(parcel: Parcel, places: number[]): Parcel {
+  if (parcel instanceof Bytes) return parcel.pick(places);
+  const some = new Values(places.map((place) => (parcel instanceof Values ? parcel.values[place] : parcel.body(place, false))));
+  some.json = parcel instanceof Values ? parcel.json : parcel.form === TEXT;
+  return some;
 }
 
 /** The bodies of these, one by one, as values that go to a store. */

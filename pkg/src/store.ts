@@ -73,9 +73,10 @@ export interface Store {
    * In one atomic step: writes a snapshot that stands for all records up to `number`, and deletes the records of `ranges`
    * with their bodies: pairs of a first and a last number, none above `floor`. Whoever reads from a number up to `floor`
    * gets the snapshot from then on; records that remain there have bodies that are still wanted. False: nothing was done,
-   * a snapshot as new is there.
+   * a snapshot as new is there. `parts`, triples: of a record that remains, the first and last part of its bodies (where they lie
+   * apart) that nobody will ask for again; they may go then or later, or be more than there are.
    */
-  snapshot(number: number, floor: number, bytes: Uint8Array, ranges: number[]): Promise<boolean>;
+  snapshot(number: number, floor: number, bytes: Uint8Array, ranges: number[], parts?: number[]): Promise<boolean>;
   /** `moved` is called when others may have written (a hint, never needed), `lost` when the store is gone. */
   watch(moved: () => void, lost: (error: unknown) => void): void;
   /** Tells others that the journal moved. */

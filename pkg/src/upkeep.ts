@@ -9,7 +9,7 @@ export async function clean(peer: Peer, write: Store["snapshot"], current: () =>
   const bytes = peer.snapshot();
   let written = false;
   try {
-    written = await write(peer.base, peer.floor(), bytes, [...numbers(peer.drained())]);
+    written = await write(peer.base, peer.floor(), bytes, [...numbers(peer.drained())], [...numbers(peer.deadParts())]);
   } catch {
     // It only saves room and time; the next one will do.
   }

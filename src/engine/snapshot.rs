@@ -68,6 +68,22 @@ impl Engine {
         numbers
     }
 
+    /// Of records whose bodies lie in parts: each part that is still needed, by its record's number; ascending.
+    pub fn live_parts(&self) -> Vec<(u64, u32)> {
+        let mut parts = Vec::new();
+        self.each_run(&mut |id, run| {
+            if let Some(chunk) = run.chunk {
+                let last = id.plus(run.count - 1).index() >> chunk;
+                let first = id.index() >> chunk;
+                let from = if parts.last() == Some(&(id.number(), first)) { first + 1 } else { first };
+                parts.extend((from..=last).map(|part| (id.number(), part)));
+            }
+        });
+        parts.sort_unstable();
+        parts.dedup();
+        parts
+    }
+
     fn each_run(&self, see: &mut dyn FnMut(MessageId, &Run)) {
         for (_, queue) in self.queues.iter() {
             for runs in [&queue.ready, &queue.away] {

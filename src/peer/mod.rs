@@ -131,7 +131,7 @@ impl Peer {
         let record = Record::decode(record)?;
         let mut events = Vec::new();
         self.engine.apply(number, &record, &mut events);
-        self.clean.applied(&events);
+        self.clean.applied(number, record.chunk.is_some(), &events);
         self.tell(events);
         Ok(())
     }

@@ -27,7 +27,7 @@ impl Peer {
         let Flight { record, origins, mut demands, .. } = flight;
         let mut events = Vec::new();
         let outcomes = self.engine.apply(number, &record, &mut events);
-        self.clean.applied(&events);
+        self.clean.applied(number, record.chunk.is_some(), &events);
         let mut moved = 0;
         // Receives that got something.
         let mut served = Sorted::default();

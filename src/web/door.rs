@@ -365,6 +365,12 @@ impl Peer {
         })
     }
 
+    /// Leaves triples: of a record that stays, its number and the first and last part of its bodies that go with the snapshot.
+    #[wasm_bindgen(js_name = deadParts)]
+    pub fn dead_parts(&self) -> usize {
+        leave(|numbers| numbers.extend(self.peer.dead_parts().iter().flatten().map(|part| real(*part))))
+    }
+
     /// The snapshot was written, or (false) it was not.
     #[wasm_bindgen(js_name = snapshotWritten)]
     pub fn snapshot_written(&mut self, written: bool) {

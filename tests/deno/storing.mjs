@@ -125,6 +125,28 @@ export const storing = {
     await using(file, async (queue) => assert.deepEqual(await drain(queue, 1), ["last"]));
   },
 
+  async "a dead letter keeps its part of a step's bodies and no other"(file) {
+    const storage = kvStorage(file);
+    const letters = await openQueue("letters", { storage });
+    const work = await openQueue("work", { storage, deadLetterQueue: "letters" });
+    await using(file, async (queue, kv) => {
+      for (let round = 0; round < 4; round += 1) {
+        await work.sendBatch(Array.from({ length: 200 }, (_, n) => ({ body: new Uint8Array(10_000).fill(n) })));
+        const messages = await work.receive({ max: 200, wait: 10 });
+        await Promise.all(messages.map((message, n) => (n === 100 ? message.deadLetter() : message.ack())));
+      }
+      // The snapshot's own part, and two pieces of each letter's, for as many as one may be behind.
+      for (let n = 0; n < 300; n += 1) await queue.send(n);
+      const left = (await keys(kv, "part")).length;
+      assert.ok(left <= 12, `${left} pieces are left for 4 letters`);
+      assert.deepEqual(await keys(kv, "doomed"), []);
+    });
+    await work.close();
+    const bodies = (await letters.receive({ max: 10 })).map(({ body }) => [body.length, body[0], body[9999]]);
+    assert.deepEqual(bodies, Array(4).fill([10_000, 100, 100]));
+    await letters.close();
+  },
+
   async "what the dead left half done is swept, and what the living do is not"(file) {
     await using(file, async (queue, kv) => {
       const piece = new Uint8Array(10);

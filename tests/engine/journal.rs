@@ -24,6 +24,8 @@ const DRAIN_ROUNDS: u32 = 40;
 /// Far more than anything here takes.
 const STEPS_AT_ONCE_MAX: u32 = 60;
 
+/// Not every test does all of it.
+#[allow(dead_code)]
 #[derive(Clone, Debug)]
 pub enum Do {
     Send {

@@ -2,6 +2,8 @@
 import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { test } from "node:test";
+import { fileStorage } from "posthaste/node";
+import { openQueue } from "posthaste";
 import { cases } from "./file-cases.mjs";
 import { bytesOf, journalOf, put, using, waiting } from "./file-folder.mjs";
 import { Program, bun, newFolder } from "./file-lab.mjs";
@@ -76,4 +78,47 @@ test("a bit that turns in a file that was closed is told wherever it is, after r
     // A body harms its own message only. What fills a frame up to a multiple of 8 says nothing.
     assert.ok(got === "CorruptionError" || (got === 39 && told.join() === "CorruptionError") || got === 40, `byte ${place}: ${got}, told: ${told}`);
   }
+});
+
+test("a dead letter keeps its part of a step's bodies, and the file takes the room of the others back", async () => {
+  const folder = newFolder();
+  const policy = { deadLetterQueue: "letters" };
+  const body = (n) => new Uint8Array(10_000).fill(n % 251);
+  await using(folder, async (queue) => {
+    for (let round = 0; round < 8; round += 1) {
+      await queue.sendBatch(Array.from({ length: 400 }, (_, n) => ({ body: body(n) })));
+      const messages = await queue.receive({ max: 400 });
+      await Promise.all(messages.map((message, n) => (n === 200 ? message.deadLetter() : message.ack())));
+    }
+    const { storageBytes } = await queue.metrics();
+    assert.ok(storageBytes < 16_000_000, `${storageBytes} bytes for 8 letters of 10000`);
+  }, policy);
+  await using(folder, async () => {
+    const letters = await openQueue("letters", { storage: fileStorage(folder) });
+    const left = await letters.receive({ max: 100 });
+    assert.deepEqual(left.map(({ body }) => [body.length, body[0], body[9999]]), Array(8).fill([10_000, 200, 200]));
+    await letters.close();
+  }, policy);
+});
+
+test("parts that are gone come back to nobody, nor to a file that was copied without them", async () => {
+  const folder = newFolder();
+  const driver = fileStorage(folder);
+  let store = await driver.open();
+  const bodies = Array.from({ length: 8 }, (_, n) => String(n).repeat(40_000));
+  const number = await store.append(0, () => ({ record: new Uint8Array([1]), bodies, chunk: 1 }), false);
+  const values = async () => (await store.values([0, 1, 2, 3].flatMap((part) => [number, part]))).map((value) => value?.bodies.map((body) => body[0]).join());
+  await store.snapshot(number, 0, new Uint8Array([2]), [], [number, 0, 0, number, 2, 3]);
+  assert.deepEqual(await values(), [undefined, "2,3", undefined, undefined]);
+  // The next one waits until the file is written anew.
+  await store.snapshot(number + 1, 0, new Uint8Array([2]), [], []);
+  store.close();
+  store = await fileStorage(folder).open();
+  assert.deepEqual(await values(), [undefined, "2,3", undefined, undefined]);
+  assert.ok(bytesOf(folder).length < 100_000, `${bytesOf(folder).length} bytes of the 320000 are there`);
+  // What is counted as gone twice would have the file written anew for ever.
+  const second = await store.append(0, () => ({ record: new Uint8Array([3]), bodies, chunk: 1 }), false);
+  await store.snapshot(second, number, new Uint8Array([4]), [number, number], [second, 0, 0]);
+  await store.snapshot(second + 1, second, new Uint8Array([5]), [second, second]);
+  store.close();
 });

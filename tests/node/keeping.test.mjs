@@ -44,6 +44,39 @@ test("what a view shows is what a queue holds in memory, and what its capacity c
   assert.ok((await queue.metrics()).backlogBytes < 10_000);
 });
 
+for (const [of, make, read] of [
+  ["bytes", (n) => new Uint8Array(10_000).fill(n), (body) => [body.length, body[0], body[9999]]],
+  ["buffers of several lengths", (n) => new Uint8Array(10_000 + n).fill(n).buffer, (body) => [body.byteLength, new Uint8Array(body)[0], new Uint8Array(body)[9999]]],
+  ["values", (n) => ({ n, bytes: new Uint8Array(10_000).fill(n) }), ({ bytes }) => [bytes.length, bytes[0], bytes[9999]]],
+]) {
+  test(`a message that stays in memory keeps nothing of its neighbours: ${of}`, async () => {
+    const { queue } = await freshQueue();
+    gc();
+    const before = process.memoryUsage().arrayBuffers;
+    const stays = (n) => n % 50 === 7 || n % 50 === 8;
+    const add = async (round) => {
+      await Promise.all(Array.from({ length: 250 }, (_, n) => queue.send(make(n), { headers: { n: String(n), round: String(round) } })));
+      const messages = await queue.receive({ max: 250 });
+      for (const [n, message] of messages.entries()) void (stays(n) ? message.retry({ delaySeconds: 3600 }) : message.ack());
+      await queue.flush();
+      // What was settled can still be read by who has it.
+      assert.deepEqual(read(messages[249].body), read(make(249)));
+    };
+    for (let round = 0; round < 20; round += 1) await add(round);
+    let given = false;
+    const letGo = async () => {
+      do {
+        gc();
+        await quiet();
+      } while (!given && process.memoryUsage().arrayBuffers - before > 6_000_000);
+    };
+    await bounded(letGo(), "the end of 50 MB, but for 2").finally(() => { given = true; });
+    const left = await queue.peek({ max: 1000 });
+    assert.equal(left.length, 200);
+    for (const { body, headers: { n } } of left) assert.deepEqual(read(body), read(make(Number(n))));
+  });
+}
+
 test("views of one buffer that a body has as such keep it", async () => {
   const { queue } = await freshQueue();
   const buffer = new ArrayBuffer(100);

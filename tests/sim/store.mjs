@@ -108,7 +108,7 @@ export class Disk {
   }
 
   /** As `Store.snapshot`. */
-  replace(number, floor, bytes, ranges) {
+  replace(number, floor, bytes, ranges, parts = []) {
     if (this.snapshot && this.snapshot.number >= number) return false;
     this.bytes += bytes.length - (this.snapshot?.bytes.length ?? 0);
     this.snapshot = { number, bytes: bytes.slice() };
@@ -119,6 +119,14 @@ export class Disk {
         this.bytes -= this.records.get(key)?.size ?? 0;
         this.records.delete(key);
       }
+    }
+    for (let at = 0; at < parts.length; at += 3) {
+      const step = this.records.get(parts[at]);
+      if (!step) continue;
+      const gone = new Set(step.gone);
+      for (let part = parts[at + 1]; part <= parts[at + 2] && part << step.chunk < step.bodies.length; part += 1) gone.add(part);
+      // A copy of the disk may have the same record.
+      this.records.set(parts[at], { ...step, gone });
     }
     return true;
   }
@@ -272,9 +280,9 @@ class SimStore {
     });
   }
 
-  snapshot(number, floor, bytes, ranges) {
+  snapshot(number, floor, bytes, ranges, parts) {
     const kept = bytes.slice();
-    return this.#operation("snapshot", () => this.disk.replace(number, floor, kept, ranges));
+    return this.#operation("snapshot", () => this.disk.replace(number, floor, kept, ranges, parts));
   }
 
   watch(moved) {
@@ -313,7 +321,7 @@ class SimStore {
 
 /** The bodies of a record that `key` (-1: all, else a chunk) names, as nobody else's. */
 function part(step, key) {
-  if (!step) return undefined;
+  if (!step || step.gone?.has(key)) return undefined;
   const [from, to] = key < 0 ? [0, step.bodies.length] : [key << step.chunk, (key + 1) << step.chunk];
   const bodies = step.bodies.slice(from, to);
   if (key >= 0 && !bodies.length) return undefined;

@@ -35,6 +35,7 @@ pub enum Phase {
         floor: u64,
         bytes: Vec<u8>,
         ranges: Vec<(u64, u64)>,
+        parts: Vec<[u64; 3]>,
     },
 }
 
@@ -65,6 +66,8 @@ pub struct Context {
     pub asleep: bool,
     pub held: Vec<Holding>,
     asks: BTreeMap<u32, Ask>,
+    /// Effects of deciding that are heard with those of the step.
+    unheard: Vec<Effect>,
     token: u32,
 }
 
@@ -91,7 +94,8 @@ fn hold(held: &mut Vec<Holding>, queue: QueueId, id: MessageId, grant: u64) {
 impl Context {
     pub fn new(id: u64, skew: i64) -> Self {
         let peer = Peer::new(id, id, false);
-        Self { id, peer, phase: Phase::Idle, skew, asleep: false, held: Vec::new(), asks: BTreeMap::new(), token: 0 }
+        let (asks, unheard) = (BTreeMap::new(), Vec::new());
+        Self { id, peer, phase: Phase::Idle, skew, asleep: false, held: Vec::new(), asks, unheard, token: 0 }
     }
 
     fn ask(&mut self, ask: Ask) -> u32 {
@@ -154,6 +158,13 @@ impl Context {
         if !self.peer.decide(wall) {
             return None;
         }
+        // As in the package: who is refused hears it before bodies are taken, and takes its own away.
+        for effect in self.peer.effects() {
+            match effect {
+                Effect::Refused { token, count, .. } => self.forget_bodies(token, count),
+                other => self.unheard.push(other),
+            }
+        }
         let mut taken: BTreeMap<u32, usize> = BTreeMap::new();
         let mut bodies = Vec::new();
         for &(token, count) in self.peer.sends() {
@@ -213,7 +224,7 @@ impl Context {
     pub fn hear(&mut self, witness: Witness) -> Check {
         let Witness { store, history, ledger, now, one_clock } = witness;
         history.check_replica(self.peer.engine())?;
-        for effect in self.peer.effects() {
+        for effect in core::mem::take(&mut self.unheard).into_iter().chain(self.peer.effects()) {
             match effect {
                 Effect::Sent { token, first, count } => self.sent(history, ledger, token, first, count)?,
                 Effect::Refused { token, count, .. } => self.forget_bodies(token, count),

@@ -343,8 +343,8 @@ impl World {
             }
             Phase::Committed { .. } if self.random.once_in(8) => self.contexts[at].reconnect(&self.store)?,
             Phase::Committed { number } => self.contexts[at].land(&self.store, number)?,
-            Phase::Snapshot { number, floor, bytes, ranges } => {
-                let written = self.store.write_snapshot(number, floor, bytes, &ranges);
+            Phase::Snapshot { number, floor, bytes, ranges, parts } => {
+                let written = self.store.write_snapshot(number, floor, bytes, &ranges, &parts);
                 self.sabotage.cleaned(&mut self.store, &self.history.engine);
                 self.contexts[at].peer.snapshot_over(written);
                 let Self { store, history, ledger, .. } = self;
@@ -361,10 +361,11 @@ impl World {
         }
         let bytes = peer.snapshot();
         let (number, floor, ranges) = (peer.engine().base(), peer.floor(), peer.drained().to_vec());
+        let parts = peer.dead_parts().to_vec();
         if number == 0 {
             return peer.snapshot_over(false);
         }
-        self.contexts[at].phase = Phase::Snapshot { number, floor, bytes, ranges };
+        self.contexts[at].phase = Phase::Snapshot { number, floor, bytes, ranges, parts };
     }
 
     /// Answers the number, unless the context did not live to learn it.

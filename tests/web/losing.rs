@@ -20,7 +20,7 @@ async fn a_database_deleted_under_us_is_told_and_never_made_anew() {
         store.append(2.0, step(2, "[]"), false),
         store.read(1.0),
         store.values(vec![1.0, -1.0]),
-        store.snapshot(1.0, 1.0, bytes(&[1]), vec![]),
+        store.snapshot(1.0, 1.0, bytes(&[1]), vec![], None),
         store.refused(Array::new()),
     ] {
         assert_eq!(refusal(promise).await.0, "StorageLostError");

@@ -172,7 +172,7 @@ class SqliteStore implements Store {
     return { bodies: value[0] as unknown[], headers: value[1] as HeadersByIndex | undefined };
   }
 
-  async snapshot(number: number, floor: number, bytes: Uint8Array, ranges: number[]): Promise<boolean> {
+  async snapshot(number: number, floor: number, bytes: Uint8Array, ranges: number[], parts: number[] = []): Promise<boolean> {
     return this.atomic(() => {
       const header = this.header();
       if (header.number >= number) return false;
@@ -181,6 +181,9 @@ class SqliteStore implements Store {
       this.sql("UPDATE posthaste_header SET number = ?, floor = ? WHERE id = 0", number, Math.max(floor, header.floor));
       for (let at = 0; at < ranges.length; at += 2) {
         for (const table of ["records", "pieces"]) this.sql(`DELETE FROM posthaste_${table} WHERE number BETWEEN ? AND ?`, ranges[at], ranges[at + 1]);
+      }
+      for (let at = 0; at < parts.length; at += 3) {
+        this.sql("DELETE FROM posthaste_pieces WHERE number = ? AND part BETWEEN ? AND ?", parts[at], parts[at + 1], parts[at + 2]);
       }
       return true;
     });

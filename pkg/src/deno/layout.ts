@@ -7,7 +7,7 @@
  * | `"record", n` | `[record, bodies?]`, from 1: a record, and the bodies that go with it; or `[record, bodies, name, lengths]` where something of it lies in parts |
  * | `"part", name, p, i` | bytes: piece `i` of part `p`. Of a record: part 0 is the record itself, 1 the bodies that go with it, 2 on the chunks of bodies apart; `lengths` has the bytes of each (0: not in parts). A snapshot is part 0 |
  * | `"draft", name` | `[time, lengths]`: parts that are being written, and belong to nothing yet |
- * | `"doomed", n` | `[name, bytes, ranges]`: the snapshot that snapshot `n` replaced, and records to delete: pairs of a first and a last number |
+ * | `"doomed", n` | `[name, bytes, ranges, parts]`: the snapshot that snapshot `n` replaced, records to delete (pairs of a first and a last number), and chunks of records that stay (triples: the record, the first and the last chunk) |
  *
  * Every step changes the head, and checks that it is as it was read. Whatever is read here may have been written by anyone:
  * nothing counts before it is checked.

@@ -75,8 +75,8 @@ async function readBodies(database: Database, number: number, row: Row | undefin
   if (!row || (!inside && !length)) return undefined;
   const bodies = decode(inside ?? (await database.part(row.name, at, length!)) ?? NOTHING);
   if (bodies) return bodies;
-  // Parts are deleted before their record.
-  if (number <= (await database.head()).floor) return undefined;
+  // What a snapshot stands for may be gone, and parts are deleted before their record.
+  if (number <= (await database.head()).number) return undefined;
   throw database.layout.corrupt(database.layout.record(number));
 }
 

@@ -30,8 +30,8 @@ export class KvStore implements Store {
     return readValues(this.database, keys);
   }
 
-  snapshot(number: number, floor: number, bytes: Uint8Array, ranges: number[]): Promise<boolean> {
-    return replace(this.database, number, floor, bytes, ranges);
+  snapshot(number: number, floor: number, bytes: Uint8Array, ranges: number[], parts: number[] = []): Promise<boolean> {
+    return replace(this.database, number, floor, bytes, ranges, parts);
   }
 
   watch(moved: () => void): void {

@@ -3,9 +3,9 @@
 import { closeSync, fdatasyncSync, openSync, readSync, rmSync } from "node:fs";
 import { corrupt, fileError } from "./errors";
 import { newFile, synced, writeAll, type JournalFile } from "./file";
-import { HEADER_BYTES, HEAD_BYTES, frameOf, head, seal } from "./layout";
+import { HEADER_BYTES, HEAD_BYTES, aligned, checksum, frameOf, frontWithout, head, seal } from "./layout";
 import { Places } from "./places";
-import type { SnapshotPlace } from "./scan";
+import { readAt, type SnapshotPlace } from "./scan";
 
 /** Copied at a time, between steps. */
 const SLICE_BYTES = 1 << 20;
@@ -49,9 +49,39 @@ class Copy {
     const { places } = this.from;
     const stop = this.end + SLICE_BYTES;
     for (; this.behind && this.end < stop; this.copied += 1) {
-      const size = places.size(this.copied);
-      this.places.add(places.number(this.copied), this.frame(places.at(this.copied), size), size);
+      const number = places.number(this.copied);
+      const at = this.end;
+      const gone = this.from.gone.get(number);
+      if (gone) this.without(this.copied, gone.parts);
+      else this.frame(places.at(this.copied), places.size(this.copied));
+      this.places.add(number, at, this.end - at);
     }
+  }
+
+  /** Copies a record without the parts of its bodies that are gone; the others go as they are, with their checksums. */
+  private without(place: number, gone: Set<number>): void {
+    const { from, end: to } = this;
+    const said = from.record(place);
+    const { frame, parts } = said;
+    const front = frontWithout(said, (part) => gone.has(part));
+    let [rest, at] = [0, frame.at + HEADER_BYTES + frame.front];
+    for (let part = 0; part < parts.length / 2; part += 1) {
+      const size = parts[2 * part];
+      if (!gone.has(part)) {
+        const bytes = readAt(from.fd, at, size);
+        if (bytes.length < size) throw corrupt(from.file, `it ends before byte ${at + size}`);
+        writeAll(this.fd, bytes, to + HEADER_BYTES + front.length + rest);
+        rest += size;
+      }
+      at += size;
+    }
+    const header = Buffer.alloc(HEADER_BYTES);
+    seal(header, from.birth, { ...frame, front: front.length, rest, at: to, synced: to, sum: checksum(front) });
+    writeAll(this.fd, header, to);
+    writeAll(this.fd, front, to + HEADER_BYTES);
+    const end = to + HEADER_BYTES + front.length + rest;
+    this.end = to + aligned(end - to);
+    writeAll(this.fd, Buffer.alloc(this.end - end), end);
   }
 
   /** Copies a frame to the end; answers where it lies now. Bodies go as they are, with their checksums. */

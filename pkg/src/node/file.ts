@@ -23,6 +23,12 @@ const AHEAD = Buffer.alloc(256 << 10);
 /** Most records with their bodies are no larger: one read gets all of them. */
 const GLANCE_BYTES = 4 << 10;
 
+/** Parts of a record's bodies that are gone, and the bytes they take until the file is written anew. */
+interface Gone {
+  parts: Set<number>;
+  bytes: number;
+}
+
 export class JournalFile {
   places: Places;
   snapshotPlace: SnapshotPlace | undefined;
@@ -38,6 +44,8 @@ export class JournalFile {
   unsure = false;
   /** While the file is written anew. */
   compaction: Promise<void> | undefined;
+  /** Parts of bodies that are needed no more, by the number of their record. */
+  readonly gone = new Map<number, Gone>();
   private last: number;
   private synced: number;
   /** What the frames say of that, and where the last of them ends that is no mark. */
@@ -222,7 +230,7 @@ export class JournalFile {
     return new Uint8Array(front.bytes);
   }
 
-  private record(place: number): RecordFront & { frame: Frame; rest: Buffer } {
+  record(place: number): RecordFront & { frame: Frame; rest: Buffer } {
     const at = this.places.at(place);
     const { frame, bytes, rest } = this.frame(at, RECORD);
     const front = recordFront(bytes, frame);
@@ -254,6 +262,7 @@ export class JournalFile {
     const at = 2 * Math.max(0, part);
     if (part < 0 !== chunk < 0) throw this.damaged(frame.at);
     if (at >= parts.length) return part < 0 ? { bodies: [] } : undefined;
+    if (parts[at] === 0 || this.gone.get(number)?.parts.has(part)) return undefined;
     let begin = 0;
     for (let before = 0; before < at; before += 2) begin += parts[before];
     const end = begin + parts[at];
@@ -267,7 +276,7 @@ export class JournalFile {
   }
 
   /** Writes a snapshot, and forgets the records of `ranges`: their room is taken back when the file is written anew. */
-  snapshot(number: number, asked: number, bytes: Uint8Array, ranges: number[]): void {
+  snapshot(number: number, asked: number, bytes: Uint8Array, ranges: number[], parts: number[]): void {
     // What is gone stays gone, whatever the next snapshot would keep.
     const floor = Math.max(asked, this.snapshotPlace?.floor ?? 0);
     const written = snapshotFrame(number, { floor, ranges, bytes });
@@ -275,6 +284,28 @@ export class JournalFile {
     this.snapshotPlace = { at, size: written.frame.size, number, floor };
     this.last = Math.max(this.last, number);
     this.places.drop(ranges);
+    for (const [number, { bytes }] of this.gone) {
+      if (this.places.find(number) >= 0) continue;
+      // All of it is counted as gone by now.
+      this.places.less(-bytes);
+      this.gone.delete(number);
+    }
+    for (let at = 0; at < parts.length; at += 3) this.forget(parts[at], parts[at + 1], parts[at + 2]);
+  }
+
+  /** These parts of a record's bodies are needed no more: they are left out when the file is written anew. */
+  private forget(number: number, first: number, last: number): void {
+    const place = this.places.find(number);
+    if (place < 0) return;
+    const { parts } = this.record(place);
+    const gone = this.gone.get(number) ?? { parts: new Set(), bytes: 0 };
+    for (let part = first; part <= last && 2 * part < parts.length; part += 1) {
+      if (parts[2 * part] === 0 || gone.parts.has(part)) continue;
+      gone.parts.add(part);
+      gone.bytes += parts[2 * part];
+      this.places.less(parts[2 * part]);
+    }
+    if (gone.parts.size) this.gone.set(number, gone);
   }
 
   /** Goes on with the file that was made in the place of this one, up to `end`; everything in it is on the disk. */
@@ -284,6 +315,7 @@ export class JournalFile {
     const { fd: old } = this;
     this.fd = fd;
     this.places = places;
+    this.gone.clear();
     this.snapshotPlace = snapshotPlace;
     this.end = this.synced = this.whole = end;
     this.said = 0;

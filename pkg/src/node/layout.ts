@@ -25,7 +25,8 @@
  *
  * Front of a record: u32 chunk + 1 (0: the bodies are one part; else a part has 2^chunk of them), u32 how many parts, for
  * each part u32 its bytes and u32 its CRC-32, then the record. Its rest is the parts: headers by place or undefined, how
- * many bodies, the bodies (structured.ts). All of a step is in one frame, so that it is there as a whole or not at all.
+ * many bodies, the bodies (structured.ts); a part of no bytes is gone. All of a step is in one frame, so that it is there as a
+ * whole or not at all.
  *
  * Front of a snapshot: number floor, u32 how many ranges, for each range the numbers of its first and last record, then the
  * snapshot. The last snapshot counts; records in the ranges of any are gone.
@@ -55,7 +56,7 @@ const NUMBER_END = 2 ** 44;
 const CHUNK_MAX = 20;
 
 export const checksum = (bytes: Uint8Array, seed = 0): number => zlib.crc32(bytes, seed);
-const aligned = (length: number): number => Math.ceil(length / ALIGNMENT) * ALIGNMENT;
+export const aligned = (length: number): number => Math.ceil(length / ALIGNMENT) * ALIGNMENT;
 const isInteger = (value: number, end: number): boolean => value >= 0 && value < end && Number.isInteger(value);
 
 export function head(birth: number): Buffer {
@@ -140,6 +141,20 @@ export function recordFront(bytes: Buffer, { rest }: Frame): RecordFront | undef
     sum += length;
   }
   return sum === rest ? { record: bytes.subarray(begin), chunk, parts } : undefined;
+}
+
+/** The front of a record without these parts of its bodies: they are of no bytes then. */
+export function frontWithout({ record, chunk, parts }: RecordFront, gone: (part: number) => boolean): Buffer {
+  const bytes = Buffer.alloc(8 + 4 * parts.length + record.length);
+  bytes.writeUInt32LE(chunk + 1, 0);
+  bytes.writeUInt32LE(parts.length / 2, 4);
+  for (let at = 0; at < parts.length; at += 2) {
+    if (gone(at / 2)) continue;
+    bytes.writeUInt32LE(parts[at], 8 + 4 * at);
+    bytes.writeUInt32LE(parts[at + 1], 12 + 4 * at);
+  }
+  bytes.set(record, 8 + 4 * parts.length);
+  return bytes;
 }
 
 export function markFrame(number: number): Written {

@@ -69,6 +69,11 @@ export class Places {
     return bytes;
   }
 
+  /** A record takes so many bytes less, once the file is written anew. */
+  less(bytes: number): void {
+    this.live -= bytes;
+  }
+
   drop(ranges: number[]): void {
     if (!ranges.length) return;
     const gone = new Uint8Array(this.count);

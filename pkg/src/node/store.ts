@@ -80,11 +80,11 @@ export class FileStore implements Store, User {
     return found;
   }
 
-  async snapshot(number: number, floor: number, bytes: Uint8Array, ranges: number[]): Promise<boolean> {
+  async snapshot(number: number, floor: number, bytes: Uint8Array, ranges: number[], parts: number[] = []): Promise<boolean> {
     await this.file.compaction;
     const file = this.folder.use(this.file, true);
     if ((file.snapshotPlace?.number ?? 0) >= number) return false;
-    const write = (): void => file.snapshot(number, floor, bytes, ranges);
+    const write = (): void => file.snapshot(number, floor, bytes, ranges, parts);
     try {
       await this.write(write);
     } catch (error) {

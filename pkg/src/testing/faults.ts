@@ -89,8 +89,8 @@ class FaultyStore implements Store {
     return this.meet("values", () => this.store.values(keys));
   }
 
-  snapshot(number: number, floor: number, bytes: Uint8Array, ranges: number[]): Promise<boolean> {
-    return this.meet("snapshot", () => this.store.snapshot(number, floor, bytes, ranges));
+  snapshot(number: number, floor: number, bytes: Uint8Array, ranges: number[], parts?: number[]): Promise<boolean> {
+    return this.meet("snapshot", () => this.store.snapshot(number, floor, bytes, ranges, parts));
   }
 
   refused(bodies: unknown[]): Promise<unknown[]> {

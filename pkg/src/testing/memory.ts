@@ -3,6 +3,9 @@
 import { headersBetween } from "../headers";
 import type { Append, Bodies, StorageDriver, Store, Tail } from "../store";
 
+/** In the place of a body that nobody needs any more: no body is a symbol. */
+const GONE = Symbol();
+
 /** What one driver's stores share. */
 interface Kept {
   birth: number;
@@ -55,7 +58,7 @@ class MemoryStore implements Store {
     return found;
   }
 
-  async snapshot(number: number, floor: number, bytes: Uint8Array, ranges: number[]): Promise<boolean> {
+  async snapshot(number: number, floor: number, bytes: Uint8Array, ranges: number[], parts: number[] = []): Promise<boolean> {
     this.check();
     const { kept } = this;
     if (kept.snapshot && kept.snapshot.number >= number) return false;
@@ -63,6 +66,13 @@ class MemoryStore implements Store {
     kept.floor = Math.max(kept.floor, floor);
     for (let at = 0; at < ranges.length; at += 2) {
       for (const key of kept.records.keys()) if (key >= ranges[at] && key <= ranges[at + 1]) kept.records.delete(key);
+    }
+    for (let at = 0; at < parts.length; at += 3) {
+      const step = kept.records.get(parts[at]);
+      if (!step) continue;
+      const [from, to] = [parts[at + 1] * 2 ** step.chunk, Math.min(step.bodies.length, (parts[at + 2] + 1) * 2 ** step.chunk)];
+      step.bodies.fill(GONE, from, to);
+      for (let place = from; step.headers && place < to; place += 1) delete step.headers[place];
     }
     return true;
   }
@@ -106,7 +116,7 @@ function part(step: Append | undefined, key: number): Bodies | undefined {
   if (!step) return undefined;
   const [from, to] = key < 0 ? [0, step.bodies.length] : [key << step.chunk, (key + 1) << step.chunk];
   const bodies = step.bodies.slice(from, to);
-  if (key >= 0 && !bodies.length) return undefined;
+  if (key >= 0 && (!bodies.length || bodies[0] === GONE)) return undefined;
   const headers = headersBetween(step.headers, from, bodies.length);
   return structuredClone(headers ? { bodies, headers } : { bodies });
 }

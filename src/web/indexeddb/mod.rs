@@ -112,9 +112,11 @@ impl IndexedDb {
         floor: f64,
         bytes: Uint8Array,
         #[wasm_bindgen(unchecked_param_type = "ArrayLike<number>")] ranges: Vec<f64>,
+        #[wasm_bindgen(unchecked_param_type = "ArrayLike<number>")] parts: Option<Vec<f64>>,
     ) -> Promise {
+        let parts = parts.unwrap_or_default();
         let connection = self.connection.clone();
-        let replacement = Box::new(Replacement::new(number, floor, &bytes, ranges, connection.strict_used()));
+        let replacement = Box::new(Replacement::new(number, floor, &bytes, ranges, parts, connection.strict_used()));
         operation::run(async move |operation| {
             let written = job::perform(connection.clone(), operation.clone(), replacement).await?;
             if written.is_truthy() {

@@ -5,7 +5,7 @@ use wasm_bindgen::JsValue;
 
 use super::job::{Job, Next};
 use super::layout::{self, Header};
-use super::platform::Request;
+use super::platform::{Request, between};
 use super::transaction::{Mode, Transaction};
 
 /// A snapshot after record `number`, and what may go with it. Answers whether it was written; not when there is one as new.
@@ -15,14 +15,16 @@ pub struct Replacement {
     bytes: Uint8Array,
     /// Pairs (low, high) of records, inclusive, none past the floor.
     ranges: Vec<f64>,
+    /// Triples (record, first, last) of chunks of records that stay.
+    parts: Vec<f64>,
     /// As safe as what it replaces.
     strict: bool,
     header: Option<Request>,
 }
 
 impl Replacement {
-    pub fn new(number: f64, floor: f64, bytes: &Uint8Array, ranges: Vec<f64>, strict: bool) -> Self {
-        Replacement { number, floor, bytes: layout::own(bytes), ranges, strict, header: None }
+    pub fn new(number: f64, floor: f64, bytes: &Uint8Array, ranges: Vec<f64>, parts: Vec<f64>, strict: bool) -> Self {
+        Replacement { number, floor, bytes: layout::own(bytes), ranges, parts, strict, header: None }
     }
 }
 
@@ -48,6 +50,10 @@ impl Job for Replacement {
         for range in self.ranges.chunks_exact(2) {
             store.delete(&layout::records_between(range[0], range[1])?)?;
             store.delete(&layout::chunks_between(range[0], range[1])?)?;
+        }
+        for part in self.parts.chunks_exact(3) {
+            let number = part[0].into();
+            store.delete(&between(&layout::chunk_key(&number, part[1]), &layout::chunk_key(&number, part[2]))?)?;
         }
         Ok(Next::Commit(None))
     }

@@ -1,6 +1,6 @@
 /** Snapshots: they stand for records, and take away those that are not needed. */
 
-import type { Tail } from "../../store";
+import type { Store, Tail } from "../../store";
 import { ok, same, sameBytes } from "../check";
 import { bodiesAt, bytes, fill, peersCase, put, step, storeCase } from "./case";
 
@@ -43,6 +43,30 @@ export const snapshots = [
     same((await store.values([numbers[2], -1, apart, 0, apart, 1])).map((value) => value?.bodies), [undefined, undefined, undefined], "the bodies of the second range");
     same((await store.values([kept, 0, kept, 1])).map((value) => value?.bodies), [[4, 5], [6]], "bodies up to the floor that are in no range");
     same(await bodiesAt(store, last, -1), ["last"], "bodies above the floor");
+  }),
+
+  storeCase("of records that stay, the parts of bodies that are named may go, and no others", async ({ store, open }) => {
+    const numbers: number[] = [];
+    for (const seed of [0, 10]) numbers.push(await put(store, step(seed, Array.from({ length: 7 }, (_, at) => seed + at), 1, { 2: { a: "1" }, 6: { b: "2" } })));
+    const own = await put(store, step(20, ["own"]));
+    same(await store.snapshot(numbers[1], 0, bytes(99), [], [numbers[0], 0, 0, numbers[0], 2, 2, numbers[1], 3, 1_048_575]), true, "it is written");
+    const look = async (from: Store): Promise<void> => {
+      const keys = [...numbers.flatMap((number) => [0, 1, 2, 3].flatMap((part) => [number, part])), own, -1];
+      const found = await from.values(keys);
+      const named = [0, 2, 7];
+      [[0, 1], [2, 3], [4, 5], [6], [10, 11], [12, 13], [14, 15], [16], ["own"]].forEach((bodies, at) => {
+        if (named.includes(at) && found[at] === undefined) return;
+        same(found[at]?.bodies, bodies, `the bodies at ${keys[2 * at]}, part ${keys[2 * at + 1]}`);
+      });
+      same([found[1]?.headers, found[5]?.headers], [{ 0: { a: "1" } }, { 0: { a: "1" } }], "headers of parts that stay");
+      const { numbers: left } = await from.read(numbers[0]);
+      same(left, [...numbers, own], "the records themselves stay");
+    };
+    await look(store);
+    await store.snapshot(own, 0, bytes(98), [], [numbers[0], 0, 0, 987_654, 0, 5]);
+    await look(store);
+    store.close();
+    await look(await open());
   }),
 
   storeCase("a snapshot no newer than the one that is there does nothing", async ({ store }) => {
