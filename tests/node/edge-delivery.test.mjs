@@ -6,7 +6,7 @@ import { createServer } from "node:http";
 import { test } from "node:test";
 import { bufferedSender } from "posthaste/edge";
 import { virtualClock } from "posthaste/testing";
-import { bounded, fails, quiet, range } from "./lab.mjs";
+import { bounded, fails, freshQueue, quiet, range } from "./lab.mjs";
 
 const NO_JITTER = { base: 1, factor: 1, max: 1, jitter: 0 };
 
@@ -190,9 +190,40 @@ for (const [name, error] of Object.entries(WRONG)) {
   });
 }
 
+for (const error of [new TypeError("fetch failed"), new TypeError("Cannot read properties of undefined (reading 'id')"), new RangeError("Maximum call stack size exceeded")]) {
+  test(`what is a network's or a program's fault is no message's: ${error.message}`, async () => {
+    const clock = virtualClock();
+    let failures = 2;
+    const batches = [];
+    const to = { async sendBatch(messages) {
+      batches.push(messages.length);
+      failures -= 1;
+      if (failures >= 0) throw error;
+    } };
+    const told = [];
+    const sender = bufferedSender(to, { clock, onUndelivered: (one) => void told.push(one) });
+    await sender.sendBatch(range(3).map((body) => ({ body })));
+    const flushed = sender.flush();
+    await clock.advance(60_000);
+    await flushed;
+    assert.deepEqual([batches, told], [[3, 3, 3], []]);
+  });
+}
+
+test("what a queue of this package says of a message is the message's fault", async () => {
+  const odd = { "~standard": { version: 1, vendor: "test", validate: (value) => (value % 2 ? { value } : { issues: [{ message: "even" }] }) } };
+  const { queue } = await freshQueue({ schema: odd });
+  const told = [];
+  const sender = bufferedSender(queue, { onUndelivered: (one) => void told.push(one) });
+  await sender.sendBatch(range(5).map((body) => ({ body })));
+  await fails(sender.flush(), "UndeliveredError");
+  assert.deepEqual((await queue.receive({ max: 9 })).map(({ body }) => body), [1, 3]);
+  assert.deepEqual(told.flatMap(({ messages }) => messages.map(({ body }) => body)), [0, 2, 4]);
+});
+
 test("a batch of which nothing can be taken is told of as one", async () => {
   const told = [];
-  const sender = bufferedSender(picky(() => new TypeError("never")), { onUndelivered: (one) => void told.push(one) });
+  const sender = bufferedSender(picky(() => new TypeError("message 0 of the batch: never")), { onUndelivered: (one) => void told.push(one) });
   await sender.sendBatch(range(1000).map((body) => ({ body })));
   await fails(sender.flush(), "UndeliveredError", "1000 messages");
   assert.deepEqual(told.map(({ messages }) => messages.length), Array(10).fill(100));
@@ -250,7 +281,7 @@ test("a promise of onUndelivered is waited for, by the isolate, by flush and by 
 
 test("a promise of onUndelivered that rejects is told to the platform", async () => {
   const kept = [];
-  const sender = bufferedSender(picky(() => new TypeError("never")), { waitUntil: (promise) => void kept.push(promise), onUndelivered: async () => { throw new Error("the reporter is down"); } });
+  const sender = bufferedSender(picky(() => new TypeError("message 0 of the batch: never")), { waitUntil: (promise) => void kept.push(promise), onUndelivered: async () => { throw new Error("the reporter is down"); } });
   await sender.send(1);
   await fails(sender.flush(), "UndeliveredError");
   await fails(bounded(kept[0], "the isolate"), "Error", "reporter is down");

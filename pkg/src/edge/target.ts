@@ -24,7 +24,10 @@ export interface Target {
 
 const utf8 = new TextEncoder();
 /** What is wrong with a message of the batch: the others may do. */
-const MESSAGE = ["MessageTooLargeError", "TypeError", "RangeError", "DataCloneError", "NotSupportedError"];
+const MESSAGE = ["MessageTooLargeError", "DataCloneError", "NotSupportedError"];
+/** Errors that say it of a message where their text does: of this package's queues, and of Cloudflare's. Any other is a network's or a program's. */
+const MAYBE = ["TypeError", "RangeError"];
+const OF_MESSAGE = /^message \d|^a batch may have|message body|content type|delaySeconds|the schema/i;
 /** What is wrong with the queue is wrong with it the next time. */
 const FINAL = ["NotFoundError", "InvalidStateError", "CorruptionError", "VersionError"];
 /** As Cloudflare says it, by an error without a name of its own. */
@@ -47,7 +50,8 @@ class Batches implements Target {
     } catch (error) {
       if (error instanceof Refusal) throw error;
       const { name = "", message, outcomeUnknown } = (error ?? {}) as { name?: string; message?: string; outcomeUnknown?: boolean };
-      const split = MESSAGE.includes(name) || TOO_LARGE.test(String(message));
+      const says = String(message);
+      const split = MESSAGE.includes(name) || TOO_LARGE.test(says) || (MAYBE.includes(name) && OF_MESSAGE.test(says));
       throw new Refusal(error, !split && !FINAL.includes(name), outcomeUnknown === true, split);
     }
   }
