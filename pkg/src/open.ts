@@ -235,23 +235,21 @@ export async function deleteQueue(name: string, options: { storage?: StorageOpti
 
 /** False: there is no such queue. */
 async function removeFrom(journal: Journal, name: string, force: boolean): Promise<boolean> {
-  await journal.fresh();
-  const id = journal.peer.queue(name);
-  if (id < 0) return false;
-  if (!force && (await consumed(journal, id, name))) {
-    throw platformError("InvalidStateError", `the queue ${show(name)} is being consumed: stop its consumers first, or pass { force: true }`);
-  }
-  await journal.request((peer, token) => peer.remove(token, id));
-  return true;
-}
-
-async function consumed(journal: Journal, id: number, name: string): Promise<boolean> {
-  const { leased } = journal.peer.metrics(id, journal.now()) as { leased: number };
-  if (leased > 0) return true;
+  const remove = async (consumed: () => boolean): Promise<boolean> => {
+    await journal.fresh();
+    const id = journal.peer.queue(name);
+    if (id < 0) return false;
+    const { leased } = journal.peer.metrics(id, journal.now()) as { leased: number };
+    if (!force && (leased > 0 || consumed())) {
+      throw platformError("InvalidStateError", `the queue ${show(name)} is being consumed: stop its consumers first, or pass { force: true }`);
+    }
+    await journal.request((peer, token) => peer.remove(token, id));
+    return true;
+  };
   const locks = typeof navigator === "undefined" || journal.kind !== "indexeddb" ? undefined : navigator.locks;
-  if (!locks) return [...(journal.handles.get(name)?.onlookers ?? [])].some((onlooker) => onlooker.consuming);
-  const { held } = await locks.query();
-  return held?.some((lock) => lock.name === lockName(name)) ?? false;
+  if (force || !locks) return remove(() => [...(journal.handles.get(name)?.onlookers ?? [])].some((onlooker) => onlooker.consuming));
+  // Held until the queue is gone: who begins to consume it meanwhile waits, and finds it gone.
+  return locks.request(lockName(name), { ifAvailable: true }, (lock) => remove(() => !lock));
 }
 
 /** Topics come in a later version. */

@@ -44,8 +44,8 @@ class World {
   async open(name, options) {
     const context = this.origin.context({ schedule: setImmediate });
     Object.assign(globalThis, context.globals);
-    const { openQueue } = await import(`../node_modules/posthaste/dist/index.js?context=${(made += 1)}`);
-    return { queue: await openQueue(name, { storage: "indexeddb", ...options }), kill: context.kill };
+    const { openQueue, deleteQueue } = await import(`../node_modules/posthaste/dist/index.js?context=${(made += 1)}`);
+    return { queue: await openQueue(name, { storage: "indexeddb", ...options }), deleteQueue, kill: context.kill };
   }
 }
 let made = 0;
@@ -79,6 +79,36 @@ test("the package on it: two contexts share a journal", async () => {
   check.same({ sent, acked, backlogCount }, { sent: 2, acked: 1, backlogCount: 1 });
   await one.queue.close();
   await two.queue.close();
+});
+
+test("the package on it: a queue is deleted under a lock that nobody who consumes it has, nor gets meanwhile", async () => {
+  const world = new World();
+  const { queue, deleteQueue } = await world.open("jobs");
+  let [free, held] = [false, 0];
+  const asked = [];
+  const locks = {
+    // Whoever looks first and acts then is told that nobody consumes it.
+    query: async () => ({ held: [], pending: [] }),
+    async request(name, options, work) {
+      if (typeof options !== "function" && options.ifAvailable !== true) return new Promise(() => undefined);
+      asked.push([name.startsWith("posthaste:consume:"), options.mode ?? "exclusive"]);
+      held += 1;
+      return Promise.resolve(work(free ? { name } : null)).finally(() => { held -= 1; });
+    },
+  };
+  Object.defineProperty(globalThis, "navigator", { value: { locks }, configurable: true, writable: true });
+  try {
+    const refused = await deleteQueue("jobs", { storage: "indexeddb" }).catch(({ name }) => name);
+    check.same([refused, asked, held], ["InvalidStateError", [[true, "exclusive"]], 0]);
+    await queue.send("still there");
+    free = true;
+    await deleteQueue("jobs", { storage: "indexeddb" });
+    check.same([asked.length, held], [2, 0]);
+    check.same(await queue.send("in vain").catch(({ name }) => name), "NotFoundError");
+    await queue.close();
+  } finally {
+    delete globalThis.navigator;
+  }
 });
 
 test("the package on it: what is evicted is lost, and told", async () => {
