@@ -124,7 +124,9 @@ export class StoredJournal extends Journal {
         if (this.store === store) void this.recover(silent);
         reject(silent);
       }, PATIENCE_MS);
-      ask().then(resolve, reject).finally(() => clearTimeout(watchdog));
+      // What throws has answered, too.
+      const asked = new Promise<Answer>((answer) => answer(ask()));
+      asked.then(resolve, reject).finally(() => clearTimeout(watchdog));
     });
   }
 

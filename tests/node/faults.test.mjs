@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openQueue } from "posthaste";
 import { faulty, faultyDelivery, memoryStorage, storeCases, virtualClock } from "posthaste/testing";
-import { bounded, fails, range } from "./lab.mjs";
+import { bounded, fails, quiet, range } from "./lab.mjs";
 
 /** Meets that fault with the given appends. */
 const appends = (fault, ...counts) => ({ operation, count }) => (operation === "append" && counts.includes(count) ? fault : undefined);
@@ -148,4 +148,28 @@ test("a plan of delivery faults is checked", () => {
   assert.throws(() => faultyDelivery("handler", {}), { name: "TypeError", message: /"handler"/ });
   assert.throws(() => faultyDelivery(() => {}, 5), { name: "TypeError", message: /5/ });
   assert.throws(() => faultyDelivery(() => {}, { crash: true }), { name: "TypeError", message: /crash.*true/ });
+});
+
+test("a store that throws instead of rejecting has answered: it is not opened again for its silence", async (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  let [opened, thrown] = [0, 0];
+  const driver = memoryStorage();
+  const open = async () => {
+    opened += 1;
+    const store = await driver.open();
+    const { values } = store;
+    store.values = (keys) => {
+      thrown += 1;
+      if (thrown === 1) throw new Error("busy");
+      return values.call(store, keys);
+    };
+    return store;
+  };
+  const queue = await openQueue("q", { storage: { kind: "throwing", open } });
+  await queue.send("kept");
+  const [{ body }] = await queue.receive();
+  t.mock.timers.tick(31_000);
+  await quiet();
+  assert.deepEqual([body, opened, thrown], ["kept", 1, 2]);
+  await queue.close();
 });
