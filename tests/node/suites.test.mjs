@@ -1,9 +1,10 @@
-/** The suites are of use: a store or a queue that breaks one promise fails a case, and that of the promise. */
+/** The suites are of use: a store, a serializer or a queue that breaks one promise fails a case, and that of the promise. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import v8 from "node:v8";
 import { openQueue } from "posthaste";
-import { memoryStorage, queueCases, realTime, storeCases, virtualTime } from "posthaste/testing";
+import { memoryStorage, queueCases, realTime, serializerCases, serializers, storeCases, virtualTime } from "posthaste/testing";
 import { range } from "./lab.mjs";
 
 /** What every store opened by the driver does instead. */
@@ -88,6 +89,74 @@ for (const [what, [where, changed]] of Object.entries(STORES)) {
   test(`a broken store fails: ${what}`, async () => {
     const failed = await failing(storeCases, ({ run }) => run(broken(changed)));
     assert.ok(failed.some((name) => new RegExp(where).test(name)), `of the cases of ${where} none failed; these did: ${failed.join("; ") || "none"}`);
+  });
+}
+
+const [whole] = serializers;
+/** Reads what `changed` makes of each body. */
+const readAs = (changed) => ({ ...whole, read: (bytes) => {
+  const { bodies, ...rest } = whole.read(bytes);
+  return { bodies: bodies.map((body) => changed(body, bytes)), ...rest };
+} });
+const inList = (changed) => readAs((body) => (Array.isArray(body) ? body.map(changed) : body));
+const plain = (_, value) => (typeof value === "bigint" ? Number(value) : value);
+const met = {};
+
+const SERIALIZERS = {
+  "the platform's own is taken": ["the bytes are those", { write: (given) => v8.serialize(given), read: (bytes) => v8.deserialize(bytes) }],
+  "what is wrong is thrown as it comes": ["no bodies are a CorruptionError", { ...whole, read: (bytes) => {
+    try {
+      return whole.read(bytes);
+    } catch (error) {
+      throw error.cause ?? error;
+    }
+  } }],
+  "what is wrong is nothing": ["end too early|that were changed", { ...whole, read: (bytes) => {
+    try {
+      return whole.read(bytes);
+    } catch {
+      return { bodies: [] };
+    }
+  } }],
+  "what can't be written is left out": ["refused by name", { ...whole, write: ({ bodies, headers }) => {
+    try {
+      return whole.write({ bodies, headers });
+    } catch {
+      return whole.write({ bodies: [undefined], headers });
+    }
+  } }],
+  "what a getter throws is a DataCloneError": ["an error of a getter", { ...whole, write: (given) => {
+    try {
+      return whole.write(given);
+    } catch {
+      throw new DOMException("no", "DataCloneError");
+    }
+  } }],
+  "bodies go through JSON": ["maps and sets", inList((inner) => (inner instanceof Map || inner instanceof Set ? JSON.parse(JSON.stringify(inner, plain)) : inner))],
+  "-0 is 0": ["what has no parts", inList((inner) => (inner === 0 ? 0 : inner))],
+  "a large number is rounded": ["whole numbers", inList((inner) => (inner > 2 ** 52 ? 2 ** 53 : inner))],
+  "holes are filled": ["with holes", inList((inner) => (Array.isArray(inner) ? Array.from(inner) : inner))],
+  "properties of lists are forgotten": ["with properties", inList((inner) => (Array.isArray(inner) ? inner.slice() : inner))],
+  "half a pair is replaced": ["halves of pairs", inList((inner) => (typeof inner === "string" ? inner.toWellFormed() : inner))],
+  "a mark at the beginning is left out": ["begin with a mark", inList((inner) => (typeof inner === "string" ? inner.replace(/^\ufeff/, "") : inner))],
+  "the prototype's name is no key": ["prototype's name", readAs((body) => (body && Object.hasOwn(body, "__proto__") ? { a: 1 } : body))],
+  "keys come in another order": ["objects: ", inList((inner) => (inner?.constructor === 3 ? Object.fromEntries(Object.entries(inner).reverse()) : inner))],
+  "each view has a buffer of its own": ["share a buffer", readAs((body) => (body?.again ? { ...body, again: body.again.slice() } : body))],
+  "views are of one kind": ["of every kind", inList((inner) => (ArrayBuffer.isView(inner) ? new Uint8Array(inner.buffer) : inner))],
+  "no buffer can grow": ["that can grow", inList((inner) => (inner instanceof ArrayBuffer ? inner.slice() : inner))],
+  "views of what grows stay": ["length-tracking", inList((inner) => (ArrayBuffer.isView(inner) ? new DataView(inner.buffer, inner.byteOffset, inner.byteLength) : inner))],
+  "what is read lies where it was read": ["nobody else's memory", readAs((body, bytes) => (body instanceof Uint8Array ? bytes.subarray(-body.length) : body))],
+  "one object becomes two": ["in many places", readAs((body) => (Array.isArray(body) && body[0]?.a === 1 ? [{ ...body[0] }, ...body.slice(1)] : body))],
+  "bodies that are alike are one": ["share nothing", readAs((body) => (body?.list ? (met[JSON.stringify(body)] ??= body) : body))],
+  "causes are forgotten": ["keeps its cause", readAs((body) => (body instanceof Error ? new Error(body.message) : body))],
+  "an exception is an error": ["a DOMException", readAs((body) => (body?.error instanceof DOMException ? { error: new Error(body.error.message) } : body))],
+  "headers are forgotten": ["headers", { ...whole, read: (bytes) => ({ bodies: whole.read(bytes).bodies }) }],
+};
+
+for (const [what, [where, serializer]] of Object.entries(SERIALIZERS)) {
+  test(`a broken serializer fails: ${what}`, async () => {
+    const failed = await failing(serializerCases.filter(({ name }) => new RegExp(where).test(name)), ({ run }) => run(serializer));
+    assert.ok(failed.length > 0, `of the cases of ${where} none failed`);
   });
 }
 

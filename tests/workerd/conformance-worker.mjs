@@ -1,6 +1,6 @@
-// Runs the suites of posthaste/testing: those of stores in an object each, those of queues in the Worker.
+// Runs the suites of posthaste/testing: those of stores in an object each, those of queues and serializers in the Worker.
 import { QueueObject, openQueue, sqliteStorage } from "posthaste/cloudflare";
-import { queueCases, realTime, storeCases } from "posthaste/testing";
+import { queueCases, realTime, serializerCases, serializers, storeCases } from "posthaste/testing";
 import { answering } from "./answering.mjs";
 
 const named = (cases, name) => cases.find((one) => one.name === name);
@@ -18,7 +18,10 @@ export class Queues extends QueueObject {
 }
 
 const actions = {
-  names: () => ({ stores: storeCases.map(({ name }) => name), queues: queueCases.map(({ name }) => name) }),
+  names: () => ({ serializers: serializerCases.map(({ name }) => name), stores: storeCases.map(({ name }) => name), queues: queueCases.map(({ name }) => name) }),
+  serializer: async (_, name) => {
+    for (const serializer of serializers) await named(serializerCases, name).run(serializer);
+  },
   store: (env, name) => env.QUEUES.get(env.QUEUES.idFromName(name)).runStore(name),
   queue: (env, name) => named(queueCases, name).run((queue, options) => openQueue(env.QUEUES, queue, { object: "all", ...options }), realTime()),
 };

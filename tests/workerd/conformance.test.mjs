@@ -7,6 +7,7 @@ const worker = { name: "main", modules: await modulesOf("conformance-worker.mjs"
 const lab = await start(undefined, [worker]);
 after(() => lab.dispose());
 
-const { stores, queues } = await lab.ask("names");
+const { serializers, stores, queues } = await lab.ask("names");
+for (const name of serializers) test(`serializer: ${name}`, () => lab.ask("serializer", name));
 for (const name of stores) test(`store: ${name}`, () => lab.ask("store", name));
 for (const name of queues) test(`queue: ${name}`, () => lab.ask("queue", name));

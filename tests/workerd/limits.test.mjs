@@ -8,17 +8,18 @@ const taken = [];
 const lab = await start(undefined, await workers({ seen: (report) => void taken.push(report) }));
 after(() => lab.dispose());
 
-const call = (more) => lab.ask("object", "versions", "posthaste", { version: 1, queue: "versions", policy: {}, ...more });
+const call = (more) => lab.ask("object", "versions", "posthaste", { version: 2, queue: "versions", policy: {}, ...more });
 
 test("what is newer than the object is refused by name, not guessed", async () => {
   assert.equal((await call({ kind: "open" })).error, undefined);
-  assert.equal((await call({ version: 2, kind: "open" })).error.name, "VersionError");
+  assert.equal((await call({ version: 3, kind: "open" })).error.name, "VersionError");
   assert.equal((await call({ kind: "shred" })).error.name, "NotSupportedError");
   assert.equal((await call({ kind: "settle", settlements: [{ kind: 9, number: 1, index: 0, count: 1, grant: 1, arg: 0 }] })).error.name, "NotSupportedError");
 });
 
 const damages = {
-  "a header of a newer format": ["UPDATE posthaste_header SET format = 2", "VersionError"],
+  "a header of a newer format": ["UPDATE posthaste_header SET format = 3", "VersionError"],
+  "a header of an older format": ["UPDATE posthaste_header SET format = format - 1", "VersionError"],
   "a header that is none": ["UPDATE posthaste_header SET birth = 'x'", "CorruptionError"],
   "a record that is none": ["UPDATE posthaste_records SET record = x'00ff'", "CorruptionError"],
   "a record that is no bytes": ["UPDATE posthaste_records SET record = 'text'", "CorruptionError"],

@@ -1,12 +1,12 @@
 /**
  * What a Worker asks of the object that keeps a queue, and what it answers: plain values, over the platform's RPC. The two
  * may run different versions of the package for minutes: names here stay, and an object refuses what is newer than it.
- * Bodies go as codec.ts writes them, so that the object neither reads nor writes them anew.
+ * Bodies go as bytes (bodies/format.ts), so that the object neither reads nor writes them anew.
  */
 
 import type { QueueOptions } from "../types";
 
-export const VERSION = 1;
+export const VERSION = 2;
 /** Bytes of one body. RPC takes 32 MiB in one message, and an object's memory holds several copies of a body. */
 export const BODY_MAX = 16 * 2 ** 20;
 /** Bytes of all messages that go in one call or answer, as `weight` counts them. */

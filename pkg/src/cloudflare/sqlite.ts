@@ -3,21 +3,21 @@
  *
  * | table | row |
  * |---|---|
- * | `posthaste_header` | one: `format` 1, `birth`, and the snapshot's `number` (0: none) and `floor` |
+ * | `posthaste_header` | one: `format` 2, `birth`, and the snapshot's `number` (0: none) and `floor` |
  * | `posthaste_records` | `number`, the `record`, and the `bodies` that go with it, if it all fits into a row |
  * | `posthaste_pieces` | piece `piece` of the bytes of part `part` of record `number`: its chunks from 0 on, -1: the bodies that go with it, -2: the record itself; the snapshot is part 0 of number 0 |
  *
- * Bodies are `[bodies, headers]` as codec.ts writes it. Whatever is read here may have been written by anyone.
+ * Bodies lie there with their headers (bodies/format.ts). Whatever is read here may have been written by anyone.
  */
 
 import { CorruptionError } from "posthaste";
 import { platformError } from "../errors";
 import { headersBetween } from "../headers";
-import type { Append, Bodies, HeadersByIndex, StorageDriver, Store, Tail } from "../store";
-import { decode, encode } from "./codec";
+import type { Append, Bodies, StorageDriver, Store, Tail } from "../store";
+import { encode, read, write } from "./bodies";
 import type { ObjectStorage } from "./platform";
 
-const FORMAT = 1;
+const FORMAT = 2;
 /** Of the 2 MB that a row may have (developers.cloudflare.com/durable-objects/platform/limits). */
 const PIECE_MAX = 1_900_000;
 const WITH_RECORD = -1;
@@ -86,7 +86,7 @@ class SqliteStore implements Store {
   }
 
   private write({ record, bodies, headers, chunk }: Append): number {
-    const together = bodies.length && chunk < 0 ? encode([bodies, headers]) : undefined;
+    const together = bodies.length && chunk < 0 ? write({ bodies, headers }) : undefined;
     const fits = record.length + (together?.length ?? 0) <= PIECE_MAX;
     const [row] = this.sql(INSERT, fits ? record : null, fits ? together ?? null : null);
     const number = row["number"] as number;
@@ -96,7 +96,7 @@ class SqliteStore implements Store {
     }
     const size = 2 ** chunk;
     for (let first = 0, part = 0; chunk >= 0 && first < bodies.length; first += size, part += 1) {
-      this.put(number, part, encode([bodies.slice(first, first + size), headersBetween(headers, first, Math.min(size, bodies.length - first))]));
+      this.put(number, part, write({ bodies: bodies.slice(first, first + size), headers: headersBetween(headers, first, Math.min(size, bodies.length - first)) }));
     }
     return number;
   }
@@ -125,6 +125,7 @@ class SqliteStore implements Store {
   private header(): Header {
     const [row] = this.sql("SELECT format, birth, number, floor FROM posthaste_header WHERE id = 0");
     if (row && Number(row["format"]) > FORMAT) throw platformError("VersionError", "the object's storage was written by a newer posthaste");
+    if (row?.["format"] === 1) throw platformError("VersionError", "the object's storage was written by a posthaste from before its first release");
     const [birth, number, floor] = ["birth", "number", "floor"].map((name) => Number(row?.[name] ?? NaN));
     const good = row?.["format"] === FORMAT && [birth, number, floor].every((value) => Number.isSafeInteger(value) && value >= 0) && birth > 0 && floor <= number;
     if (!good) throw new CorruptionError("the header of the journal in the object's storage is not what posthaste wrote");
@@ -161,15 +162,12 @@ class SqliteStore implements Store {
     const [row] = part === WITH_RECORD ? this.sql("SELECT bodies FROM posthaste_records WHERE number = ?", number) : [];
     const bytes = row?.["bodies"] ? bytesOf(row["bodies"], number) : this.pieces(number, part);
     if (!bytes) return undefined;
-    let value: unknown;
     try {
-      value = decode(bytes);
+      return read(bytes);
     } catch {
       // As if it were gone: its messages become dead letters and say so, and the others go on.
       return undefined;
     }
-    if (!Array.isArray(value) || !Array.isArray(value[0]) || !(value[1] === undefined || isHeaders(value[1]))) return undefined;
-    return { bodies: value[0] as unknown[], headers: value[1] as HeadersByIndex | undefined };
   }
 
   async snapshot(number: number, floor: number, bytes: Uint8Array, ranges: number[], parts: number[] = []): Promise<boolean> {
@@ -214,10 +212,6 @@ class SqliteStore implements Store {
   }
 
   close(): void {}
-}
-
-function isHeaders(value: unknown): boolean {
-  return typeof value === "object" && value !== null && Object.values(value).every((own) => typeof own === "object" && own !== null);
 }
 
 function bytesOf(value: unknown, number: number): Uint8Array {

@@ -1,14 +1,16 @@
 /** One step: its record and bodies as values, and the commit that brings them under the next number. */
 
+import { serializer } from "../bodies/serializer";
 import { headersBetween } from "../headers";
-import type { Append, Bodies } from "../store";
-import { encode } from "./bodies";
+import type { Append } from "../store";
 import { lengthsOf, newName, type Database } from "./database";
 import { tooLarge } from "./errors";
 import { ROW_BYTES_MAX, rowValue, type Row } from "./layout";
 
 /** The most of one step, and so of one message: in the several commits of its parts, some seconds of a disk. */
 export const STEP_BYTES_MAX = 64 << 20;
+
+export const { write, read } = serializer();
 
 /** A row, and the parts that do not lie in it. */
 interface Packed {
@@ -39,7 +41,7 @@ function pack(step: Append): Packed {
   // The view may be of the engine's own memory, and a clone of a view is a clone of all it looks into.
   const record = step.record.slice();
   const apart = step.chunk >= 0 ? chunksOf(step) : [];
-  const own = step.chunk < 0 && step.bodies.length ? encode(step) : undefined;
+  const own = step.chunk < 0 && step.bodies.length ? write(step) : undefined;
   const bytes = [record, own, ...apart].reduce((sum, part) => sum + (part?.length ?? 0), 0);
   if (bytes > STEP_BYTES_MAX) throw tooLarge(bytes, STEP_BYTES_MAX);
 
@@ -59,7 +61,7 @@ function chunksOf({ bodies, headers, chunk }: Append): Uint8Array[] {
   const size = 2 ** chunk;
   const chunks: Uint8Array[] = [];
   for (let first = 0; first < bodies.length; first += size) {
-    chunks.push(encode({ bodies: bodies.slice(first, first + size), headers: headersBetween(headers, first, Math.min(size, bodies.length - first)) }));
+    chunks.push(write({ bodies: bodies.slice(first, first + size), headers: headersBetween(headers, first, Math.min(size, bodies.length - first)) }));
   }
   return chunks;
 }
@@ -67,7 +69,7 @@ function chunksOf({ bodies, headers, chunk }: Append): Uint8Array[] {
 /** What a body is refused for, or undefined. */
 export function refusal(body: unknown): unknown {
   try {
-    const { length } = encode({ bodies: [body] } satisfies Bodies);
+    const { length } = write({ bodies: [body] });
     return length > STEP_BYTES_MAX ? tooLarge(length, STEP_BYTES_MAX) : undefined;
   } catch (error) {
     return error;

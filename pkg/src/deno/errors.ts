@@ -9,7 +9,3 @@ export function named(name: "CorruptionError" | "VersionError" | "StorageLostErr
 export function tooLarge(bytes: number, most: number): Error {
   return named("MessageTooLargeError", `${bytes} bytes do not fit: what is sent in one step may have ${most} bytes in Deno KV`);
 }
-
-export function cannotClone(message: string): DOMException {
-  return new DOMException(message, "DataCloneError");
-}

@@ -1,9 +1,9 @@
 /**
- * What lies where in the database, under a prefix. Version 1 for ever; formats change inside records.
+ * What lies where in the database, under a prefix. Version 2; formats change inside records.
  *
  * | key | value |
  * |---|---|
- * | `"head"` | `[1, birth, last, number, floor, name, bytes]`: the last record's number; the snapshot's number (0: none), name and bytes; records up to the floor may be missing |
+ * | `"head"` | `[2, birth, last, number, floor, name, bytes]`: the last record's number; the snapshot's number (0: none), name and bytes; records up to the floor may be missing |
  * | `"record", n` | `[record, bodies?]`, from 1: a record, and the bodies that go with it; or `[record, bodies, name, lengths]` where something of it lies in parts |
  * | `"part", name, p, i` | bytes: piece `i` of part `p`. Of a record: part 0 is the record itself, 1 the bodies that go with it, 2 on the chunks of bodies apart; `lengths` has the bytes of each (0: not in parts). A snapshot is part 0 |
  * | `"draft", name` | `[time, lengths]`: parts that are being written, and belong to nothing yet |
@@ -16,7 +16,7 @@
 import { named } from "./errors";
 import type { KvEntry, KvKey } from "./platform";
 
-const FORMAT = 1;
+const FORMAT = 2;
 /** Numbers stay below 2^44: the engine packs them with an index. */
 const NUMBER_END = 2 ** 44;
 const BIRTH_END = 2 ** 53;
@@ -86,6 +86,7 @@ export class Layout {
     if (value === null) throw named("StorageLostError", `the journal in Deno KV under ${shown(this.prefix)} was deleted`);
     const [format, birth, last, number, floor, name, bytes] = Array.isArray(value) ? (value as unknown[]) : [];
     if ((format as number) > FORMAT) throw named("VersionError", `the journal in Deno KV under ${shown(this.prefix)} was written by a newer posthaste`);
+    if (format === 1) throw named("VersionError", `the journal in Deno KV under ${shown(this.prefix)} was written by a posthaste from before its first release`);
     const good = format === FORMAT && isInteger(birth, BIRTH_END) && birth > 0 && isInteger(last, NUMBER_END) && isInteger(number, last + 1)
       && isInteger(floor, number + 1) && typeof name === "string" && isInteger(bytes, PARTS_BYTES_MAX + 1) && bytes > 0 === number > 0;
     if (!good) throw this.corrupt(this.head);

@@ -1,7 +1,7 @@
 /** Reading the journal: what came since a number, by way of the snapshot where records were cleaned away, and bodies. */
 
 import type { Bodies, Tail } from "../store";
-import { decode } from "./bodies";
+import { read } from "./append";
 import type { Database } from "./database";
 import { named } from "./errors";
 import { FIRST_CHUNK, OWN_BODIES, RECORD, shown, type Head, type Row } from "./layout";
@@ -73,11 +73,14 @@ async function readBodies(database: Database, number: number, row: Row | undefin
   const inside = part < 0 ? row?.bodies : undefined;
   const length = row?.lengths[at];
   if (!row || (!inside && !length)) return undefined;
-  const bodies = decode(inside ?? (await database.part(row.name, at, length!)) ?? NOTHING);
-  if (bodies) return bodies;
-  // What a snapshot stands for may be gone, and parts are deleted before their record.
-  if (number <= (await database.head()).number) return undefined;
-  throw database.layout.corrupt(database.layout.record(number));
+  const bytes = inside ?? (await database.part(row.name, at, length!)) ?? NOTHING;
+  try {
+    return read(bytes);
+  } catch {
+    // What a snapshot stands for may be gone, and parts are deleted before their record.
+    if (number <= (await database.head()).number) return undefined;
+    throw database.layout.corrupt(database.layout.record(number));
+  }
 }
 
 const NOTHING = new Uint8Array();

@@ -1,12 +1,12 @@
 /**
- * What lies where in the file `journal`. Version 1; formats of records and snapshots change inside them.
+ * What lies where in the file `journal`. Version 2; formats of records and snapshots change inside them.
  *
  * Numbers are little-endian; "number" is a double that holds an integer below 2^53. First the head, 32 bytes:
  *
  * | at | |
  * |---|---|
  * | 0 | "posthaste queue\n" |
- * | 16 | u32: version, 1 |
+ * | 16 | u32: version, 2 |
  * | 20 | number: birth, random, not 0; another file has another |
  * | 28 | u32: CRC-32 of the bytes before |
  *
@@ -24,9 +24,8 @@
  * | 40 | the front |
  *
  * Front of a record: u32 chunk + 1 (0: the bodies are one part; else a part has 2^chunk of them), u32 how many parts, for
- * each part u32 its bytes and u32 its CRC-32, then the record. Its rest is the parts: headers by place or undefined, how
- * many bodies, the bodies (structured.ts); a part of no bytes is gone. All of a step is in one frame, so that it is there as a
- * whole or not at all.
+ * each part u32 its bytes and u32 its CRC-32, then the record. Its rest is the parts, bodies with their headers
+ * (bodies/format.ts); a part of no bytes is gone. All of a step is in one frame, so that it is there as a whole or not at all.
  *
  * Front of a snapshot: number floor, u32 how many ranges, for each range the numbers of its first and last record, then the
  * snapshot. The last snapshot counts; records in the ranges of any are gone.
@@ -37,13 +36,16 @@
  */
 
 import zlib from "node:zlib";
+import { BYTES_MAX } from "../bodies/format";
+import { readBodies } from "../bodies/reader";
+import { TooLarge, Writer } from "../bodies/writer";
 import { headersBetween } from "../headers";
-import type { Append, Bodies, HeadersByIndex } from "../store";
-import { BYTES_MAX, Reader, TooLarge, Writer } from "./structured";
+import type { Append, Bodies } from "../store";
+import { buffers } from "./buffers";
 import { corrupt, named } from "./errors";
 
 const MAGIC = "posthaste queue\n";
-const VERSION = 1;
+const VERSION = 2;
 export const HEAD_BYTES = 32;
 export const HEADER_BYTES = 40;
 const ALIGNMENT = 8;
@@ -68,11 +70,12 @@ export function head(birth: number): Buffer {
   return bytes;
 }
 
-/** The birth, out of the head of `file`. Throws for what is no journal, and for one of a newer version. */
+/** The birth, out of the head of `file`. Throws for what is no journal, and for one of another version. */
 export function birthOf(bytes: Buffer, file: string): number {
   if (bytes.length < HEAD_BYTES || bytes.toString("latin1", 0, 16) !== MAGIC) throw corrupt(file, "it does not begin as a journal does");
   const version = bytes.readUInt32LE(16);
   if (version > VERSION) throw named("VersionError", `${file} is of version ${version}; this posthaste knows ${VERSION}: a newer one wrote it`);
+  if (version > 0 && version < VERSION) throw named("VersionError", `${file} is of version ${version}; this posthaste knows ${VERSION}: one from before its first release wrote it`);
   const birth = bytes.readDoubleLE(20);
   const good = version === VERSION && birth > 0 && isInteger(birth, 2 ** 53) && bytes.readUInt32LE(28) === checksum(bytes.subarray(0, 28));
   if (!good) throw corrupt(file, "its head is not what was written");
@@ -184,7 +187,7 @@ export interface Written {
   frame: Omit<Frame, "at" | "synced">;
 }
 
-const writer = new Writer();
+const writer = new Writer(buffers);
 
 /** Throws `DataCloneError` for a body that can't be written, `MessageTooLargeError` for bodies that are too many bytes. */
 export function recordFrame(number: number, step: Append): Written {
@@ -197,7 +200,7 @@ export function recordFrame(number: number, step: Append): Written {
     writer.renew().room(HEADER_BYTES + front);
     for (let first = 0; first < bodies.length; first += apart) {
       const { length } = writer;
-      part(bodies.slice(first, first + apart), headersBetween(step.headers, first, Math.min(apart, bodies.length - first)));
+      writer.bodies(bodies.slice(first, first + apart), headersBetween(step.headers, first, Math.min(apart, bodies.length - first)));
       parts.push(length, writer.length);
     }
     const end = writer.length;
@@ -237,18 +240,10 @@ function framed(kind: number, number: number, front: number, rest: number, fill:
   return { bytes, frame: { kind, size: bytes.length, front, rest, number, sum: checksum(begun) } };
 }
 
-function part(bodies: unknown[], headers: HeadersByIndex | undefined): void {
-  writer.begin();
-  writer.whole(headers);
-  writer.count(bodies.length);
-  for (const body of bodies) writer.whole(body);
-}
-
 /** Why the file can't hold the body, if it can't. */
 export function refusalOf(body: unknown): unknown {
   try {
-    writer.renew();
-    part([body], undefined);
+    writer.renew().bodies([body]);
     return undefined;
   } catch (error) {
     return error instanceof TooLarge ? tooLarge(1) : error;
@@ -260,17 +255,5 @@ function tooLarge(bodies: number): Error {
   return named("MessageTooLargeError", `${what} more than ${BYTES_MAX} bytes can't be stored`);
 }
 
-/** Throws a `RangeError` for bytes that are no part. */
-export function bodiesOf(bytes: Buffer): Bodies {
-  const reader = new Reader(bytes);
-  const headers = reader.whole();
-  const bodies: unknown[] = [];
-  for (let left = reader.count(1); left > 0; left -= 1) bodies.push(reader.whole());
-  if (!reader.ended || !(headers === undefined || areHeaders(headers))) throw new RangeError("bytes that are no bodies");
-  return headers === undefined ? { bodies } : { bodies, headers: headers as HeadersByIndex };
-}
-
-function areHeaders(value: unknown): boolean {
-  const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
-  return isObject(value) && Object.values(value).every((own) => isObject(own) && Object.values(own).every((text) => typeof text === "string"));
-}
+/** Throws `CorruptionError` for bytes that are no part. */
+export const bodiesOf = (bytes: Buffer): Bodies => readBodies(bytes, buffers);

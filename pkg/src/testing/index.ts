@@ -1,4 +1,4 @@
-/** For tests: the suites that stores and queues pass, a clock that moves when told, faults, and a double of Cloudflare Queues. */
+/** For tests: the suites that stores, queues and serializers of bodies pass, a clock that moves when told, faults, and a double of Cloudflare Queues. */
 
 export { realTime, virtualClock, virtualTime } from "./clock";
 export { cloudflareQueues } from "./cloudflare/index";
@@ -6,5 +6,6 @@ export { faultyDelivery } from "./delivery";
 export { faulty } from "./faults";
 export { memoryStorage } from "./memory";
 export { queueCases } from "./queue/index";
+export { serializerCases, serializers } from "./serializer/index";
 export { storeCases } from "./store/index";
 export type * from "./types";

@@ -1,6 +1,6 @@
 /** The public types of `posthaste/testing`. */
 
-import type { StorageDriver } from "../store";
+import type { Bodies, StorageDriver } from "../store";
 import type { Clock, Queue, QueueOptions } from "../types";
 
 /** A case of the suite that every store passes. `run` rejects with an error that says what is not so. */
@@ -10,6 +10,18 @@ export interface StoreCase {
   readonly peers?: boolean;
   /** `make` answers a driver on a new, empty storage, however often it is called. */
   run(make: () => Promise<StorageDriver>): Promise<void>;
+}
+
+/** Bodies as bytes. Both throw errors by name: `DataCloneError` for a body that can't be written, `CorruptionError` for bytes that are no bodies. */
+export interface Serializer {
+  write(bodies: Bodies): Uint8Array;
+  read(bytes: Uint8Array): Bodies;
+}
+
+/** A case of the suite that every serializer passes. `run` rejects with an error that says what is not so. */
+export interface SerializerCase {
+  readonly name: string;
+  run(serializer: Serializer): Promise<void>;
 }
 
 /** Opens a queue as `openQueue` does, on the storage under test. What the case puts in `options` must reach the queue. */

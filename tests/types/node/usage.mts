@@ -4,7 +4,7 @@ import { listQueues, openQueue, type Message } from "posthaste";
 import { bufferedSender, type BufferedSender, type UndeliveredError } from "posthaste/edge";
 import { fileStorage, type FileUrl } from "posthaste/node";
 import { init } from "posthaste/slim";
-import { cloudflareQueues, faulty, faultyDelivery, memoryStorage, queueCases, storeCases, virtualClock, virtualTime, type CloudflareBatch, type CloudflareQueues } from "posthaste/testing";
+import { cloudflareQueues, faulty, faultyDelivery, memoryStorage, queueCases, serializerCases, serializers, storeCases, virtualClock, virtualTime, type CloudflareBatch, type CloudflareQueues } from "posthaste/testing";
 
 const queue = await openQueue<{ item: string }>("orders", { visibilityTimeout: 5 });
 await queue.send({ item: "tea" }, { headers: { trace: "1" } });
@@ -31,6 +31,7 @@ double.consume("orders", async (batch: CloudflareBatch<{ item: string }>) => bat
 await double.producer<{ item: string }>("orders").send({ item: "tea" }, { delaySeconds: 1 });
 await clock.advance(1000);
 const driver = faulty(memoryStorage(), ({ operation, count }) => (operation === "append" && count === 2 ? "crash" : undefined), clock);
+for (const { run } of serializerCases) for (const { write, read } of serializers) await run({ write: (bodies) => write(bodies), read });
 for (const { run } of storeCases) await run(async () => driver);
 for (const { run } of queueCases) await run((name, options) => openQueue(name, { ...options, storage: driver }), virtualTime(clock));
 queue.consume(faultyDelivery((batch) => batch.ackAll(), { duplicate: ({ attempts }) => attempts === 1, reorder: () => true }));
