@@ -91,15 +91,19 @@ function leave({ parcel, count, leaving }: Part, work: () => void): void {
   if (leaving && parcel instanceof LentBytes) parcel.gone(count);
 }
 
+/** Whether the bodies of a part without them are not there, or damaged, and never will be. */
+export const isDamage = ({ error }: Part): boolean => error === undefined || (error as Error).name === "CorruptionError";
+
 /**
  * Bodies that the journal has and the storage does not give. Those that are not there, or damaged, never will be: their messages are
  * dead-lettered; a dead letter stays, and is looked at again after a while. Others may be read again when their leases have run out.
  */
-export function unreadable(backing: Backing, { number, index, count, error }: Part, grant: number): void {
+export function unreadable(backing: Backing, part: Part, grant: number): void {
+  const { number, index, count, error } = part;
   const { handle, leases } = backing;
   const range = { queue: handle, number, index, count, grant };
   const what = `the body of message ${messageId(number, index)}${count > 1 ? ` and the next ${count - 1}` : ""}`;
-  const damage = error === undefined || (error as Error).name === "CorruptionError";
+  const damage = isDamage(part);
   const told = damage ? new CorruptionError(`${what} is missing from the storage, or damaged there`, { cause: error }) : publicError(error);
   if (damage && handle.deadLetterQueue === undefined) void leases.settle(effect.EXTEND, range, DAMAGED_MS);
   else if (damage) void leases.settle(effect.DEAD_LETTER, range, 0, "its body is missing from the storage");

@@ -47,6 +47,26 @@ test("a body that is none makes a dead letter of its message, and of no other", 
   assert.equal((await lab.ask("metrics", "bodies-dlq")).backlogCount, 1);
 });
 
+test("a body that can't be read just now is received later, and its message is no dead letter", async () => {
+  const options = { visibilityTimeout: 0.1 };
+  await lab.ask("send", "busy", ["a"], options);
+  // Once with the others, and once by itself.
+  await lab.ask("object", "busy", "failReading", 2);
+  await lab.ask("take", "busy", { max: 10 });
+  await lab.ask("take", "busy", { max: 10, wait: 10 });
+  assert.deepEqual(taken.filter(({ queue }) => queue === "busy").flatMap(({ acked }) => acked ?? []), ["a"]);
+  const { acked, deadLettered, backlogCount } = await lab.ask("metrics", "busy");
+  assert.deepEqual([acked, deadLettered, backlogCount], [1, 0, 0]);
+});
+
+test("a binding that throws at once holds its batch no longer than that", async () => {
+  await lab.ask("send", "throwing", ["a"]);
+  let letters = [];
+  for (let tries = 0; tries < 2000 && !letters.length; tries += 1) letters = await lab.ask("peek", "throwing-dlq");
+  assert.deepEqual(letters.map(({ body }) => body), ["a"]);
+  assert.match(letters[0].lastError, /the binding is not what it was/);
+});
+
 test("the consumers an object names must agree with the queue it keeps", async () => {
   await lab.ask("sendOne", "pushed", { order: 1 });
   await assert.rejects(lab.ask("send", "pushed", [{ order: 2 }], { maxRetries: 7 }), /PolicyMismatchError.*maxRetries 2, not 7/);

@@ -9,6 +9,7 @@ export class Queues extends QueueObject {
   consumers = {
     pushed: { service: this.env.CONSUMER, maxBatchSize: 10, maxRetries: 2, retryDelay: 0, visibilityTimeout: 1 },
     slow: { service: this.env.CONSUMER, maxBatchSize: 3, maxBatchTimeout: 30 },
+    throwing: { service: { queue() { throw new TypeError("the binding is not what it was"); } }, maxBatchTimeout: 0, maxRetries: 0 },
   };
 
   /** As the platform does where it replaces an object. */
@@ -25,6 +26,22 @@ export class Queues extends QueueObject {
     await this.ctx.storage.deleteAlarm();
     await this.alarm();
     return (await this.ctx.storage.getAlarm()) - Date.now();
+  }
+
+  /** Bodies can't be read from the storage `count` times. */
+  failReading(count) {
+    const { storage } = this.ctx;
+    const { sql } = storage;
+    let left = count;
+    const exec = (query, ...bindings) => {
+      if (left > 0 && query.startsWith("SELECT bodies")) {
+        left -= 1;
+        throw new Error("the disk is busy");
+      }
+      return sql.exec(query, ...bindings);
+    };
+    Object.defineProperty(storage, "sql", { value: { exec, get databaseSize() { return sql.databaseSize; } }, configurable: true });
+    return left;
   }
 
   damage(query) {

@@ -80,28 +80,41 @@ async function byCall(service: Service, batch: MessageBatch<Uint8Array>, readabl
   };
   let answer: (Partial<Result> & { posthaste?: number; error?: Refusal }) | undefined;
   let failed: { error: unknown } | undefined;
+  let call: Promise<object | undefined>;
   try {
-    answer = (await (service as { queue(batch: unknown): Promise<object | undefined> }).queue(given)) as typeof answer;
+    call = (service as { queue(batch: unknown): Promise<object | undefined> }).queue(given);
+  } catch (error) {
+    // It was not handed over: nobody has a word to say of it, and no request goes on.
+    throw unsendable(error) ?? error;
+  }
+  try {
+    answer = (await call) as typeof answer;
   } catch (error) {
     const unsent = unsendable(error);
     if (unsent) throw unsent;
-    failed = { error: explained(error) };
+    failed = { error };
   }
   const wrapped = answer?.posthaste === HANDLED;
   // What else it returns would hold its request.
   if (answer) (Reflect.get(answer, DISPOSE) as (() => void) | undefined)?.call(answer);
   const returned = Date.now();
-  await within(over, WALL_MS);
+  // What failed on this side of the call has, for all that is known, no request that could go on.
+  await within(over, failed && !remote(failed.error) ? WORDS_MS : WALL_MS);
   if (!wrapped && !failed && Date.now() - returned > LATER_MS) warn(batch.queue);
   await words.over();
-  if (!wrapped) return { result: said.result(failed ? "exception" : "ok"), error: failed?.error };
+  if (!wrapped) return { result: said.result(failed ? "exception" : "ok"), error: failed && explained(failed.error) };
   return { result: answer as Result, error: answer?.error && errorOf(answer.error) };
+}
+
+/** Whether it was thrown on the other side of the call. */
+function remote(error: unknown): boolean {
+  return (error as { remote?: boolean } | null | undefined)?.remote === true;
 }
 
 /** What went wrong before anything was delivered: it will the next time. */
 function unsendable(error: unknown): Unsendable | undefined {
-  const { remote, name, message } = (error ?? {}) as { remote?: boolean; name?: string; message?: string };
-  if (remote || !(name === "DataCloneError" || name === "RangeError" || /limited to \d+ ?MiB/.test(String(message)))) return undefined;
+  const { name, message } = (error ?? {}) as { name?: string; message?: string };
+  if (remote(error) || !(name === "DataCloneError" || name === "RangeError" || /limited to \d+ ?MiB/.test(String(message)))) return undefined;
   return new Unsendable(`it can't be handed to a Worker: ${name}: ${message}`, { cause: error });
 }
 

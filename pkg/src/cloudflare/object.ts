@@ -8,6 +8,7 @@ import { platformError, show } from "../errors";
 import type { LocalBacking } from "../local";
 import type { StoredJournal } from "../stored";
 import type { OpenedQueue } from "../queue";
+import { isDamage, unreadable } from "../receive";
 import { Stop } from "../stop";
 import type { MessageState, SendBatchReceipt, SendReceipt, StorageDriver } from "../types";
 import { CALL_MAX, VERSION, type Answer, type Call, type Happening, type Leased, type Opened, type Outcome, type Policy, type Sending, type Settlement } from "./calls";
@@ -283,7 +284,13 @@ class Host {
     const leased: Leased[] = [];
     let room = CALL_MAX;
     deliveries.forEach((delivery, at) => {
-      for (const { number, index, count, parcel, offset, headers } of parts[at]) {
+      for (const part of parts[at]) {
+        const { number, index, count, parcel, offset, headers } = part;
+        // Of those that are gone whoever asked makes dead letters, and is told; others may be read the next time.
+        if (!parcel && !isDamage(part)) {
+          unreadable(backing, part, delivery.grant);
+          continue;
+        }
         const bodies = Array.from({ length: count }, (_, place) => parcel?.body(offset + place, false) as Uint8Array | undefined);
         // What does not fit into the answer goes back; the first always does.
         let fits = 0;
