@@ -54,6 +54,7 @@ export function uidOf(body) {
     case "string":
       return Number(body.slice(1, body.indexOf(":")));
     case "object":
+      if ((body instanceof Uint8Array || body instanceof ArrayBuffer) && body.byteLength < BYTES_MIN) return undefined;
       if (body instanceof Uint8Array) return new DataView(body.buffer, body.byteOffset).getUint32(0, true);
       if (body instanceof ArrayBuffer) return new DataView(body).getUint32(0, true);
       return body?.u;

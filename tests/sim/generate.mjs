@@ -44,8 +44,7 @@ function moods(random, weights) {
   }));
 }
 
-/** `without`: things that are left out, so that faults which are known hide no others: options of operations, ways of handlers. */
-export function generate(seed, world, length, without = new Set()) {
+export function generate(seed, world, length) {
   const random = new Random(mix(seed, world));
   const script = { world, seed, queues: {}, ops: [] };
   for (const name of NAMES.slice(0, random.whole(1, 3))) script.queues[name] = policyOf(random);
@@ -53,16 +52,17 @@ export function generate(seed, world, length, without = new Set()) {
   const maker = new Maker(script, random);
   maker.begin();
   while (script.ops.length < length) maker.next();
-  if (without.size) leaveOut(script, without);
   return script;
 }
 
-function leaveOut(script, without) {
+/** `without`: things that are left out, so that faults which are known hide no others: options of operations, ways of handlers. */
+export function withoutSome(script, without) {
   if (without.has("letters")) script.queues.dead = {};
   script.ops = script.ops.filter(({ op }) => !without.has(op));
   for (const op of script.ops) if (without.has(op.body)) delete op.body;
   if (without.has("schema")) for (const policy of Object.values(script.queues)) delete policy.schema;
   for (const op of script.ops) for (const name of without) if (name in op && name !== "op") delete op[name];
+  return script;
 }
 
 class Maker {

@@ -61,7 +61,8 @@ export class Lab {
     return world === "ports" ? (this.host?.scope ?? this.model.scope("nowhere")) : this.model.scope("disk");
   }
 
-  start(name, kind) {
+  /** `clock`: its queues are given a clock of their own. */
+  start(name, kind, clock) {
     const known = this.actors.get(name);
     if (known && !known.gone) return known;
     this.lives = (this.lives ?? 0) + 1;
@@ -69,6 +70,7 @@ export class Lab {
     const actor = new Actor(this, name, context, this.#scopeOf(name, context.name));
     actor.storage = this.disk?.driverFor(context) ?? (this.script.world === "indexeddb" ? "indexeddb" : "memory");
     if (this.script.world === "ports") this.#join(actor);
+    if (clock) actor.clock = clockOf(context);
     context.onDeath.push(() => this.died(actor));
     this.actors.set(name, actor);
     return actor;
@@ -108,6 +110,7 @@ export class Lab {
     const scope = actor.scope;
     const { now } = this.scheduler;
     actor.context.disturbedAt = Math.max(now, actor.context.busyUntil);
+    this.world.disturbedAt = Math.max(this.world.disturbedAt, actor.context.disturbedAt);
     if (all) scope.disturbedAt = actor.context.disturbedAt;
     for (const queue of scope.queues.values()) queue.unseen += 1;
   }
@@ -212,4 +215,10 @@ export class Lab {
     }
     return !this.over();
   }
+}
+
+/** What an application gives as a clock: the context's time, by functions of its own. */
+function clockOf({ globals }) {
+  const { Date: own, setTimeout: later, clearTimeout: never } = globals;
+  return { now: () => own.now(), setTimeout: (work, ms) => later(work, ms), clearTimeout: (handle) => never(handle) };
 }

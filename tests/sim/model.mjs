@@ -94,6 +94,8 @@ class MessageModel {
   dead = false;
   cancelled = false;
   cancelAsked = false;
+  /** An old copy of the storage was put in its place since it was sent: it may be anywhere, and in any state. */
+  wild = false;
   /** Leases that nobody saw when this was seen last. */
   unseenAt = 0;
   /** Not to be delivered before: by the wall clock of all, or by the world's time. */
@@ -226,7 +228,7 @@ export class Model {
 
   refused(message, unknown) {
     if (message.state !== "asked") return;
-    message.state = unknown ? "unknown" : "refused";
+    message.state = unknown || message.wild ? "unknown" : "refused";
     if (unknown) message.home.unknown += 1;
     else if (message.holder) this.fail("refused-delivered", `the send of ${message.uid} was refused, and it was delivered`);
   }
@@ -243,7 +245,7 @@ export class Model {
     const message = this.messages.get(uid);
     if (!message) return void this.fail("unsent", `${context.name} got from ${queue.name} what nobody sent: ${show(body)}`);
     const { world } = this;
-    if (this.#outOfDate(message, queue, context, received)) {
+    if (message.wild || this.#outOfDate(message, queue, context, received)) {
       return Object.assign(new Delivery(message, context, received.attempts, 0, world.scheduler.now, 0, 0), { over: true });
     }
     if (message.at !== queue) this.#moved(message, queue, received);
@@ -317,12 +319,16 @@ export class Model {
     if (message.ackedBy) this.fail("acked-delivered", `${uid} was acked in time, and ${context.name} got it again from ${queue.name}`);
     // Clocks that differ, or were set, go on from the journal's time, a little off.
     const off = queue.scope.clockSet ? SKEW_MS : 0;
-    if (latestWall + off < message.notBefore && now + off < message.notBeforeAt && !this.#mayBeBack(message)) {
+    // Where a clock stands, or runs fast, its context goes by what has passed.
+    const { skewed } = queue.scope;
+    if (!skewed && latestWall + off < message.notBefore && now + off < message.notBeforeAt && !this.#mayBeBack(message)) {
       this.fail("early", `${uid} came ${message.notBefore - latestWall} ms before it was due`);
     }
     // What came back expires anew, and nobody saw from when on.
     if (this.#mayBeBack(message)) message.expiryMs = Infinity;
-    if (asked - slack > message.confirmedBy + message.expiryMs && !queue.scope.skewed && !this.#mayBeBack(message)) {
+    // A queue that keeps dead letters may have made one of it in its place: those do not expire.
+    const kept = queue.keeps && message.attempts > 0;
+    if (asked - slack > message.confirmedBy + message.expiryMs && !kept && !skewed && !this.#mayBeBack(message)) {
       this.fail("expired-delivered", `${uid} had expired, and was delivered`);
     }
   }
@@ -350,7 +356,7 @@ export class Model {
   /** Only what has no try left is a dead letter, or what its receiver said so of. */
   deadLettered(message, from, reason) {
     const { uid, holder } = message;
-    if (MISSING.test(reason ?? "")) this.fail("body-missing", `${uid}, whose body is there, was dead-lettered: ${reason}`);
+    if (MISSING.test(reason ?? "") && from.scope.lossAt < 0) this.fail("body-missing", `${uid}, whose body is there, was dead-lettered: ${reason}`);
     if (message.ackedBy) return this.fail("acked-dead", `${uid} was acked in time, and is among the dead letters`);
     if (message.deadAsked || from.mayHaveGone(message) || from.scope.redriven) return;
     if (message.attempts < from.tries) {
@@ -380,8 +386,8 @@ export class Model {
 
   /** `context` waited for a message since `from`, and got none. */
   waitedInVain(queue, context, from) {
-    const { scheduler: { now }, hintsMissed } = this.world;
-    if (queue.paused || queue.scope.skewed || queue.scope.late || hintsMissed || context.slow || context.disturbedAt >= from) return;
+    const { scheduler: { now }, hintsMissed, disturbedAt } = this.world;
+    if (queue.paused || queue.scope.skewed || queue.scope.late || hintsMissed || context.slow || disturbedAt >= from) return;
     const message = queue.order.neglected(from, now, this.isThere);
     if (!message) return;
     const text = `${message.uid} is in ${queue.name} for ${Math.round(now - message.confirmedAt)} ms`;
@@ -393,7 +399,7 @@ export class Model {
   /** It was confirmed, nobody had it, and nothing can have ended it. */
   mustBeThere(message, queue) {
     const { home, at, spec, state, duplicateOf, holder, mayExpire } = message;
-    if (state !== "confirmed" || duplicateOf || holder || mayExpire || home !== queue || at !== queue || spec.key !== undefined) {
+    if (message.wild || state !== "confirmed" || duplicateOf || holder || mayExpire || home !== queue || at !== queue || spec.key !== undefined) {
       return false;
     }
     const { scope, purgedAt, policy } = queue;
@@ -415,11 +421,13 @@ export class Model {
   /** It stood. */
   stood(delivery, kind) {
     const { message } = delivery;
-    if (kind !== "ack" && kind !== "dead" || message.ackedBy === delivery) return;
+    if (message.wild || kind !== "ack" && kind !== "dead" || message.ackedBy === delivery) return;
     const { holder } = message;
     // A queue for dead letters that has none itself keeps what is dead-lettered in it.
     const keeps = kind === "dead" && message.at.keeps;
-    if (holder !== delivery && holder && holder.said !== "release" && !keeps) {
+    // One that was kept from running may be told only now of what it had before.
+    const since = holder && holder.attempts >= delivery.attempts;
+    if (holder !== delivery && since && holder.said !== "release" && !keeps) {
       return this.fail("stale-stood", `${message.uid}: the ${kind} of ${delivery.context.name} stood, and ${holder.context.name} has it`);
     }
     if (kind === "ack") {

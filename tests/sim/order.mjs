@@ -8,6 +8,9 @@ const UNSEEN_MS = 4_500;
 /** What was leased ahead and nobody asked for goes back in so long, and a step that is under way is over. */
 const AHEAD_MS = 3_000;
 
+/** Who waits for room is delayed from then on. */
+const dueAt = ({ notBeforeAt, sentAt, confirmedAt }) => (notBeforeAt > 0 ? notBeforeAt + confirmedAt - sentAt : 0);
+
 export class Order {
   /** Confirmed, and nobody has been seen with them. */
   fresh = new Set();
@@ -71,7 +74,7 @@ export class Order {
     for (const message of this.fresh) {
       if (this.queue.mayHaveGone(message) || message.cancelAsked) this.fresh.delete(message);
       else if (message.confirmedAt > now - UNSEEN_MS) return undefined;
-      else if (message.notBeforeAt < now - UNSEEN_MS && mustBeThere(message)) return message;
+      else if (dueAt(message) < now - UNSEEN_MS && mustBeThere(message)) return message;
     }
     return undefined;
   }

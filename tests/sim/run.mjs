@@ -17,7 +17,7 @@ const { values: options } = parseArgs({
     seed: { type: "string" }, seeds: { type: "string" }, minutes: { type: "string" }, only: { type: "string" }, length: { type: "string" },
     package: { type: "string" }, scenario: { type: "string" }, keep: { type: "string" }, patience: { type: "string" },
     ignore: { type: "string" }, without: { type: "string" }, trace: { type: "boolean" }, print: { type: "boolean" },
-    shrink: { type: "boolean" }, test: { type: "boolean" }, quiet: { type: "boolean" }, on: { type: "boolean" },
+    shrink: { type: "boolean" }, test: { type: "boolean" }, quiet: { type: "boolean" }, on: { type: "boolean" }, apart: { type: "boolean" },
   },
 });
 

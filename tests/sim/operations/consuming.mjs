@@ -169,7 +169,7 @@ class Consuming {
     this.consumer = queue.consume((batch) => this.#handle(batch), {
       ...(op.size !== undefined && { maxBatchSize: op.size }), ...(op.fill !== undefined && { maxBatchTimeout: op.fill }),
       ...(op.conc !== undefined && { maxConcurrency: op.conc }), ...(op.auto !== undefined && { autoExtend: op.auto }),
-      ...(signal && { signal }),
+      ...(op.borrow && { borrow: true }), ...(signal && { signal }),
     });
     lab.follow(actor, "consume", opened, this.consumer.done, { over: () => this.#over(), signal: op.abort !== undefined });
   }
@@ -188,19 +188,20 @@ class Consuming {
     return run.start(random.weighted(WAYS[op.way ?? "well"] ?? { [op.way]: 1 }));
   }
 
-  stop() {
-    return this.consumer.stop();
+  /** `using`: as at the end of a block that has it. */
+  stop(using) {
+    return using ? this.consumer[Symbol.asyncDispose]() : this.consumer.stop();
   }
 }
 
-export function closeQueue(lab, actor, opened) {
+export function closeQueue(lab, actor, opened, using) {
   if (opened.closed) return undefined;
   opened.closed = true;
   opened.backAt = lab.scheduler.now + Math.max(opened.model.leaseMs, PATIENCE_MS);
   if (actor.queues.get(opened.name) === opened) actor.queues.delete(opened.name);
   letGo(actor, opened);
   lab.served(opened);
-  const promise = opened.queue.close();
+  const promise = using ? opened.queue[Symbol.asyncDispose]() : opened.queue.close();
   lab.follow(actor, "close", opened, promise, { over: () => (opened.over = true) });
   return promise;
 }
@@ -218,14 +219,14 @@ export const CONSUMING = {
     run(lab, actor, op) {
       if (!actor.consumers.length) return;
       const [consuming] = actor.consumers.splice(op.i % actor.consumers.length, 1);
-      lab.follow(actor, "stop", consuming.opened, consuming.stop());
+      lab.follow(actor, "stop", consuming.opened, consuming.stop(op.using));
     },
   },
 
   close: {
     run(lab, actor, op) {
       const opened = actor.queues.get(op.q);
-      if (opened) closeQueue(lab, actor, opened);
+      if (opened) closeQueue(lab, actor, opened, op.using);
     },
   },
 };

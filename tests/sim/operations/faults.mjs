@@ -14,7 +14,7 @@ export const FAULTS = {
   start: {
     world: true,
     run(lab, _actor, op) {
-      lab.start(op.actor, op.kind);
+      lab.start(op.actor, op.kind, op.clock);
       lab.count("start ok");
     },
   },
@@ -127,6 +127,37 @@ export const FAULTS = {
       lab.disturb(actor, true);
       Object.assign(actor.scope, { troubled: true, lossAt: lab.scheduler.now });
       lab.disk.lose();
+    },
+  },
+
+  /** A copy of the disk is kept, for `restore`. */
+  keep: {
+    fault: true,
+    run(lab) {
+      lab.disk?.copy();
+    },
+  },
+
+  /** The copy stands in the disk's place: what came since is gone, and what was over is there again. */
+  restore: {
+    fault: true,
+    run(lab, actor) {
+      if (!lab.disk?.restore()) return;
+      lab.disturb(actor, true);
+      Object.assign(actor.scope, { troubled: true, lossAt: lab.scheduler.now, redriven: true });
+      for (const message of lab.model.messages.values()) message.wild = true;
+      for (const queue of actor.scope.queues.values()) queue.order.crowded(Infinity);
+    },
+  },
+
+  /** The browser closes every connection to its databases. */
+  disconnect: {
+    fault: true,
+    run(lab, actor) {
+      if (!lab.disk?.disconnect) return;
+      lab.disturb(actor, true);
+      actor.scope.troubled = true;
+      lab.disk.disconnect();
     },
   },
 

@@ -101,7 +101,7 @@ export const RECEIVING = {
       const calledAt = lab.scheduler.now;
       const options = {
         ...(op.max !== undefined && { max: op.max }), ...(op.wait !== undefined && { wait: op.wait }),
-        ...(op.lease !== undefined && { visibilityTimeout: op.lease }), ...(signal && { signal }),
+        ...(op.lease !== undefined && { visibilityTimeout: op.lease }), ...(op.borrow && { borrow: true }), ...(signal && { signal }),
       };
       const leaseMs = op.lease === undefined ? model.leaseMs : op.lease * 1000;
       model.calls += 1;

@@ -22,6 +22,7 @@ function options(op, actor) {
   set("delaySeconds", op.delay);
   set("expirationSeconds", op.expire);
   set("idempotencyKey", op.key === undefined ? undefined : `key ${op.key}`);
+  set("contentType", op.type);
   set("headers", op.headers ? { h: `h${op.u}` } : undefined);
   set("signal", abortOf(op, actor)?.signal);
   return some ? given : undefined;
@@ -57,10 +58,13 @@ export const SENDING = {
       if (!opened || lab.model.messages.has(op.u)) return;
       const { context } = actor;
       const spec = { body: op.body ?? "number", size: op.size ?? 0, delay: op.delay, expire: op.expire, key: op.key, headers: op.headers };
+      // As bytes they come as a buffer, whatever they were.
+      const body = bodyOf(op.u, spec.body, spec.size);
+      if (op.type === "bytes") spec.body = "buffer";
       const message = lab.model.sent(opened.model, op.u, spec, context.wall());
       const before = op.key === undefined ? undefined : opened.model.keys.get(op.key);
-      const body = bodyOf(op.u, spec.body, spec.size);
-      const given = options(op, actor);
+      let given = options(op, actor);
+      if (op.transfer && body instanceof ArrayBuffer) given = { ...given, transfer: [body] };
       const promise = given ? opened.queue.send(body, given) : opened.queue.send(body);
       if (op.mutate) changed(body);
       const calledAt = lab.scheduler.now;
@@ -87,6 +91,7 @@ export const SENDING = {
         const spec = { body: op.body ?? "number", size: op.size ?? 0, delay: op.delay };
         const request = { body: bodyOf(uid, spec.body, spec.size) };
         if (random % 5 === 1) request.delaySeconds = spec.delay = (random % 3) / 2;
+        if (op.expiring && random % 5 === 4) request.expirationSeconds = spec.expire = 1 + random % 60;
         if (random % 5 === 2) request.headers = { h: `h${(spec.headers = 1, uid)}` };
         if (random % 5 === 3) request.idempotencyKey = `key ${(spec.key = uid)}`;
         messages.push(lab.model.sent(opened.model, uid, spec, wall));

@@ -15,6 +15,8 @@ export class World {
   hintsLost = false;
   /** They were lost, or late, at some time. */
   hintsMissed = false;
+  /** When a context was last kept from running, or something else done that makes others late. */
+  disturbedAt = -Infinity;
   hintDelay = 0;
   /** The machine's clock was set on by so much: those who come see it so. */
   clockOff = 0;

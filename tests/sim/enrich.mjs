@@ -1,0 +1,48 @@
+/**
+ * More than `generate.mjs` draws: options that came later, and faults. They are drawn apart, so that the scripts of seeds that never
+ * change stay what they were.
+ */
+
+import { Random, mix } from "./world/random.mjs";
+
+/**
+ * What is known to be wrong, and hides the rest: not drawn until it is mended. `restore`: a send that is under way when an old copy
+ * of the storage is put in its place may hang; `transfer`: a buffer that was moved comes empty the second time, through a port.
+ */
+const HELD = new Set(["restore", "transfer"]);
+/** What a body may be said to be. */
+const TYPES = { number: "json", text: "text", bytes: "bytes", object: "json", map: "v8", tree: "v8", buffer: "v8" };
+
+/** What is added to an operation: option, how often, value (or a function of the operation and a random number generator). */
+const OPTIONS = {
+  send: [["type", 0.1, ({ body = "number" }) => TYPES[body]], ["transfer", 0.5, ({ body }) => (body === "buffer" ? true : undefined)]],
+  batch: [["expiring", 0.2, true]],
+  receive: [["borrow", 0.1, true]],
+  consume: [["borrow", 0.1, true]],
+  stop: [["using", 0.2, true]],
+  close: [["using", 0.2, true]],
+};
+
+export function enrich(script) {
+  const random = new Random(mix(script.seed, `more ${script.world}`));
+  const onDisk = script.world === "store" || script.world === "indexeddb";
+  const strict = onDisk && random.chance(0.2);
+  const clock = !onDisk && random.chance(0.2);
+  const faults = [];
+  if (onDisk && !HELD.has("restore") && random.chance(0.05)) faults.push("keep", "keep", "restore");
+  if (script.world === "indexeddb" && random.chance(0.1)) faults.push("disconnect");
+  const ops = [];
+  for (const op of script.ops) {
+    ops.push(op);
+    if (op.op === "start" && clock) op.clock = true;
+    if (op.op === "open" && strict) op.durability = "strict";
+    for (const [name, share, value] of OPTIONS[op.op] ?? []) {
+      if (HELD.has(name) || !random.chance(share)) continue;
+      const drawn = typeof value === "function" ? value(op) : value;
+      if (drawn !== undefined) op[name] = drawn;
+    }
+    if (faults.length && random.chance(0.003)) ops.push({ gap: 0, actor: op.actor, op: random.pick(faults) });
+  }
+  script.ops = ops;
+  return script;
+}
