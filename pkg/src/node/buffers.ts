@@ -1,6 +1,7 @@
 /** What Node's Buffer does for the serializer: texts of any length become bytes, and bytes texts, in one call. */
 
-import { portable, type Runtime } from "../bodies/runtime";
+import type { Runtime } from "../bodies/runtime";
+import { named } from "./errors";
 
 export const buffers: Runtime<Buffer> = {
   memory: (length) => Buffer.allocUnsafeSlow(length),
@@ -19,5 +20,5 @@ export const buffers: Runtime<Buffer> = {
 
   readLatin1: (bytes, start, end) => bytes.toString("latin1", start, end),
   readUtf16: (bytes, start, end) => bytes.toString("utf16le", start, end),
-  corrupt: portable.corrupt,
+  corrupt: (message, cause) => named("CorruptionError", message, cause),
 };
