@@ -190,7 +190,7 @@ export class ClientBacking implements Backing, Commands, End, Station {
 
   settle(token: number, _queue: number, kind: number, number: number, index: number, count: number, grant: number, argument: number, text?: string): void {
     // What goes back unread lies here still.
-    if (kind === effect.RELEASE) this.shelf.drop(number, index, count);
+    if (kind === effect.RELEASE) this.shelf.drop(number, index, count, grant);
     this.order(text, wire.SETTLE, token, kind, number, index, count, grant, argument, text === undefined ? 0 : 1);
   }
 
@@ -315,7 +315,7 @@ export class ClientBacking implements Backing, Commands, End, Station {
 
   private tellOnlookers(rows: readonly number[], at: number): void {
     const [kind, a, b, c, d, e] = [rows[at], rows[at + 1], rows[at + 2], rows[at + 3], rows[at + 4], rows[at + 5]];
-    if (kind === effect.GONE) this.shelf.drop(a, b, c);
+    if (kind === effect.GONE) this.shelf.drop(a, b, c, d);
     else if (kind === effect.LEASE_LOST) this.leases.lost(b, c, d, e);
     else if (kind === effect.DROPPED) this.everyOnlooker((onlooker) => onlooker.dropped(b, c, d, e));
     else this.everyOnlooker((onlooker) => onlooker.gone());
@@ -326,7 +326,7 @@ export class ClientBacking implements Backing, Commands, End, Station {
     switch (kind) {
       case wire.ARRIVED: {
         const { parcel, headers } = along.bodies(d, rows[at + 9]);
-        return this.shelf.add(b, c, d, parcel, headers);
+        return this.shelf.add(b, c, d, rows[at + 5], parcel, headers);
       }
       case wire.ANSWER + wire.VALUE: {
         // What goes along is taken off though nobody waits for it any more.

@@ -57,8 +57,8 @@ export class PortServing implements Serving, Station {
     const along = [Array.isArray(texts) ? texts : [], Array.isArray(values) ? values : []] as const;
     const known = this.clients.get(session);
     if (known) return known.arrived(frame, ...along);
-    // Only who says hello to this queue is one of ours.
-    if (this.closing || along[0][0] !== this.backing.handle.name || !(frame instanceof Uint8Array)) return;
+    // Only who says hello to this queue is one of ours: a later frame may bring its name as well, for another queue at this port.
+    if (this.closing || along[0][0] !== this.backing.handle.name || !(frame instanceof Uint8Array) || !isFirst(frame)) return;
     const client = new ServedClient(this.backing, this.target, session, this.allow, () => this.clients.delete(session));
     this.clients.set(session, client);
     client.greet(frame, along[0] as string[], this.agree, this.lock);

@@ -1,6 +1,7 @@
 //! The client: what its context asks for, as frames; what the host says, as effects.
 
 use super::{
+    Span,
     ahead::Ahead,
     credit::{Credit, Flying},
 };
@@ -16,6 +17,8 @@ pub enum Notice {
     Effect(Effect),
     /// Bodies that came beside the frame, in its order: to be kept until their messages are settled.
     Arrived(Delivery),
+    /// Bodies that nobody here is given: their messages are not held under that lease any more.
+    Gone(Span),
     /// What only the context can make sense of, with what goes along.
     Answer(Answer),
 }
@@ -179,7 +182,7 @@ impl Client {
     fn release(&mut self, Delivery { first, count, grant, .. }: Delivery) {
         let (token, argument) = (AHEAD, 0.0);
         self.push(Order::Settle { token, kind: RELEASE, first, count, grant, argument, text: false }, None);
-        self.notices.push(Notice::Effect(Effect::Gone { first, count }));
+        self.notices.push(Notice::Gone(Span { first, count, grant }));
     }
 
     /// Chooses what goes with the next frame. False: nothing does. Its bodies are those of [`Client::sends`].
@@ -319,8 +322,8 @@ impl Client {
             Answer::Lost { token, first, count } => Effect::Lost { token, first, count },
             Answer::Done { token, value } => Effect::Done { token, value: value as u64 },
             Answer::LeaseLost { first, count, grant } => {
-                for Delivery { first, count, .. } in self.ahead.forget(first, count, grant) {
-                    self.notices.push(Notice::Effect(Effect::Gone { first, count }));
+                for Delivery { first, count, grant, .. } in self.ahead.forget(first, count, grant) {
+                    self.notices.push(Notice::Gone(Span { first, count, grant }));
                 }
                 Effect::LeaseLost { queue: 0, first, count, grant }
             }

@@ -22,6 +22,8 @@ fn refused(bad: Bad) -> JsValue {
     named("FrameError", part)
 }
 
+/// The engine's effect of that name, with the lease.
+const GONE: f64 = 10.0;
 /// Kinds of a client's rows behind those of the engine's effects: bodies that came along, and what only the context can make
 /// sense of.
 const ARRIVED: f64 = 20.0;
@@ -136,6 +138,11 @@ impl PortClient {
                     Notice::Arrived(delivery) => {
                         let mut row = Answer::Delivered(delivery).write();
                         row[0] = ARRIVED;
+                        rows.extend_from_slice(&row);
+                    }
+                    Notice::Gone(Span { first, count, grant }) => {
+                        let mut row = [0.0; WIDTH];
+                        row[..5].copy_from_slice(&[GONE, real(first.number()), first.index().into(), count.into(), real(grant)]);
                         rows.extend_from_slice(&row);
                     }
                     Notice::Answer(answer) => {

@@ -7,7 +7,7 @@ pub const WIDTH: usize = 10;
 pub type Row = [f64; WIDTH];
 
 const MARK: u32 = 0x6870; // "ph"
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const HEAD: usize = 40;
 /// Rows one frame may have.
 pub const ROWS_MAX: usize = 1 << 16;

@@ -1,4 +1,4 @@
-//! Frames: what client and host of a served queue say to each other through a port. Version 1.
+//! Frames: what client and host of a served queue say to each other through a port. Version 2.
 //!
 //! A frame is bytes, little endian; bodies travel beside it, one value a send or delivery, in its order.
 //!
