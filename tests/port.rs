@@ -1,8 +1,5 @@
-//! Clients and hosts of one queue, over ports that lose nothing: every send is answered once, nothing goes to two, credit is
-//! kept, a client that dies loses nothing, and frames that break the rules do nothing.
-
-#[path = "port/world.rs"]
-mod world;
+//! The two ends of a port alone: credit is kept, receives and what is ahead of them are answered in order, and frames that break
+//! the rules do nothing. What the TypeScript around them makes of it is simulated as it ships, in tests/sim (world `ports`).
 
 use posthaste::{
     id::MessageId,
@@ -12,33 +9,10 @@ use posthaste::{
     wire::{Answer, Bad, Bodies, Delivery, Failure, Form, Frame, Order, Sending, Welcome},
 };
 use proptest::{collection::vec, prelude::*};
-use world::{Do, World};
 
 const ALL: Allow = Allow { send: true, receive: true, admin: true };
 
-fn command() -> impl Strategy<Value = Do> {
-    prop_oneof![
-        6 => (1..40u32, any::<bool>()).prop_map(|(count, whole)| Do::Send { count, whole }),
-        5 => (1..9u32, any::<bool>()).prop_map(|(max, wait)| Do::Receive { max, wait }),
-        6 => any::<usize>().prop_map(|which| Do::Ack { which }),
-        2 => any::<usize>().prop_map(|which| Do::Retry { which }),
-        1 => any::<usize>().prop_map(|which| Do::Unsend { which }),
-        4 => Just(Do::Flush),
-        3 => (0..1500u64).prop_map(Do::Pass),
-        1 => Just(Do::Die),
-    ]
-}
-
 proptest! {
-    #[test]
-    fn every_send_is_answered_once_and_every_message_reaches_one(commands in vec((0..2usize, command()), 1..150)) {
-        let mut world = World::new(2);
-        for (client, command) in commands {
-            world.act(client, command).map_err(TestCaseError::fail)?;
-        }
-        world.drain().map_err(TestCaseError::fail)?;
-    }
-
     #[test]
     fn a_frame_that_is_no_frame_changes_nothing(bytes in vec(any::<u8>(), 0..200), number in 0..4u64, rows in vec(prop::array::uniform10(-2.0..20.0f64), 0..4)) {
         let mut host = Host::new(ALL);
@@ -229,7 +203,7 @@ fn a_receive_that_failed_takes_no_messages_from_the_next() {
         assert!(client.plan(10_000));
         host.hear(&client.frame(&[], Vec::new()).0, 0, 0).expect("it is sound");
         if token == 1 {
-            host.answer(&Answer::Failed { token, failure }, &[]);
+            host.answer(&Answer::Failed { token, failure, place: 0, count: 0 }, &[]);
         } else {
             let delivery =
                 Delivery { token, first, count: 1, grant: 1, until: 90_000.0, attempt: 1, sent: 0.0, bodies };
@@ -255,7 +229,7 @@ fn when_leasing_ahead_failed_it_is_tried_again() {
         for order in host.hear(&client.frame(&[], Vec::new()).0, 0, 0).expect("it is sound") {
             let Order::Receive { token: asked, .. } = order else { continue };
             tried += u32::from(asked != token);
-            host.answer(&Answer::Failed { token: asked, failure: Failure::Error }, &[]);
+            host.answer(&Answer::Failed { token: asked, failure: Failure::Error, place: 0, count: 0 }, &[]);
         }
         client.hear(&host.frame(10_000.0).expect("it says something"), 10_000).expect("it is sound");
     }
@@ -273,7 +247,7 @@ fn a_send_that_failed_gives_its_credit_back_and_the_rest_of_it_does_not_go() {
         let gone = client.sends()[0].1;
         assert!(gone < 20_000, "and for no more");
         host.hear(&client.frame(&[(gone, bodies)], Vec::new()).0, 0, 1).expect("there is credit at the host, too");
-        host.answer(&Answer::Failed { token, failure: Failure::Error }, &[]);
+        host.answer(&Answer::Failed { token, failure: Failure::Error, place: 0, count: 0 }, &[]);
         client.hear(&host.frame(0.0).expect("an answer"), 0).expect("it is sound");
         assert!(!client.plan(0), "the rest is forgotten");
         assert!(!client.is_blocked() && !client.waiting());
@@ -299,4 +273,93 @@ fn what_is_called_off_of_a_send_that_is_partly_under_way_is_told_after_the_rest(
     client.hear(&host.frame(0.0).expect("an answer"), 0).expect("it is sound");
     let refused = Effect::Refused { token, why: Why::Withdrawn, count: 20_000 - gone };
     assert_eq!(client.notices(), [Notice::Effect(Effect::Sent { token, first, count: gone }), Notice::Effect(refused)]);
+}
+
+#[test]
+fn who_waits_is_not_answered_with_nothing_when_another_was_given_what_came() {
+    let (mut host, mut client) = welcomed();
+    let bodies = Bodies { form: Form::Values, length: None, headers: false };
+    for (token, wait) in [(1, false), (2, true)] {
+        client.order(Order::Receive { token, max: 1, lease_ms: 0.0, wait, ahead: false }, None, 10_000);
+    }
+    let mut given = Vec::new();
+    // The host is asked for what is there later than for what is to come: that is given first, and to who asked first.
+    for (number, token) in [(1, 2), (2, 2)] {
+        while client.plan(10_000) {
+            host.hear(&client.frame(&[], Vec::new()).0, 0, 0).expect("it is sound");
+        }
+        let first = MessageId::new(number, 0).unwrap();
+        let (until, grant) = (90_000.0, number);
+        let delivery = Delivery { token, first, count: 1, grant, until, attempt: 1, sent: 0.0, bodies };
+        host.answer(&Answer::Delivered(delivery), &[]);
+        host.answer(&Answer::Received { token }, &[]);
+        client.hear(&host.frame(10_000.0).expect("it says something"), 10_000).expect("it is sound");
+        let notices = client.notices();
+        for token in 1..=2 {
+            let some = notices
+                .iter()
+                .any(|notice| matches!(notice, Notice::Effect(Effect::Delivered { token: own, .. }) if *own == token));
+            let over = notices
+                .iter()
+                .any(|notice| matches!(notice, Notice::Effect(Effect::Received { token: own }) if *own == token));
+            assert_eq!(some, over, "a receive is over when it has something");
+            given.extend(some.then_some((number, token)));
+        }
+    }
+    assert_eq!(given, [(1, 1), (2, 2)]);
+    // Who is called off waits no more.
+    client.order(Order::Receive { token: 3, max: 1, lease_ms: 0.0, wait: true, ahead: false }, None, 10_000);
+    assert!(client.plan(10_000));
+    host.hear(&client.frame(&[], Vec::new()).0, 0, 0).expect("it is sound");
+    client.order(Order::Unreceive { token: 3 }, None, 10_000);
+    host.answer(&Answer::Received { token: 3 }, &[]);
+    client.hear(&host.frame(10_000.0).expect("it says something"), 10_000).expect("it is sound");
+    assert_eq!(client.notices(), [Notice::Effect(Effect::Received { token: 3 })]);
+}
+
+#[test]
+fn a_client_that_is_asked_for_a_word_says_one() {
+    let (mut host, mut client) = welcomed();
+    assert!(!client.plan(0));
+    host.answer(&Answer::Ping, &[]);
+    client.hear(&host.frame(0.0).expect("it says something"), 0).expect("it is sound");
+    assert!(client.plan(0));
+    assert_eq!(host.hear(&client.frame(&[], Vec::new()).0, 0, 0), Ok(Vec::new()));
+    assert!(!client.plan(0), "one word is enough");
+}
+
+#[test]
+fn of_a_send_one_message_can_fail_and_its_credit_comes_back() {
+    let (mut host, mut client) = welcomed();
+    let send = sending(3, 30);
+    let (token, bodies) = (send.token, send.bodies);
+    client.order(Order::Send(send), None, 0);
+    assert!(client.plan(0));
+    host.hear(&client.frame(&[(3, bodies)], Vec::new()).0, 0, 1).expect("it is sound");
+    let failed = Answer::Failed { token, failure: Failure::Error, place: 1, count: 1 };
+    let sent = Answer::Sent { token, first: MessageId::new(1, 0).unwrap(), count: 2 };
+    for (answer, waiting) in [(&failed, true), (&sent, false)] {
+        host.answer(answer, &[]);
+        client.hear(&host.frame(0.0).expect("an answer"), 0).expect("it is sound");
+        assert_eq!(client.waiting(), waiting);
+    }
+    assert_eq!(client.notices()[0], Notice::Answer(failed));
+}
+
+#[test]
+fn what_a_client_has_said_is_told_from_what_the_host_has_heard() {
+    let (mut host, mut client) = welcomed();
+    for said in 1..=3 {
+        client.order(Order::Listen(true), None, 0);
+        assert!(client.plan(0));
+        let frame = client.frame(&[], Vec::new()).0;
+        assert_eq!(client.said(), said);
+        // The last one never arrives.
+        if said < 3 {
+            host.hear(&frame, 0, 0).expect("it is sound");
+        }
+    }
+    host.answer(&Answer::Closed, &[]);
+    client.hear(&host.frame(0.0).expect("its last word"), 0).expect("it is sound");
+    assert_eq!(client.known(), 2);
 }

@@ -93,7 +93,12 @@ fn answer() -> impl Strategy<Value = Answer> {
         any::<u32>().prop_map(|token| Answer::Received { token }),
         any::<u32>().prop_map(|token| Answer::Value { token }),
         (any::<u32>(), 0.0..1e15).prop_map(|(token, value)| Answer::Done { token, value }),
-        any::<u32>().prop_map(|token| Answer::Failed { token, failure: Failure::Unknown }),
+        any::<(u32, u32, u32)>().prop_map(|(token, place, count)| Answer::Failed {
+            token,
+            failure: Failure::Unknown,
+            place,
+            count
+        }),
         (0..1u64 << 53, 0..1u64 << 53, -1.0..1e15).prop_map(|(count, bytes, oldest)| Answer::Backlog {
             count,
             bytes,
@@ -102,6 +107,7 @@ fn answer() -> impl Strategy<Value = Answer> {
         (0..3u8).prop_map(|state| Answer::Storage { state }),
         Just(Answer::Gone),
         Just(Answer::Closed),
+        Just(Answer::Ping),
         (0.0..1e15, 0..3u8, any::<u32>(), 0..1u64 << 53).prop_map(|(visibility_ms, durability, messages, bytes)| {
             Answer::Welcome(Welcome { visibility_ms, durability, messages, bytes })
         }),

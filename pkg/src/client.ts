@@ -9,7 +9,8 @@ import * as effect from "./effects";
 import type { Asker, Delivery, Handle, Onlooker, Part } from "./effects";
 import { PortClient, Presence } from "./engine";
 import { frameMade, giveFrame, numbers } from "./crossing";
-import { PosthasteError, StorageLostError, closedError, platformError, publicError, show } from "./errors";
+import { StorageLostError, closedError, platformError, show } from "./errors";
+import { messageOf } from "./foreign";
 import { headersBetween } from "./headers";
 import { STATES } from "./inspect";
 import { Leases } from "./lease";
@@ -23,6 +24,7 @@ import { soon } from "./soon";
 import type { Clock, MessageInfo, MessageState, Queue, QueueMetrics } from "./types";
 import { Beside, Channel, type End } from "./channel";
 import type { BYTES } from "./parcel";
+import { remoteError, versionError } from "./told";
 import { Along, packed } from "./wire";
 import * as wire from "./wire";
 
@@ -37,7 +39,7 @@ const STORAGE = ["ok", "degraded", "lost"] as const;
 
 export class ClientBacking implements Backing, Commands, End, Station {
   readonly handle: Handle;
-  readonly leases = new Leases((asker, command) => this.ask(asker, command), () => this.clock.now());
+  readonly leases = new Leases((asker, command) => this.ask(asker, command), () => this.now());
   closed: unknown;
   visibilityMs = 0;
   private readonly session = Math.floor(Math.random() * 2 ** 52) + 1;
@@ -48,6 +50,8 @@ export class ClientBacking implements Backing, Commands, End, Station {
   private readonly shelf = new Shelf();
   private readonly alarm: Alarm;
   private readonly silence: Alarm;
+  /** The present was no earlier. */
+  private latest = 0;
   private heardAt = 0;
   /** When the host was asked for a word; 0: it has answered. */
   private askedAt = 0;
@@ -66,6 +70,11 @@ export class ClientBacking implements Backing, Commands, End, Station {
     this.silence = new Alarm(clock);
     this.port = Multiplexer.at(port, this);
     this.channel = new Channel(this.port, this.session, this);
+  }
+
+  /** The present time; a clock that was set back goes on from where it was, as timers tell. */
+  private now(): number {
+    return (this.latest = this.alarm.now(this.latest));
   }
 
   get mode(): Queue["mode"] {
@@ -133,7 +142,8 @@ export class ClientBacking implements Backing, Commands, End, Station {
   /** What is answered with a number or a value. */
   private request<T>(kind: number, a = 0, b = 0, c = 0, text?: string): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const asker = { done: resolve as (value: number) => void, value: resolve as (value: unknown) => void, fail: reject };
+      const frame = kind >= wire.CANCEL && kind <= wire.REDRIVE ? this.client.said + 1 : undefined;
+      const asker = { frame, done: resolve as (value: number) => void, value: resolve as (value: unknown) => void, fail: reject };
       this.ask(asker, (_, token) => this.order(text, kind, token, a, b, c));
     });
   }
@@ -168,7 +178,7 @@ export class ClientBacking implements Backing, Commands, End, Station {
   }
 
   private order(text: string | undefined, kind: number, a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0, i = 0): boolean {
-    return this.client.order(this.clock.now(), text, kind, a, b, c, d, e, f, g, h, i);
+    return this.client.order(this.now(), text, kind, a, b, c, d, e, f, g, h, i);
   }
 
   send(token: number, _queue: number, count: number, size: number, sizes: Float64Array | undefined, delayMs: number, expiresMs: number, kind: number, more: number, key: string | undefined, moreBytes: number): void {
@@ -218,7 +228,7 @@ export class ClientBacking implements Backing, Commands, End, Station {
     if (this.closed) return;
     this.leases.flush();
     this.desk.load(this);
-    while (this.client.plan(this.clock.now())) this.post();
+    while (this.client.plan(this.now())) this.post();
     this.channel.settle();
     if (this.desk.isIdle) this.channel.spare.clear();
     this.tell(undefined);
@@ -226,7 +236,7 @@ export class ClientBacking implements Backing, Commands, End, Station {
   }
 
   private post(): void {
-    const { segments, headers } = this.desk.bodies(this, true);
+    const { segments, headers } = this.desk.bodies(this, this.client.said + 1);
     const beside = new Beside(true);
     const lengths: number[] = [];
     let place = 0;
@@ -252,7 +262,7 @@ export class ClientBacking implements Backing, Commands, End, Station {
   private askHost(): void {
     if (this.closed) return;
     if (this.askedAt > 0) return this.gone();
-    this.askedAt = this.clock.now();
+    this.askedAt = this.now();
     this.request(wire.FLUSH).catch(() => undefined);
   }
 
@@ -291,13 +301,14 @@ export class ClientBacking implements Backing, Commands, End, Station {
       return this.channel.share();
     }
     try {
-      const now = this.clock.now();
+      const now = this.now();
       giveFrame(frame ?? NOTHING);
       this.client.hear(now);
       this.heardAt = now;
       this.askedAt = 0;
       this.tell(new Along(values, texts, () => this.client.lengths(), this.channel.lentTo));
     } catch (error) {
+      if ((error as Error).message === "version") return this.end(versionError("host"));
       this.strikes += 1;
       if (this.strikes >= STRIKES_MAX || (error as Error).name !== "FrameError") this.end(platformError("DataError", `the host of ${show(this.name)} sends frames that make no sense: ${(error as Error).message}`));
     }
@@ -335,6 +346,7 @@ export class ClientBacking implements Backing, Commands, End, Station {
       }
       case wire.ANSWER + wire.FAILED: {
         const error = b === wire.FORBIDDEN ? this.forbidden() : remoteError(along, b === wire.UNKNOWN_OUTCOME);
+        if (d > 0) return this.desk.failThere(a, c, d, error);
         return this.desk.take(a)?.fail(error);
       }
       case wire.ANSWER + wire.BACKLOG: {
@@ -354,7 +366,7 @@ export class ClientBacking implements Backing, Commands, End, Station {
       case wire.ANSWER + wire.CLOSED: {
         const error = remoteError(along, false);
         if (this.welcome) this.welcome.reject(error);
-        return this.end(error);
+        return this.end(error, this.client.known);
       }
       default:
         this.welcomed(a, b, along);
@@ -436,12 +448,11 @@ export class ClientBacking implements Backing, Commands, End, Station {
     this.end(undefined);
   };
 
-  /** `error` undefined: the host is gone, with what was under way. */
-  private end(error: unknown): void {
+  /** `error` undefined: the host is gone, with what was under way. `heard`: so many of our frames it has heard, at most. */
+  private end(error: unknown, heard = Infinity): void {
     if (this.closed) return;
-    const lost = (unknown: boolean): unknown =>
-      error ?? new StorageLostError(`the context that serves the queue ${show(this.name)} is gone`, unknown);
-    this.closed = lost(false);
+    const why = `the context that serves the queue ${show(this.name)} is gone`;
+    this.closed = error ?? new StorageLostError(why, false);
     this.alarm.clear();
     this.silence.clear();
     this.port.leave(this);
@@ -450,13 +461,15 @@ export class ClientBacking implements Backing, Commands, End, Station {
     this.hosts?.end();
     this.welcome?.reject(this.closed);
     this.leases.loseAll();
-    this.desk.failDeparted(lost(true));
+    this.desk.failAtHost(new StorageLostError(error ? `the port to the queue ${show(this.name)} was closed before there was an answer: ${messageOf(error)}` : why, true), heard);
     this.desk.failAll(this.closed);
     this.everyOnlooker((onlooker) => onlooker.error(this.closed));
   }
 
   async release(onlooker: Onlooker): Promise<void> {
     this.handle.onlookers.delete(onlooker);
+    // What was called off, and was on its way already, is told what became of it.
+    if (!this.closed && this.desk.someAtHost) await this.request(wire.FLUSH).catch(() => undefined);
     if (this.closed) return;
     this.order(undefined, wire.BYE);
     this.flush();
@@ -469,14 +482,4 @@ const NOTHING = new Uint8Array();
 
 function list(value: unknown): unknown[] {
   return Array.isArray(value) ? value : [];
-}
-
-/** An error that happened at the other end, as it would have been here. */
-function remoteError(along: Along, unknown: boolean): unknown {
-  const [name, code, message] = [along.nextText(), along.nextText(), along.nextText()];
-  if (name === "StorageLostError") return new StorageLostError(message, unknown);
-  if (code) return publicError(new PosthasteError(name, code, message));
-  if (name === "TypeError") return new TypeError(message);
-  if (name === "RangeError") return new RangeError(message);
-  return new DOMException(message, name);
 }

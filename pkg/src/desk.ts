@@ -57,8 +57,8 @@ export class Desk {
     }
   }
 
-  /** The bodies of what was decided. `posted`: they go through a port now, others may follow before there is an answer. */
-  bodies(commands: Commands, posted = false): Load {
+  /** The bodies of what was decided. `frame`: they go through a port now, in that frame, others may follow before there is an answer. */
+  bodies(commands: Commands, frame?: number): Load {
     const load: Load = { segments: [], count: 0, headers: undefined };
     const headers: HeadersByIndex = {};
     const sends = numbers(commands.sends());
@@ -68,7 +68,7 @@ export class Desk {
       const count = sends[at + 1];
       outgoing.addSegments(count, load.segments);
       if (outgoing.addHeaders(count, headers, load.count)) load.headers = headers;
-      if (posted) outgoing.post(count);
+      if (frame !== undefined) outgoing.post(count, frame);
       load.count += count;
     }
     return load;
@@ -91,7 +91,10 @@ export class Desk {
   failSends(owner: unknown, error: unknown, commands: Commands): void {
     const pending = [...this.collecting, ...this.askers.values()] as Outgoing[];
     for (const outgoing of pending) {
-      if ((outgoing.owner === owner || outgoing.handle === owner) && outgoing.left && this.recall(outgoing, commands)) outgoing.fail(error);
+      if ((outgoing.owner !== owner && outgoing.handle !== owner) || !outgoing.left) continue;
+      if (this.recall(outgoing, commands)) outgoing.fail(error);
+      // Should it be in time at the host, this is why.
+      else outgoing.withdrawn ??= error;
     }
   }
 
@@ -138,10 +141,22 @@ export class Desk {
     return asker;
   }
 
-  /** Fails the sends that are under way. */
-  failDeparted(error: unknown): void {
+  /** Of a send that went to a host some can't be taken there. */
+  failThere(token: number, place: number, count: number, error: unknown): void {
+    const outgoing = this.askers.get(token) as Outgoing | undefined;
+    outgoing?.failThere(place, count, error);
+    if (outgoing?.left === 0) this.askers.delete(token);
+  }
+
+  /** Something is at a host that may take effect there. */
+  get someAtHost(): boolean {
+    return [...this.askers.values()].some(({ frame }) => frame !== undefined);
+  }
+
+  /** Fails what went to a host that has heard so many frames: it may have taken effect there. */
+  failAtHost(error: unknown, heard: number): void {
     for (const [token, asker] of [...this.askers]) {
-      if (!(asker as Outgoing).departed) continue;
+      if (!(asker.frame! <= heard)) continue;
       this.askers.delete(token);
       asker.fail(error);
     }

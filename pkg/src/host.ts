@@ -1,10 +1,10 @@
 /** A host: the end of a port at which a queue is served, for every client that says hello there. */
 
+import { Alarm } from "./alarm";
 import type { Asker, Delivery, Onlooker, Part } from "./effects";
 import { frameMade, giveFrame, numbers } from "./crossing";
 import { PortHost, Presence } from "./engine";
-import { closedError, isOurs, platformError } from "./errors";
-import { messageOf, nameOf } from "./foreign";
+import { closedError, platformError } from "./errors";
 import type { LocalBacking } from "./local";
 import * as effect from "./effects";
 import type { EventPort } from "./platform";
@@ -17,13 +17,16 @@ import { headersBetween } from "./headers";
 import { STATES } from "./inspect";
 import { Multiplexer, type Station } from "./multiplexer";
 import { Beside, Channel, type End } from "./channel";
-import { Along, packed } from "./wire";
+import { frameError, textsOf } from "./told";
+import { Along, isFirst, packed } from "./wire";
 import * as wire from "./wire";
 
 export const ALLOW = { send: 1, receive: 2, admin: 4 };
 const DURABILITY = { none: 0, relaxed: 1, strict: 2 };
 /** A frame with so many bytes of bodies goes before more are added: shared memory has room for a few of these. */
 const FULL_BYTES = 1 << 20;
+/** Where no lock tells of a client's life: how long it may be silent while it holds something before it is asked, and then again. */
+const SILENT_MS = 15_000;
 const STORAGE = { ok: 0, degraded: 1, lost: 2 };
 
 /** Serves one queue at one port. */
@@ -98,6 +101,8 @@ class ServedClient implements Onlooker, End {
   private beside = new Beside(false);
   private texts: string[] = [];
   private readonly receives = new Map<number, number>();
+  /** Receives that wait to be asked for, by their tokens. */
+  private readonly asking = new Set<number>();
   private presence: Presence | undefined;
   private flushing = false;
   over = false;
@@ -106,9 +111,14 @@ class ServedClient implements Onlooker, End {
   /** Ends when everything is delivered whose bodies are being loaded. */
   private loaded: Promise<void> | undefined;
   listening = false;
+  private readonly silence: Alarm;
+  /** When it was heard, and asked for a word; 0: it has answered. */
+  private heardAt = 0;
+  private askedAt = 0;
 
   constructor(readonly backing: LocalBacking, port: Multiplexer, session: number, allow: number, private readonly leave: () => void) {
     this.host = new PortHost(allow);
+    this.silence = new Alarm(backing.clock);
     this.channel = new Channel(port, session, this);
   }
 
@@ -188,7 +198,9 @@ class ServedClient implements Onlooker, End {
   /** The orders of a frame. */
   private understood(frame: Uint8Array, texts: number, values: number): readonly number[] {
     giveFrame(frame);
-    return numbers(this.host.hear(texts, values));
+    const rows = numbers(this.host.hear(texts, values));
+    [this.heardAt, this.askedAt] = [this.silence.now(this.heardAt), 0];
+    return rows;
   }
 
   private carryOut(rows: readonly number[], at: number, along: Along): void {
@@ -200,11 +212,9 @@ class ServedClient implements Onlooker, End {
         return this.unsend(a);
       case wire.RECEIVE:
         return this.receive(a, b, Math.max(0, c), (d & 1) !== 0);
-      case wire.UNRECEIVE: {
-        const token = this.receives.get(a);
-        if (token !== undefined) this.backing.stopWaiting(token);
-        return;
-      }
+      case wire.UNRECEIVE:
+        if (this.asking.delete(a) || !this.receives.has(a)) return;
+        return this.backing.stopWaiting(this.receives.get(a)!);
       case wire.SETTLE:
         return this.settle(a, b, c, d, rows[at + 5], rows[at + 6], rows[at + 7], rows[at + 8] ? along.nextText() : undefined);
       case wire.LISTEN:
@@ -268,12 +278,14 @@ class ServedClient implements Onlooker, End {
     // The lease is always named: the client leases ahead itself, and what is leased ahead here would come out of order.
     const ask = (): void => {
       if (this.over) return this.receiving(-1);
+      if (before && !this.asking.delete(token)) return asker.received!();
       this.receives.set(token, backing.ask(asker, (commands, own) => commands.receive(own, backing.handle.id, max, leaseMs || backing.visibilityMs, wait, backing.clock.now())));
     };
     // What waits hears of everything new; what does not is to see what is there.
     const before = backing.handle.ready || !(wait || backing.mode.storage === "memory") ? backing.fresh() : undefined;
-    if (before) void before.then(ask, fail);
-    else ask();
+    if (!before) return ask();
+    this.asking.add(token);
+    void before.then(ask, fail);
   }
 
   /** The bodies of a delivery; when they can't be had now, it goes back as if it had not been taken. */
@@ -360,10 +372,12 @@ class ServedClient implements Onlooker, End {
     else void this.flushSoon();
   }
 
-  failed(token: number, error: unknown): void {
+  /** `count`: of a send only so many, from that place on among those that have no answer. */
+  failed(token: number, error: unknown, place = 0, count = 0): void {
     this.texts.push(...textsOf(error));
     this.receives.delete(token);
-    this.answer(wire.FAILED, token, (error as { outcomeUnknown?: boolean })?.outcomeUnknown ? wire.UNKNOWN_OUTCOME : 0);
+    this.asking.delete(token);
+    this.answer(wire.FAILED, token, (error as { outcomeUnknown?: boolean })?.outcomeUnknown ? wire.UNKNOWN_OUTCOME : 0, place, count);
   }
 
   /** Once whoever consumes here has had what came: what that sends elsewhere goes first, and an answer may go along. */
@@ -383,7 +397,8 @@ class ServedClient implements Onlooker, End {
     this.flushing = false;
     const { 0: count, 1: bytes, 2: oldest } = this.backing.backlog();
     this.host.answer(undefined, wire.BACKLOG, count, bytes, oldest, 0, 0, 0, 0, 0, 0);
-    const frame = frameMade(this.host.frame(this.backing.clock.now()));
+    this.watch();
+    const frame = frameMade(this.host.frame(this.backing.leases.now()));
     const { beside, texts } = this;
     this.beside = new Beside(false);
     this.texts = [];
@@ -402,8 +417,8 @@ class ServedClient implements Onlooker, End {
     this.answer(wire.DEAD, 0, number, index, count);
   }
 
-  dropped(number: number, index: number, count: number, cause: number): void {
-    if (this.host.tellsEvents()) this.answer(wire.DROPPED, 0, number, index, count, cause);
+  dropped(...row: number[]): void {
+    if (this.host.tellsEvents()) this.answer(wire.DROPPED, 0, ...row);
   }
 
   gone(): void {
@@ -420,8 +435,8 @@ class ServedClient implements Onlooker, End {
   }
 
   /** The journal took leases away. */
-  leaseLost(number: number, index: number, count: number, grant: number): void {
-    this.answer(wire.LEASE_LOST, 0, number, index, count, grant);
+  leaseLost(...lease: number[]): void {
+    this.answer(wire.LEASE_LOST, 0, ...lease);
   }
 
   /* ------------------------------------------------------------- ending */
@@ -429,10 +444,39 @@ class ServedClient implements Onlooker, End {
   /** Tells the client why, and lets it go. */
   dismiss(error: unknown): void {
     if (this.over) return;
+    // What no step has taken up yet is not sent, and its senders are told so; of the rest they can't know.
+    this.backing.fail(this, error);
     this.texts.push(...textsOf(error));
     this.answer(wire.CLOSED);
     this.flush();
     this.end();
+  }
+
+  private watch(): void {
+    const some = this.receivesNow > 0 || this.host.holds;
+    this.silence.set(some && !this.presence ? Math.max(this.heardAt, this.askedAt) + SILENT_MS : Infinity, false, () => this.askClient());
+  }
+
+  /** It has been silent for long, and may be gone. Where it does not answer, others get what it has, and it gets no more before it is heard. */
+  private askClient(): void {
+    if (this.over) return;
+    const first = this.askedAt === 0;
+    this.askedAt = this.silence.now(this.heardAt + SILENT_MS);
+    if (first) return this.answer(wire.PING);
+    for (const token of this.receives.values()) this.backing.stopWaiting(token);
+    this.takeBack(true);
+    void this.flushSoon();
+  }
+
+  /** What the client held goes back, and what it was handed out counts as a delivery. */
+  private takeBack(tell: boolean): void {
+    const held = numbers(this.host.end(tell));
+    for (let at = 0; at < held.length; at += 5) {
+      const [number, index, count, grant, handed] = held.slice(at, at + 5);
+      const range = { queue: this.backing.handle, number, index, count, grant };
+      if (handed) void this.backing.leases.settle(effect.RETRY, range, 0, "the client that had it is gone");
+      else void this.backing.leases.settle(effect.RELEASE, range);
+    }
   }
 
   /** The client is gone: what it held goes back, and what it was handed out counts as a delivery. What it sent goes on. */
@@ -443,13 +487,8 @@ class ServedClient implements Onlooker, End {
     this.channel.close();
     this.backing.handle.onlookers.delete(this);
     for (const token of this.receives.values()) this.backing.stopWaiting(token);
-    const held = numbers(this.host.end());
-    for (let at = 0; at < held.length; at += 5) {
-      const [number, index, count, grant, handed] = held.slice(at, at + 5);
-      const range = { queue: this.backing.handle, number, index, count, grant };
-      if (handed) void this.backing.leases.settle(effect.RETRY, range, 0, "the client that had it is gone");
-      else void this.backing.leases.settle(effect.RELEASE, range);
-    }
+    this.silence.clear();
+    this.takeBack(false);
     this.leave();
   }
 }
@@ -458,21 +497,3 @@ const NOTHING = new Uint8Array();
 /** Steps of promises from a message that is there to what a handler that does not wait has said of it. */
 const PATIENCE = 16;
 const HELLOS_MAX = 64;
-
-/** What a client is told whose hello is no frame of ours; other errors as they are. */
-function frameError(error: Error): Error {
-  if (error.name !== "FrameError") return error;
-  if (error.message !== "version") return platformError("DataError", `the hello of a client makes no sense: ${error.message}`);
-  return platformError("VersionError", "the host speaks another version of the wire format: use one version of posthaste at both ends of the port");
-}
-
-/** Whether a frame is number 1 of its direction. */
-function isFirst(frame: Uint8Array): boolean {
-  return frame.length > 16 && frame[8] === 1 && frame.subarray(9, 16).every((byte) => byte === 0);
-}
-
-/** Name, code and message of an error: an `Error` loses them on its way through a port. */
-function textsOf(error: unknown): [string, string, string] {
-  const code = isOurs(error) ? error.code : "";
-  return [nameOf(error), code, error === undefined ? "" : messageOf(error)];
-}

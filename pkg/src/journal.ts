@@ -34,7 +34,7 @@ export abstract class Journal {
   closed: unknown;
   /** The queues opened here, by name. */
   readonly handles = new Map<string, Handle>();
-  readonly leases = new Leases((asker, command) => this.ask(asker, command), () => this.clock.now());
+  readonly leases = new Leases((asker, command) => this.ask(asker, command), () => this.now());
   protected readonly desk = new Desk();
   protected readonly alarm: Alarm;
   protected running = false;

@@ -30,7 +30,8 @@ export class Keeper {
   /** How late timers were of late. */
   private late = 0;
 
-  constructor(private readonly clock: Clock, private readonly leaseMs: () => number) {}
+  /** `now`: the present time by the clock that leases go by, which is never set back. */
+  constructor(private readonly clock: Clock, private readonly now: () => number, private readonly leaseMs: () => number) {}
 
   /** How much longer than the queue's own a lease must be to outlive timers that are late. 0: they are on time. */
   get margin(): number {
@@ -70,7 +71,7 @@ export class Keeper {
 
   private extend(): void {
     const ms = this.leaseMs() + this.margin;
-    const until = this.clock.now() + ms;
+    const until = this.now() + ms;
     for (const kept of [...this.kept]) kept.extend(ms, until);
   }
 }

@@ -23,7 +23,7 @@ export class LocalBacking implements Backing {
     private readonly lock: { hold(): void; release(): void },
     private readonly done: () => Promise<void>,
   ) {
-    this.keeper = new Keeper(journal.clock, () => this.visibilityMs);
+    this.keeper = new Keeper(journal.clock, () => journal.now(), () => this.visibilityMs);
   }
 
   get clock(): Journal["clock"] {

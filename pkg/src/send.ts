@@ -50,6 +50,9 @@ export abstract class Outgoing implements Asker {
   protected over = 0;
   /** How many have gone through a port, whether they have their answer or not. */
   private posted = 0;
+  private postedIn: number | undefined;
+  /** How many of those a host refused, while others before them have no answer. */
+  private refusedThere = 0;
   readonly parcels: Parcel[] = [];
   private filling: Filling | undefined;
   protected headers: (Headers | undefined)[] | undefined;
@@ -117,14 +120,20 @@ export abstract class Outgoing implements Asker {
     return Math.max(this.over, this.posted);
   }
 
-  /** The next `count` are posted: a frame may go before the one before it is answered. */
-  post(count: number): void {
+  /** Some have gone through a port and have no answer: the frame of the first. */
+  get frame(): number | undefined {
+    return this.posted > this.over ? this.postedIn : undefined;
+  }
+
+  /** The next `count` are posted in that frame: one may go before the one before it is answered. */
+  post(count: number, frame: number): void {
+    this.postedIn ??= frame;
     this.posted = this.next + count;
   }
 
   /** Adds the next `count` messages to `segments`. */
   addSegments(count: number, segments: Segment[]): void {
-    let [first, left] = [this.next, count];
+    let [first, left] = [this.next + this.refusedThere, count];
     for (const parcel of this.parcels) {
       const taken = Math.min(left, parcel.count - first);
       if (taken > 0) {
@@ -149,6 +158,15 @@ export abstract class Outgoing implements Asker {
 
   protected end(count: number): void {
     this.over += count;
+  }
+
+  /** A host can't take these, of those that went there and have no answer; their bodies have gone. */
+  failThere(place: number, count: number, _error: unknown): void {
+    this.headers?.splice(this.over + place, count);
+    this.sizes?.splice(this.over + place, count);
+    this.count -= count;
+    this.posted -= count;
+    this.refusedThere += count;
   }
 
   abstract sent(number: number, index: number, count: number): void;
@@ -223,6 +241,11 @@ export class SingleOutgoing extends Outgoing {
   fail(error: unknown): void {
     for (let at = this.over; at < this.count; at += 1) this.resolves[at](Promise.reject(error));
     this.over = this.count;
+  }
+
+  override failThere(place: number, count: number, error: unknown): void {
+    for (const resolve of this.resolves.splice(this.over + place, count)) resolve(Promise.reject(error));
+    super.failThere(place, count, error);
   }
 
   without(errors: unknown[]): void {

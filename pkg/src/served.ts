@@ -1,7 +1,7 @@
 /** Messages that a client sent, on their way into the queue. */
 
 import type { LocalBacking } from "./local";
-import type { Parcel } from "./parcel";
+import type { Parcel, Segment } from "./parcel";
 import { Outgoing, type Terms } from "./send";
 import type { HeadersByIndex } from "./store";
 import * as wire from "./wire";
@@ -11,10 +11,13 @@ interface Sender {
   readonly backing: LocalBacking;
   readonly outgoing: Set<ServedOutgoing>;
   answer(kind: number, a: number, b: number, c: number, d: number): void;
-  failed(token: number, error: unknown): void;
+  failed(token: number, error: unknown, place?: number, count?: number): void;
 }
 
 export class ServedOutgoing extends Outgoing {
+  /** Where the bodies lie in the parcel, once some were taken out. */
+  private places: number[] | undefined;
+
   constructor(private readonly client: Sender, readonly token: number, terms: Terms, private readonly kind: [number, number, number], size: number, sizes: Uint32Array | undefined, parcel: Parcel, headers: HeadersByIndex | undefined) {
     super(client, client.backing.handle, terms);
     this.parcels.push(parcel);
@@ -57,8 +60,29 @@ export class ServedOutgoing extends Outgoing {
     this.settled();
   }
 
+  /** The others go on, where it is not a batch. */
   without(errors: unknown[]): void {
-    this.fail(errors.find((error) => error !== undefined));
+    if (this.kind[0] !== 0) return this.fail(errors.find((error) => error !== undefined));
+    this.places ??= Array.from({ length: this.count }, (_, place) => place);
+    for (let at = errors.length - 1; at >= 0; at -= 1) {
+      if (errors[at] === undefined) continue;
+      for (const list of [this.places, this.headers, this.sizes]) list?.splice(this.over + at, 1);
+      this.count -= 1;
+      this.client.failed(this.token, errors[at], at, 1);
+    }
+    this.settled();
+  }
+
+  override addSegments(count: number, segments: Segment[]): void {
+    if (!this.places) return super.addSegments(count, segments);
+    const [parcel] = this.parcels;
+    const places = this.places.slice(this.over, this.over + count);
+    for (let at = 0; at < places.length; ) {
+      const from = at;
+      do at += 1;
+      while (places[at] === places[at - 1] + 1);
+      segments.push({ parcel, from: places[from], count: at - from });
+    }
   }
 
   private settled(): void {

@@ -43,6 +43,7 @@ export const STORAGE = 14;
 export const GONE = 15;
 export const CLOSED = 16;
 export const WELCOME = 17;
+export const PING = 18;
 
 /** Rows of a client's end that are not the engine's: bodies that came along, and a host's own rows from here on. */
 export const ARRIVED = 20;
@@ -162,4 +163,9 @@ function headersBeside(value: unknown, count: number): HeadersByIndex {
     if (checked) headers[Number(place)] = checked;
   }
   return headers;
+}
+
+/** Whether a frame is number 1 of its direction; the head says so in the same way in every version. */
+export function isFirst(frame: Uint8Array): boolean {
+  return frame.length > 16 && frame[8] === 1 && frame.subarray(9, 16).every((byte) => byte === 0);
 }

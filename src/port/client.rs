@@ -30,6 +30,11 @@ struct Demand {
     max: u32,
     /// With the queue's own lease: any message will do.
     plain: bool,
+    lease_ms: f64,
+    /// Until there is one, or it is called off.
+    wait: bool,
+    /// It was given something.
+    given: bool,
 }
 
 /// The token under which more is asked for than anyone wants yet.
@@ -38,6 +43,8 @@ const AHEAD: u32 = u32::MAX;
 #[derive(Default)]
 pub struct Client {
     number: u64,
+    /// The last of our frames that the host has heard.
+    known: u64,
     heard: u64,
     /// What was heard last time we said so.
     told: u64,
@@ -53,6 +60,8 @@ pub struct Client {
     demands: Vec<Demand>,
     ahead: Ahead,
     notices: Vec<Notice>,
+    /// The host wants a word.
+    asked: bool,
 }
 
 impl Client {
@@ -119,7 +128,7 @@ impl Client {
 
     fn receive(&mut self, token: u32, max: u32, lease_ms: f64, wait: bool, now: u64) {
         let plain = lease_ms <= 0.0;
-        self.demands.push(Demand { token, max, plain });
+        self.demands.push(Demand { token, max, plain, lease_ms, wait, given: false });
         let more = if plain { self.ahead.ask(max, now) } else { 0 };
         self.serve(now);
         if self.demands.iter().any(|demand| demand.token == token) {
@@ -161,6 +170,9 @@ impl Client {
         if self.forget(&|order| matches!(order, Order::Receive { token: known, .. } if *known == token)) {
             self.answered(token);
         } else {
+            if let Some(demand) = self.demands.iter_mut().find(|demand| demand.token == token) {
+                demand.wait = false;
+            }
             self.push(Order::Unreceive { token }, None);
         }
     }
@@ -216,7 +228,7 @@ impl Client {
             }
         }
         // The host is told what was heard from time to time, even if there is nothing else to say.
-        !self.leaving.is_empty() || self.heard - self.told >= HEARD_UNTOLD_MAX
+        !self.leaving.is_empty() || self.asked || self.heard - self.told >= HEARD_UNTOLD_MAX
     }
 
     /// How many messages of a send may go in a frame that has so much `room` for bytes.
@@ -264,7 +276,7 @@ impl Client {
     /// counts; each is a send of its own.
     pub fn frame(&mut self, parts: &[(u32, Bodies)], lengths: Vec<u32>) -> (Frame, Vec<Box<str>>) {
         self.number += 1;
-        self.told = self.heard;
+        (self.told, self.asked) = (self.heard, false);
         let mut frame = Frame { number: self.number, heard: self.heard, ..Frame::default() };
         let mut texts = Vec::new();
         let mut parts = Parts { parts: parts.iter(), lengths: lengths.into_iter() };
@@ -289,12 +301,22 @@ impl Client {
         for row in &frame.rows {
             answers.push(Answer::read(row)?);
         }
-        self.heard = frame.number;
+        (self.heard, self.known) = (frame.number, frame.heard);
         let ahead = now as f64 - frame.time;
         for answer in answers {
             self.take_in(answer, ahead, now);
         }
         Ok(())
+    }
+
+    /// The number of the last frame made.
+    pub fn said(&self) -> u64 {
+        self.number
+    }
+
+    /// The number of the last frame made that the host has heard, as far as is known.
+    pub fn known(&self) -> u64 {
+        self.known
     }
 
     /// The number of the last frame heard.
@@ -334,6 +356,11 @@ impl Client {
                 self.flying.credit = Credit::new(messages, bytes);
                 return self.notices.push(Notice::Answer(answer));
             }
+            Answer::Failed { token, count, .. } if count > 0 => {
+                self.flying.answered(token, count);
+                self.notices.push(Notice::Answer(answer));
+                return self.tell_withdrawn(token);
+            }
             Answer::Failed { token, .. } => {
                 // Of a send, too, nothing more comes, and the rest of it need not go.
                 self.flying.answered(token, u32::MAX);
@@ -342,6 +369,10 @@ impl Client {
                 self.ahead.asked &= token != AHEAD;
                 self.serve(now);
                 return self.notices.push(Notice::Answer(answer));
+            }
+            Answer::Ping => {
+                self.asked = true;
+                return;
             }
             other => return self.notices.push(Notice::Answer(other)),
         };
@@ -356,7 +387,11 @@ impl Client {
 
     fn arrived(&mut self, delivery: Delivery) {
         self.notices.push(Notice::Arrived(delivery));
-        let own = self.demands.iter().any(|demand| demand.token == delivery.token && !demand.plain);
+        let mut own = false;
+        if let Some(demand) = self.demands.iter_mut().find(|demand| demand.token == delivery.token) {
+            own = !demand.plain;
+            demand.given |= own;
+        }
         if own {
             self.notices.push(Notice::Effect(delivered(delivery.token, delivery)));
         } else {
@@ -370,7 +405,20 @@ impl Client {
             self.ahead.came(now);
         }
         self.serve(now);
-        self.answered(token);
+        if !self.asks_again(token) {
+            self.answered(token);
+        }
+    }
+
+    /// Whoever waits and was given nothing goes on waiting: what came for it was handed out to someone who had asked before, or
+    /// the host took it for gone.
+    fn asks_again(&mut self, token: u32) -> bool {
+        let known = self.demands.iter().find(|demand| demand.token == token);
+        let Some(&Demand { max, plain, lease_ms, .. }) = known.filter(|demand| demand.wait && !demand.given) else {
+            return false;
+        };
+        self.push(Order::Receive { token, max, lease_ms, wait: true, ahead: plain }, None);
+        true
     }
 
     /// A receive has all it gets, unless it was told so before.

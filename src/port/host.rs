@@ -227,7 +227,7 @@ impl Host {
     }
 
     fn forbid(&mut self, token: u32) {
-        self.push(&Answer::Failed { token, failure: Failure::Forbidden });
+        self.push(&Answer::Failed { token, failure: Failure::Forbidden, place: 0, count: 0 });
     }
 
     fn push(&mut self, answer: &Answer) {
@@ -240,6 +240,7 @@ impl Host {
             Answer::Sent { token, count, .. } | Answer::Refused { token, count, .. } => {
                 self.flying.answered(token, count)
             }
+            Answer::Failed { token, count, .. } if count > 0 => self.flying.answered(token, count),
             Answer::Duplicate { token, .. } => self.flying.answered(token, 1),
             Answer::Delivered(Delivery { token, first, count, grant, .. }) => {
                 let ahead = self.receives.iter().any(|&(known, ahead)| known == token && ahead);
@@ -312,9 +313,18 @@ impl Host {
         Some(Frame { number: self.number, heard: self.heard, time, rows, lengths })
     }
 
-    /// The client is gone: what it held, and what it held without having handed it out.
-    pub fn end(&mut self) -> [Vec<Span>; 2] {
-        [core::mem::take(&mut self.held), core::mem::take(&mut self.ahead)]
+    /// Whether the client has leases.
+    pub fn holds(&self) -> bool {
+        !self.held.is_empty() || !self.ahead.is_empty()
+    }
+
+    /// The client is gone, or taken for it: what it held, and what it held without having handed it out. `tell`: it will hear of it.
+    pub fn end(&mut self, tell: bool) -> [Vec<Span>; 2] {
+        let spans = [core::mem::take(&mut self.held), core::mem::take(&mut self.ahead)];
+        for &Span { first, count, grant } in spans.iter().flatten().filter(|_| tell) {
+            self.push(&Answer::LeaseLost { first, count, grant });
+        }
+        spans
     }
 }
 

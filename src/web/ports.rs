@@ -115,6 +115,18 @@ impl PortClient {
         self.client.heard() as f64
     }
 
+    /// The number of the last frame made.
+    #[wasm_bindgen(getter)]
+    pub fn said(&self) -> f64 {
+        self.client.said() as f64
+    }
+
+    /// The number of the last frame made that the host has heard.
+    #[wasm_bindgen(getter)]
+    pub fn known(&self) -> f64 {
+        self.client.known() as f64
+    }
+
     /// Takes in the frame of the host that was written. Throws FrameError, and has changed nothing then.
     pub fn hear(&mut self, now: f64) -> Result<(), JsValue> {
         let frame = written(Frame::decode).map_err(refused)?;
@@ -142,7 +154,13 @@ impl PortClient {
                     }
                     Notice::Gone(Span { first, count, grant }) => {
                         let mut row = [0.0; WIDTH];
-                        row[..5].copy_from_slice(&[GONE, real(first.number()), first.index().into(), count.into(), real(grant)]);
+                        row[..5].copy_from_slice(&[
+                            GONE,
+                            real(first.number()),
+                            first.index().into(),
+                            count.into(),
+                            real(grant),
+                        ]);
                         rows.extend_from_slice(&row);
                     }
                     Notice::Answer(answer) => {
@@ -252,9 +270,15 @@ impl PortHost {
         leave_frame(self.host.frame(now).map(|frame| frame.encode()).unwrap_or_default())
     }
 
-    /// The client is gone. Leaves what it held, in rows of number, index, count, grant, and 1 where it was handed out.
-    pub fn end(&mut self) -> usize {
-        let held = self.host.end();
+    /// Whether the client has leases.
+    #[wasm_bindgen(getter)]
+    pub fn holds(&self) -> bool {
+        self.host.holds()
+    }
+
+    /// The client is gone, or taken for it; `tell`: it will hear of it. Leaves what it held, in rows of number, index, count, grant, and 1 where it was handed out.
+    pub fn end(&mut self, tell: bool) -> usize {
+        let held = self.host.end(tell);
         leave(|rows| {
             for (spans, handed) in held.into_iter().zip([1.0, 0.0]) {
                 for Span { first, count, grant } in spans {

@@ -43,9 +43,12 @@ pub enum Answer {
     Value {
         token: u32,
     },
+    /// `count`: of a send only so many, from that place on among those that have no answer; 0: all of it.
     Failed {
         token: u32,
         failure: Failure,
+        place: u32,
+        count: u32,
     },
     LeaseLost {
         first: MessageId,
@@ -77,6 +80,8 @@ pub enum Answer {
     /// The host leaves; three texts as with an error.
     Closed,
     Welcome(Welcome),
+    /// The client is to say something, if only that it heard this.
+    Ping,
 }
 
 /// Why an order came to nothing.
@@ -131,6 +136,7 @@ const STORAGE: u8 = 14;
 const GONE: u8 = 15;
 const CLOSED: u8 = 16;
 const WELCOME: u8 = 17;
+const PING: u8 = 18;
 
 const EXACT_MAX: u64 = (1 << 53) - 1;
 
@@ -148,7 +154,9 @@ impl Answer {
             Self::Lost { token, first, count } => run(LOST, token, first, count),
             Self::Done { token, value } => row(DONE, &[f64::from(token), value]),
             Self::Value { token } => row(VALUE, &[f64::from(token)]),
-            Self::Failed { token, failure } => row(FAILED, &[f64::from(token), f64::from(failure as u8)]),
+            Self::Failed { token, failure, place, count } => {
+                row(FAILED, &[f64::from(token), f64::from(failure as u8), f64::from(place), f64::from(count)])
+            }
             Self::LeaseLost { first, count, .. } => run(LEASE_LOST, 0, first, count),
             Self::Backlog { count, bytes, oldest } => row(BACKLOG, &[count as f64, bytes as f64, oldest]),
             Self::Dead { first, count } => run(DEAD, 0, first, count),
@@ -156,6 +164,7 @@ impl Answer {
             Self::Storage { state } => row(STORAGE, &[f64::from(state)]),
             Self::Gone => row(GONE, &[]),
             Self::Closed => row(CLOSED, &[]),
+            Self::Ping => row(PING, &[]),
             Self::Welcome(Welcome { visibility_ms, durability, messages, bytes }) => {
                 row(WELCOME, &[visibility_ms, f64::from(durability), f64::from(messages), bytes as f64])
             }
@@ -209,10 +218,11 @@ impl Answer {
                     1 => Failure::Unknown,
                     _ => Failure::Forbidden,
                 };
-                return Self::Failed { token, failure };
+                return Self::Failed { token, failure, place: from.small(), count: from.small() };
             }
             GONE => return Self::Gone,
             CLOSED => return Self::Closed,
+            PING => return Self::Ping,
             _ => {}
         }
         let (first, count) = (from.message(), from.count(u32::MAX));
