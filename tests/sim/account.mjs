@@ -38,7 +38,7 @@ const living = (lab) => [...lab.actors.values()].filter(({ gone }) => !gone);
 function calm(lab, run) {
   lab.calm = true;
   const { world } = lab;
-  Object.assign(world, { hintsLost: false, hintDelay: 0, portDelay: 0, tamper: undefined });
+  Object.assign(world, { hintsLost: false, hintDelay: 0, portDelay: 0 });
   lab.disk?.calm();
   // Timers that were set while a page was hidden come once a minute.
   const held = living(lab).some(({ context }) => context.hidden) ? 60_000 : 0;
@@ -181,7 +181,7 @@ function whereIsEverything(lab, auditor) {
   let lost = 0;
   for (const message of lab.model.messages.values()) {
     if (message.home.scope !== scope || message.state !== "confirmed" || message.duplicateOf || message.cancelled) continue;
-    if (message.ackedBy || message.holder?.said === "ack" || message.holder?.said === "twice") continue;
+    if (message.ackedBy || message.holder?.said === "ack" || message.holder?.said === "twice" || message.mayBeAcked) continue;
     if (!mayHaveEnded(message)) {
       return lab.model.fail("lost", `${message.uid}, confirmed for ${message.home.name}, is nowhere: ${seen(message)}`);
     }
@@ -202,9 +202,9 @@ const seen = ({ at, attempts, holder }) =>
 
 /** Whether it may have ended by what is counted as a drop. */
 function mayHaveEnded(message) {
-  const { home, at, mayExpire, cancelAsked, deadAsked, attempts, unseenAt } = message;
+  const { home, at, mayExpire, cancelAsked, deadAsked, attempts } = message;
   if (mayExpire || cancelAsked || drops(home) || drops(at)) return true;
-  if (!deadAsked && attempts < at.tries && at.unseen === unseenAt) return false;
+  if (!deadAsked && attempts < at.tries && !at.mayHaveGone(message)) return false;
   // It may be a dead letter that nobody has seen.
   const letters = at.scope.queues.get(at.dlq);
   return at.dlq === undefined || at.keeps || letters !== undefined && drops(letters);

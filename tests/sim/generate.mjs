@@ -272,7 +272,8 @@ class Maker {
 
   forge(actor, op) {
     const { random } = this;
-    this.#add(actor, op, { seed: random.bits() % 1000, n: random.pick([1, 2, 5]), ...(random.chance(0.4) && { toClient: true }) });
+    const as = random.chance(0.7) ? { as: random.pick(["cut", "flip", "lost", "twice", "row", "row", "row"]) } : {};
+    this.#add(actor, op, { seed: random.bits() % 1000, n: random.pick([1, 2, 5]), ...as, ...(random.chance(0.4) && { toClient: true }) });
     this.#add(actor, "flush", { q: this.#names[0] }, 20);
     if (actor !== "c0") this.#again(actor);
   }

@@ -20,6 +20,9 @@ const TROUBLE_MS = 100;
 /** Whoever was stopped has others wait for the storage no longer than this. */
 const STOPPED_MS = 90_000;
 
+/** A port is heard after so long at most, where it is not slow. */
+const HEARD_MS = 1;
+
 /** Who has the queues, in a world of ports. */
 const HOST = "c0";
 
@@ -78,8 +81,10 @@ export class Lab {
 
   /** The first context of a world of ports has the queues; the others have a port to it. */
   #join(actor) {
-    if (actor.name === HOST) this.host = actor;
-    else if (this.host && !this.host.gone) [actor.hostPort, actor.port] = this.world.channels.pair(this.host.context, actor.context);
+    if (actor.name === HOST) {
+      this.host = actor;
+      actor.scope.served = true;
+    } else if (this.host && !this.host.gone) [actor.hostPort, actor.port] = this.world.channels.pair(this.host.context, actor.context);
   }
 
   /** A queue that is served ends: those who use it through ports are cut off. */
@@ -87,7 +92,8 @@ export class Lab {
     for (const actor of this.actors.values()) {
       if (actor.gone || actor.servings?.get(opened.name)?.opened !== opened) continue;
       actor.troubled = true;
-      actor.context.cutAt = this.scheduler.now;
+      // It is handed out what lies there until it hears of that.
+      actor.context.cutAt = Math.max(this.host.context.local, actor.context.local) + HEARD_MS + this.world.portDelay;
       this.disturb(actor, true);
     }
   }
@@ -105,13 +111,15 @@ export class Lab {
     actor.held.length = 0;
   }
 
-  /** Something was done to the actor, or to what all share: it may be late, and leases may run out unseen. */
-  disturb(actor, all) {
+  /** Something was done to the actor, or to what all share: it may be late, and leases may run out unseen. It is stopped for `ms`. */
+  disturb(actor, all, ms = 0) {
     const scope = actor.scope;
     const { now } = this.scheduler;
     actor.context.disturbedAt = Math.max(now, actor.context.busyUntil);
     this.world.disturbedAt = Math.max(this.world.disturbedAt, actor.context.disturbedAt);
-    if (all) scope.disturbedAt = actor.context.disturbedAt;
+    if (this.host) scope.stoppedUntil = Math.max(scope.stoppedUntil, actor.context.disturbedAt, now + ms);
+    // Nobody's word is heard while who serves is kept from running.
+    if (all || actor === this.host) scope.disturbedAt = actor.context.disturbedAt;
     for (const queue of scope.queues.values()) queue.unseen += 1;
   }
 

@@ -5,6 +5,7 @@
 
 import { sameBody, uidOf } from "./bodies.mjs";
 import { Order } from "./order.mjs";
+import { Scope } from "./scope.mjs";
 
 /** What came ahead may have been leased so long before it was handed out. */
 const AHEAD_MS = 1_500;
@@ -15,29 +16,6 @@ const OUT_OF_DATE_MS = 5_000;
 const ROUND_MS = 2;
 /** By this reason a message is dead-lettered whose body is gone: never that of a sound one. */
 const MISSING = /body is missing/;
-
-/** What shares one journal: a context's memory, or a disk. */
-export class Scope {
-  queues = new Map();
-  /** When a clock was last set, or a fault of the storage planned. */
-  disturbedAt = -Infinity;
-  /** Clocks differ, or do not run as the world's time does: leases may run out before they are extended. */
-  skewed = false;
-  /** Some clock was set, or made to run otherwise. */
-  clockSet = false;
-  /** Ports are so slow that a lease may be over before its holder knows of it. */
-  late = false;
-  /** Dead letters may have come back since. */
-  redriven = false;
-  /** Its storage was lost: what was confirmed before may be gone. */
-  lossAt = -Infinity;
-  /** Queues may have been deleted since. */
-  deletedAt = -Infinity;
-
-  constructor(name) {
-    this.name = name;
-  }
-}
 
 export class QueueModel {
   /** Lanes of consumers, receives that wait, iterators. */
@@ -74,7 +52,7 @@ export class QueueModel {
 
   /** Whether it may have been handed out, and nobody have seen it, since it was seen last. */
   mayHaveGone(message) {
-    return this.lapses || this.unseen > message.unseenAt;
+    return this.lapses || this.unseen > message.unseenAt || this.scope.unseenUntil > message.seenAt;
   }
 }
 
@@ -96,8 +74,9 @@ class MessageModel {
   cancelAsked = false;
   /** An old copy of the storage was put in its place since it was sent: it may be anywhere, and in any state. */
   wild = false;
-  /** Leases that nobody saw when this was seen last. */
+  /** Leases that nobody saw when this was seen last, and when that was. */
   unseenAt = 0;
+  seenAt = -Infinity;
   /** Not to be delivered before: by the wall clock of all, or by the world's time. */
   notBefore = 0;
   notBeforeAt = 0;
@@ -111,6 +90,7 @@ class MessageModel {
     this.sentWall = sentWall;
     this.sentAt = sentAt;
     this.unseenAt = queue.unseen;
+    this.seenAt = sentAt;
     const delay = spec.delay ?? queue.policy.deliveryDelay ?? 0;
     this.delayed(delay, sentWall, sentAt);
     const expiry = Math.min(spec.expire ?? Infinity, queue.policy.messageRetention ?? Infinity);
@@ -132,6 +112,8 @@ export class Delivery {
   said = undefined;
   /** An ack that nobody awaits must have been heard in time. */
   firm = undefined;
+  /** Whoever said the last word was blocked until then: that is not heard before. */
+  blockedUntil = -Infinity;
 
   /** A handler's: the open queue that gave it, and takes it back when it is closed and has waited long enough. */
   from = undefined;
@@ -259,7 +241,7 @@ export class Model {
     if (holder && !holder.over && this.holds(holder) && !queue.scope.late) {
       this.fail("two-holders", `${uid} is ${holder.context.name}'s ${holder.until - world.latestWall} ms more; ${context.name} got it`);
     }
-    if (holder?.said === "ack" && holder.firm && this.#calm(holder, holder.firm === "sole")) {
+    if (holder?.said === "ack" && holder.firm && this.#calm(holder, holder.firm === "sole") && !this.#blocked(holder)) {
       this.fail("acked-delivered", `${uid}'s handler in ${holder.context.name} returned in time, and ${context.name} got it again`);
     }
     this.#attempts(message, queue, received.attempts);
@@ -270,39 +252,70 @@ export class Model {
     if (!message.holder) message.home.order.fresh.delete(message);
     message.holder = delivery;
     message.attempts = received.attempts;
-    message.unseenAt = queue.unseen;
+    // What a client that was kept from running hands out may have been others' meanwhile, and be over.
+    if (!queue.scope.served || context.disturbedAt < world.scheduler.now - OUT_OF_DATE_MS) {
+      message.unseenAt = queue.unseen;
+      message.seenAt = world.scheduler.now;
+    } else if (holder?.said === "ack") message.mayBeAcked = true;
     message.notBefore = 0;
     return delivery;
   }
 
   /** A context that was kept from running hands out what it took long ago, and others have had since. */
   #outOfDate(message, queue, context, { attempts }) {
-    if (context.disturbedAt < this.world.scheduler.now - OUT_OF_DATE_MS || !message.holder) return false;
-    if (message.holder.said === "release" || message.holder.context.dead) return false;
+    const { scope } = queue;
+    const disturbedAt = scope.served ? Math.max(context.disturbedAt, scope.disturbedAt) : context.disturbedAt;
+    if (disturbedAt < this.world.scheduler.now - OUT_OF_DATE_MS || !message.holder) return false;
+    if (message.holder.said === "release" || this.#cutOff(message.holder)) return false;
     if (message.at !== queue) return message.at.name === queue.dlq && !queue.scope.redriven;
-    return attempts <= message.attempts && message.holder.context !== context && !this.#mayBeBack(message);
+    return attempts <= message.attempts && message.holder.context !== context && (this.#ackStood(message) || !this.#mayBeBack(message));
+  }
+
+  /** Its holder has gone, or has lost whoever gave it. */
+  #cutOff({ context, at }) {
+    return context.dead || context.cutAt >= at;
+  }
+
+  /** Who serves has set its clock back: its time stands, and goes on in leaps, by its timers, which may end a lease early. */
+  #behind({ scope }) {
+    return scope.served && scope.behindUntil > this.world.scheduler.now;
+  }
+
+  #ackStood({ ackedBy, holder }) {
+    return ackedBy !== undefined || holder.said === "ack" && holder.firm !== undefined;
   }
 
   /** Whether the lease is live by every clock. Those that are extended by themselves are, if nothing keeps their holder from it. */
   holds(delivery) {
-    if (delivery.context.dead || delivery.context.cutAt >= delivery.at || this.#wentBack(delivery)) return false;
+    if (this.#cutOff(delivery) || this.#behind(delivery) || this.#wentBack(delivery)) return false;
     if (delivery.until === Infinity) return this.#calm(delivery, false);
     return this.world.latestWall < delivery.until - ROUND_MS && this.world.scheduler.now < delivery.untilAt - ROUND_MS;
   }
 
   /** Nothing went wrong since it was handed out that its holder can't help. */
-  #calm({ at, context, scope }, mayBlock) {
+  #calm({ at, context, scope, message }, mayBlock) {
     // A worker whose timers are held back can't know before the first was late.
     if (context.hidden && context.kind !== "page") return false;
-    return !context.dead && !(context.cutAt >= at) && !scope.skewed && scope.disturbedAt < at && (mayBlock || context.disturbedAt < at);
+    // A client that was kept from running takes the time that a frame waited for a difference of clocks, and leases for longer than they are.
+    const late = scope.served ? message.at.leaseMs + AHEAD_MS : 0;
+    const quiet = mayBlock || context.disturbedAt + late < at;
+    return !this.#cutOff({ context, at }) && !this.#behind({ scope }) && !scope.skewed && scope.disturbedAt < at && quiet;
   }
 
   /** The handler has ended, and says `kind` of it by that. `sole`: nobody else could take it meanwhile. */
   ended(delivery, kind, sole) {
+    // What was out of date when it was handed out may be acked by that all the same.
+    if (delivery.over && kind === "ack") delivery.message.mayBeAcked = true;
     if (delivery.over) return;
     if (delivery.from?.over) return this.said(delivery, "release");
     delivery.firm = this.holds(delivery) ? "held" : sole && !this.#wentBack(delivery) ? "sole" : undefined;
+    if (delivery.context.busyUntil > this.world.scheduler.now) delivery.blockedUntil = delivery.context.busyUntil;
     this.said(delivery, kind);
+  }
+
+  /** Others could take it before its handler's end was heard. */
+  #blocked({ firm, blockedUntil }) {
+    return firm === "sole" && this.world.scheduler.now - AHEAD_MS < blockedUntil;
   }
 
   /** Its queue was closed, and has waited for the handler for as long as it does. */
@@ -348,6 +361,7 @@ export class Model {
     message.notBefore = 0;
     // Nobody knows since when it has been there.
     message.unseenAt = 0;
+    message.seenAt = -Infinity;
     message.deadAsked = false;
     message.ackedBy = undefined;
     message.holder = undefined;
@@ -367,8 +381,9 @@ export class Model {
   }
 
   /** It may have been a dead letter that nobody saw, and have come back. */
-  #mayBeBack({ at, attempts, deadAsked, unseenAt }) {
-    return at.scope.redriven && (deadAsked || attempts >= at.tries || at.unseen > unseenAt);
+  #mayBeBack(message) {
+    const { at, attempts, deadAsked } = message;
+    return at.scope.redriven && (deadAsked || attempts >= at.tries || at.mayHaveGone(message));
   }
 
   #attempts(message, queue, attempts) {
@@ -376,7 +391,7 @@ export class Model {
     const unseen = queue.mayHaveGone(message);
     if (queue.scope.late) return;
     const back = holder && (holder.said === "release" || (holder.over ? holder.closing : this.#wentBack(holder)));
-    const given = back || holder && (holder.context.dead || holder.context.cutAt >= holder.at);
+    const given = back || holder && this.#cutOff(holder);
     if (attempts > queue.triesMax) this.fail("attempts", `${uid} has attempt ${attempts} of ${queue.triesMax}`);
     if (!unseen && attempts > message.attempts + 1) this.fail("attempts", `${uid} has attempt ${attempts} after ${message.attempts}`);
     if (attempts <= message.attempts && !(given && attempts === message.attempts) && !this.#mayBeBack(message)) {

@@ -1,6 +1,7 @@
 /** What happens to contexts and to what they share. */
 
 import { Random, mix } from "../world/random.mjs";
+import { altered } from "./forging.mjs";
 
 /** Something that begins as our frames do, and goes on as it likes. */
 function forged(random) {
@@ -33,7 +34,7 @@ export const FAULTS = {
     run(lab, actor, op) {
       const { context } = actor;
       if (context.frozen) return;
-      lab.disturb(actor, false);
+      lab.disturb(actor, false, op.ms);
       context.freeze();
       lab.scheduler.at(lab.scheduler.now + op.ms, null, () => {
         lab.disturb(actor, false);
@@ -48,7 +49,7 @@ export const FAULTS = {
     run(lab, actor, op) {
       const { context } = actor;
       if (context.kind !== "page" || context.frozen) return;
-      lab.disturb(actor, true);
+      lab.disturb(actor, true, op.ms);
       const told = (type) => context.globals.dispatchEvent(Object.assign(new Event(type), { persisted: op.ms !== undefined }));
       told("pagehide");
       lab.scheduler.at(lab.scheduler.now, null, () => {
@@ -79,6 +80,8 @@ export const FAULTS = {
       const all = shared && op.all ? [...lab.actors.values()].filter(({ gone }) => !gone) : [actor];
       if (shared && !op.all || (op.rate ?? 1) !== 1) actor.scope.skewed = true;
       actor.scope.clockSet = true;
+      // What timers add while the clock is behind comes on top.
+      if (op.jump < 0) actor.scope.behindUntil = Math.max(actor.scope.behindUntil, lab.scheduler.now) - 2 * op.jump;
       if (op.all) lab.world.clockOff += op.jump ?? 0;
       for (const one of all) {
         lab.disturb(one, true);
@@ -173,16 +176,18 @@ export const FAULTS = {
     },
   },
 
-  /** Frames come over the actor's port that nobody of ours has made. */
+  /** Frames come over the actor's port that nobody of ours has made; with `as`, the next of ours are changed on their way. */
   forge: {
     fault: true,
     run(lab, actor, op) {
       if (!actor.port) return;
       actor.troubled = true;
-      actor.context.cutAt = lab.scheduler.now;
+      actor.context.cutAt = Infinity;
       lab.disturb(actor, true);
       const random = new Random(mix(op.seed, 3));
-      for (let at = 0; at < (op.n ?? 1); at += 1) (op.toClient ? actor.hostPort : actor.port).postMessage(forged(random));
+      const from = op.toClient ? actor.hostPort : actor.port;
+      if (op.as) return from.tampers.push(altered(lab, op, random));
+      for (let at = 0; at < (op.n ?? 1); at += 1) from.postMessage(forged(random));
     },
   },
 

@@ -79,6 +79,8 @@ export class SimPort extends EventTarget {
   #lastDue = 0;
   closed = false;
   other = undefined;
+  /** What changes messages on their way, one after another: each answers with what arrives of one, or undefined when it is over. */
+  tampers = [];
 
   constructor(world, context) {
     super();
@@ -100,13 +102,21 @@ export class SimPort extends EventTarget {
     if (this.context.touch() || this.closed) return;
     const list = Array.isArray(transfer) ? transfer : transfer?.transfer ?? [];
     const ports = list.filter((one) => one instanceof SimPort);
-    let copy = ports.length ? data : structuredClone(data, { transfer: list });
+    const copy = ports.length ? data : structuredClone(data, { transfer: list });
     const { other } = this;
-    if (this.world.tamper) copy = this.world.tamper(this, copy);
-    if (other.closed || copy === undefined) return;
+    if (other.closed) return;
     const due = Math.max(this.#lastDue, this.context.local + LATENCY_MS + this.world.portDelay);
     this.#lastDue = due;
-    this.world.scheduler.at(due, other.context, () => other.#arrived(copy));
+    for (const one of this.#tampered(copy)) this.world.scheduler.at(due, other.context, () => other.#arrived(one));
+  }
+
+  #tampered(message) {
+    while (this.tampers.length) {
+      const arrives = this.tampers[0](message);
+      if (arrives) return arrives;
+      this.tampers.shift();
+    }
+    return [message];
   }
 
   #arrived(data) {

@@ -23,7 +23,6 @@ export class World {
   portDelay = 0;
   /** Ports tell when the other side has gone (not all platforms do). */
   tellsClose = true;
-  tamper = undefined;
   /** Called when a fault of the storage strikes, which is over in so many milliseconds. */
   troubled = () => undefined;
   /** What contexts wrote to the console. */
