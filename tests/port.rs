@@ -363,3 +363,32 @@ fn what_a_client_has_said_is_told_from_what_the_host_has_heard() {
     client.hear(&host.frame(0.0).expect("its last word"), 0).expect("it is sound");
     assert_eq!(client.known(), 2);
 }
+
+#[test]
+fn what_lies_ahead_goes_back_before_its_lease_runs_out() {
+    let (mut host, mut client) = welcomed();
+    let bodies = Bodies { form: Form::Values, length: None, headers: false };
+    let first = MessageId::new(1, 0).unwrap();
+    for token in 1..=2 {
+        client.order(Order::Receive { token, max: 1, lease_ms: 0.0, wait: true, ahead: false }, None, 10_000);
+    }
+    assert!(client.plan(10_000));
+    host.hear(&client.frame(&[], Vec::new()).0, 0, 0).expect("it is sound");
+    for (number, token) in [(1, 1), (2, 2), (3, 1)] {
+        // The queue's lease is 30 s; the third has been leased for a while, and nobody waits for it.
+        let (first, until) = (MessageId::new(number, 0).unwrap(), if number == 3 { 25_500.0 } else { 40_000.0 });
+        let delivery = Delivery { token, first, count: 1, grant: number, until, attempt: 1, sent: 0.0, bodies };
+        host.answer(&Answer::Delivered(delivery), &[]);
+    }
+    for token in 1..=2 {
+        host.answer(&Answer::Received { token }, &[]);
+    }
+    client.hear(&host.frame(10_000.0).expect("it says something"), 10_000).expect("it is sound");
+    assert!(client.plan(10_000), "two were handed out");
+    client.frame(&[], Vec::new());
+    assert_eq!(client.deadline(), 10_501);
+    assert!(!client.plan(10_500));
+    assert!(client.plan(10_501));
+    let gone = |notice: &Notice| matches!(notice, Notice::Gone(span) if span.first > first && span.grant == 3);
+    assert!(client.notices().iter().any(gone));
+}

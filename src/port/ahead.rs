@@ -53,6 +53,12 @@ impl Ahead {
         stale.then(|| self.held.remove(0))
     }
 
+    /// When what lies in front has `least` milliseconds left of its lease, and is to go back. Not while more is on its way.
+    pub fn stale_at(&self, least: f64) -> u64 {
+        let front = self.held.first().filter(|_| !self.asked);
+        front.map_or(u64::MAX, |front| ((front.until - least) as u64).saturating_add(1))
+    }
+
     /// Up to `max` messages, the first that came.
     pub fn hand_out(&mut self, max: u32) -> Option<Delivery> {
         let front = self.held.first_mut()?;

@@ -4,6 +4,7 @@ use super::{
     Span,
     ahead::Ahead,
     credit::{Credit, Flying},
+    pieces::{Parts, pieces},
 };
 use crate::{
     limits,
@@ -144,9 +145,7 @@ impl Client {
     /// Answers receives out of what is here, in their order: whatever a message was asked for by, they are handed out as they
     /// came.
     fn serve(&mut self, now: u64) {
-        while let Some(stale) = self.ahead.stale(now as f64 + self.visibility_ms / 2.0) {
-            self.release(stale);
-        }
+        self.release_stale(now);
         while let Some(at) = self.demands.iter().position(|demand| demand.plain) {
             let Demand { token, max, .. } = self.demands[at];
             let mut left = max;
@@ -177,8 +176,18 @@ impl Client {
         }
     }
 
+    /// What nobody can be given for long enough any more goes back: here it would run out, and count as an attempt.
+    fn release_stale(&mut self, now: u64) {
+        while let Some(stale) = self.ahead.stale(now as f64 + self.visibility_ms / 2.0) {
+            self.release(stale);
+        }
+    }
+
     fn give_back(&mut self, now: u64, all: bool) {
         if all || !self.demanded() {
+            if !self.ahead.asked {
+                self.release_stale(now);
+            }
             for delivery in self.ahead.give_back(now, all) {
                 self.release(delivery);
             }
@@ -440,7 +449,10 @@ impl Client {
 
     /// When to make a frame though nobody asked; `u64::MAX`: no need.
     pub fn deadline(&self) -> u64 {
-        if self.demanded() { u64::MAX } else { self.ahead.deadline() }
+        if self.demanded() {
+            return u64::MAX;
+        }
+        self.ahead.deadline().min(self.ahead.stale_at(self.visibility_ms / 2.0))
     }
 
     /// Whether sends wait for credit.
@@ -461,34 +473,6 @@ const FRAME_BYTES: u64 = 1 << 20;
 const RELEASE: u8 = 4;
 /// So many frames of the host may be heard without a word.
 const HEARD_UNTOLD_MAX: u64 = 16;
-
-/// The pieces that bodies lie in, and the lengths of those whose form asks for them.
-struct Parts<'a> {
-    parts: core::slice::Iter<'a, (u32, Bodies)>,
-    lengths: std::vec::IntoIter<u32>,
-}
-
-/// A send as the pieces its bodies lie in. Of a batch the first piece speaks for the others.
-fn pieces(mut sending: Sending, parts: &mut Parts, frame: &mut Frame) {
-    let mut left = sending.sizes.clone();
-    let (more, more_bytes) = (sending.more, sending.more_bytes);
-    while left.count() > 0 {
-        let Some(&(count, bodies)) = parts.parts.next() else { return };
-        let count = count.clamp(1, left.count());
-        sending.sizes = left.split_front(count);
-        sending.listed = !sending.sizes.are_alike();
-        let whole = sending.kind == 2;
-        let rest = (more + left.count(), more_bytes + left.total());
-        (sending.more, sending.more_bytes) = if whole { rest } else { (0, 0) };
-        sending.bodies = bodies;
-        frame.rows.push(sending.write());
-        if sending.listed {
-            frame.lengths.extend(sending.sizes.iter().map(|size| size.min(u32::MAX.into()) as u32));
-        }
-        frame.lengths.extend(parts.lengths.by_ref().take(bodies.lengths(count)));
-        sending.kind = sending.kind.min(1);
-    }
-}
 
 fn delivered(token: u32, delivery: Delivery) -> Effect {
     let Delivery { first, count, grant, until, attempt, sent, .. } = delivery;

@@ -8,6 +8,7 @@ mod ahead;
 mod client;
 mod credit;
 mod host;
+mod pieces;
 
 use crate::id::MessageId;
 pub use client::{Client, Notice};

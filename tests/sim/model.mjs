@@ -264,7 +264,7 @@ export class Model {
   /** A context that was kept from running hands out what it took long ago, and others have had since. */
   #outOfDate(message, queue, context, { attempts }) {
     const { scope } = queue;
-    const disturbedAt = scope.served ? Math.max(context.disturbedAt, scope.disturbedAt) : context.disturbedAt;
+    const disturbedAt = scope.served ? Math.max(context.disturbedAt, scope.disturbedAt, scope.behindUntil) : context.disturbedAt;
     if (disturbedAt < this.world.scheduler.now - OUT_OF_DATE_MS || !message.holder) return false;
     if (message.holder.said === "release" || this.#cutOff(message.holder)) return false;
     if (message.at !== queue) return message.at.name === queue.dlq && !queue.scope.redriven;
