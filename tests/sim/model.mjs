@@ -247,7 +247,9 @@ export class Model {
     this.#attempts(message, queue, received.attempts);
     const older = queue.order.before(message, this.isThere);
     if (older) this.fail("order", `${uid} came from ${queue.name} before ${older.uid}, which was there before it`);
-    const until = leaseMs === Infinity ? Infinity : asked + leaseMs - Math.min(AHEAD_MS, leaseMs / 2);
+    // A client that was kept from running may have been given it long before.
+    const stale = queue.scope.served && leaseMs < Infinity && context.disturbedAt >= world.scheduler.now - OUT_OF_DATE_MS;
+    const until = stale ? 0 : leaseMs === Infinity ? Infinity : asked + leaseMs - Math.min(AHEAD_MS, leaseMs / 2);
     const delivery = new Delivery(message, context, received.attempts, until, world.scheduler.now, queue.calls, until - asked);
     if (!message.holder) message.home.order.fresh.delete(message);
     message.holder = delivery;
