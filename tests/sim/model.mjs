@@ -4,6 +4,7 @@
  */
 
 import { sameBody, uidOf } from "./bodies.mjs";
+import { Delivery } from "./delivery.mjs";
 import { Order } from "./order.mjs";
 import { Scope } from "./scope.mjs";
 
@@ -102,36 +103,6 @@ class MessageModel {
   delayed(seconds, wall, at) {
     this.notBefore = seconds > 0 ? wall + seconds * 1000 : 0;
     this.notBeforeAt = seconds > 0 ? at + seconds * 1000 : 0;
-  }
-}
-
-/** A message in someone's hands. */
-export class Delivery {
-  /** Nothing more is to be said of it, or nobody is there to say it. */
-  over = false;
-  said = undefined;
-  /** An ack that nobody awaits must have been heard in time. */
-  firm = undefined;
-  /** Whoever said the last word was blocked until then: that is not heard before. */
-  blockedUntil = -Infinity;
-
-  /** A handler's: the open queue that gave it, and takes it back when it is closed and has waited long enough. */
-  from = undefined;
-  /** When something was said of it, it may have gone back already. */
-  closing = false;
-
-  constructor(message, context, attempts, until, at, calls, leaseMs) {
-    this.message = message;
-    this.scope = message.at.scope;
-    this.context = context;
-    this.attempts = attempts;
-    /** It is its holder's until then, by every clock. */
-    this.until = until;
-    this.at = at;
-    /** And by the world's time: clocks may stand, or be set back. */
-    this.untilAt = at + leaseMs;
-    /** Of the queue, when it was handed out. */
-    this.calls = calls;
   }
 }
 

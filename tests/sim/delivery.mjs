@@ -1,0 +1,31 @@
+/** What the model keeps of a message that was handed out. */
+
+/** A message in someone's hands. */
+export class Delivery {
+  /** Nothing more is to be said of it, or nobody is there to say it. */
+  over = false;
+  said = undefined;
+  /** An ack that nobody awaits must have been heard in time. */
+  firm = undefined;
+  /** Whoever said the last word was blocked until then: that is not heard before. */
+  blockedUntil = -Infinity;
+
+  /** A handler's: the open queue that gave it, and takes it back when it is closed and has waited long enough. */
+  from = undefined;
+  /** When something was said of it, it may have gone back already. */
+  closing = false;
+
+  constructor(message, context, attempts, until, at, calls, leaseMs) {
+    this.message = message;
+    this.scope = message.at.scope;
+    this.context = context;
+    this.attempts = attempts;
+    /** It is its holder's until then, by every clock. */
+    this.until = until;
+    this.at = at;
+    /** And by the world's time: clocks may stand, or be set back. */
+    this.untilAt = at + leaseMs;
+    /** Of the queue, when it was handed out. */
+    this.calls = calls;
+  }
+}
