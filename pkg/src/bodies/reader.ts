@@ -64,12 +64,12 @@ class Reader<Memory extends Uint8Array> {
 
   /** A number; how many there are of things that take at least so many bytes each. */
   private count(least = 0): number {
-    let value = 0;
-    for (let scale = 1; ; scale *= 128) {
-      const byte = this.byte();
+    let byte = this.byte();
+    let value = byte & 127;
+    for (let scale = 128; byte > 127; scale *= 128) {
+      byte = this.byte();
       value += (byte & 127) * scale;
       if (scale > 2 ** 49 || value > Number.MAX_SAFE_INTEGER) throw new Odd();
-      if (byte < 128) break;
     }
     if (value * least > this.bytes.length - this.at) throw new Odd();
     return value;
