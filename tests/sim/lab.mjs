@@ -23,6 +23,9 @@ const STOPPED_MS = 90_000;
 /** A port is heard after so long at most, where it is not slow. */
 const HEARD_MS = 1;
 
+/** Ports that are slower may bring a lease when it is over. */
+export const LATE_MS = 3;
+
 /** Who has the queues, in a world of ports. */
 const HOST = "c0";
 
@@ -83,7 +86,8 @@ export class Lab {
   #join(actor) {
     if (actor.name === HOST) {
       this.host = actor;
-      actor.scope.served = true;
+      const late = this.world.portDelay > LATE_MS;
+      Object.assign(actor.scope, { served: true, late, skewed: late });
     } else if (this.host && !this.host.gone) [actor.hostPort, actor.port] = this.world.channels.pair(this.host.context, actor.context);
   }
 

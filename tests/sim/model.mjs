@@ -402,6 +402,8 @@ export class Model {
     if (kind !== "extend") Object.assign(delivery, { over: true, closing: this.#wentBack(delivery) });
     else if (delivery.over) return;
     delivery.said = kind;
+    // Whoever has it since may have been handed what was out of date.
+    if (kind === "ack" && delivery.message.holder !== delivery && delivery.scope.served) delivery.message.mayBeAcked = true;
     if (kind === "dead") delivery.message.deadAsked = true;
     if (kind === "ack") delivery.message.at.ackAsked += 1;
   }
