@@ -322,7 +322,8 @@ class ServedClient implements Onlooker, End {
     for (const part of parts) {
       const { number, index, count, parcel, offset, headers } = part;
       if (!parcel) {
-        unreadable(this.backing, part, grant);
+        const error = unreadable(this.backing, part, grant);
+        if (error !== undefined) for (const onlooker of this.backing.handle.onlookers) onlooker.error(error);
         continue;
       }
       const lengths: number[] = [];

@@ -14,6 +14,8 @@ import type { Stop } from "./stop";
 
 /** A dead letter without a body is out of the way for so long. */
 const DAMAGED_MS = 3_600_000;
+/** What could not be read just now is out of the way for so long, and never longer than its lease. */
+const UNREAD_MS = 1000;
 
 export interface Request {
   max: number;
@@ -43,12 +45,15 @@ export async function receive<Body>(backing: Backing, request: Request, closed: 
   if (!deliveries.length) return [];
   const parts = await load(backing, deliveries, closed);
   const messages: ReceivedMessage<Body>[] = [];
+  let failed: unknown;
   deliveries.forEach((delivery, at) => {
     for (const part of parts[at]) {
-      if (!part.parcel) unreadable(backing, part, delivery.grant);
+      if (!part.parcel) failed ??= unreadable(backing, part, delivery.grant);
       else leave(part, () => hold(backing, part, delivery, request, closed, messages as ReceivedMessage<unknown>[]));
     }
   });
+  if (failed !== undefined && !messages.length) throw failed;
+  if (failed !== undefined) for (const onlooker of backing.handle.onlookers) onlooker.error(failed);
   return messages;
 }
 
@@ -96,9 +101,10 @@ export const isDamage = ({ error }: Part): boolean => error === undefined || (er
 
 /**
  * Bodies that the journal has and the storage does not give. Those that are not there, or damaged, never will be: their messages are
- * dead-lettered; a dead letter stays, and is looked at again after a while. Others may be read again when their leases have run out.
+ * dead-lettered; a dead letter stays, and is looked at again after a while. Others go back as if they had not been taken, a little
+ * later: what is behind them may be read. Answers with the error of those, which nobody has been told of, if they are such.
  */
-export function unreadable(backing: Backing, part: Part, grant: number): void {
+export function unreadable(backing: Backing, part: Part, grant: number): unknown {
   const { number, index, count, error } = part;
   const { handle, leases } = backing;
   const range = { queue: handle, number, index, count, grant };
@@ -107,7 +113,10 @@ export function unreadable(backing: Backing, part: Part, grant: number): void {
   const told = damage ? new CorruptionError(`${what} is missing from the storage, or damaged there`, { cause: error }) : publicError(error);
   if (damage && handle.deadLetterQueue === undefined) void leases.settle(effect.EXTEND, range, DAMAGED_MS);
   else if (damage) void leases.settle(effect.DEAD_LETTER, range, 0, "its body is missing from the storage");
+  else after(backing.clock, Math.min(UNREAD_MS, backing.visibilityMs / 2), () => void leases.settle(effect.RELEASE, range));
+  if (!damage) return told;
   for (const onlooker of handle.onlookers) onlooker.error(told);
+  return undefined;
 }
 
 async function lease(backing: Backing, { max, leaseMs, waitMs, stop, signal }: Request, closed: Stop): Promise<Delivery[]> {

@@ -10,7 +10,7 @@ import { Loader, bare } from "./loader";
 import { valuesOf } from "./parcel";
 import { soon } from "./soon";
 import type { Append, Store, Tail } from "./store";
-import { canGoOn, clean, isFinal } from "./upkeep";
+import { RECOVERIES_MAX, canGoOn, clean, isFinal, pause } from "./upkeep";
 import { holdsBlob } from "./weight";
 import type { Clock } from "./types";
 
@@ -18,7 +18,6 @@ import type { Clock } from "./types";
 const CALM_STEPS = 8;
 const POLL_MS = 2_000;
 const POLL_IDLE_MS = 10_000;
-const RECOVERIES_MAX = 3;
 /** A store that is silent for so long is opened again: browsers have been seen to forget a transaction. */
 const PATIENCE_MS = 30_000;
 const SILENT = `the storage did not answer for ${PATIENCE_MS / 1000} s`;
@@ -358,8 +357,15 @@ export class StoredJournal extends Journal {
     if (this.closed) return;
     // A full storage is no reason to end: who reads and acks makes room.
     if ((error as Error)?.name !== "QuotaExceededError") this.failures += 1;
-    if (this.failures > RECOVERIES_MAX || isFinal(error)) return this.end(publicError(error));
+    if (isFinal(error)) return this.lose(error);
     await this.recover(error);
+  }
+
+  /** Nothing more can be done with the storage. */
+  private lose(error: unknown): void {
+    const lost = publicError(error);
+    this.everyOnlooker((onlooker) => onlooker.storage("lost", lost));
+    this.end(lost);
   }
 
   /** Opens the store again. What is asked meanwhile waits. */
@@ -369,17 +375,32 @@ export class StoredJournal extends Journal {
     // Whatever is awaited in the old life may never come back.
     this.life += 1;
     this.running = false;
-    this.recovering = this.restore(error).then(
+    this.recovering = this.persevere(error).then(
       () => {
         this.recovering = undefined;
         this.look();
       },
-      (second) => {
+      (last) => {
         this.recovering = undefined;
-        this.end(publicError(second));
+        if (!this.closed) this.lose(last);
       },
     );
     return this.recovering;
+  }
+
+  /** Tries until the store is open again and was read. */
+  private async persevere(first: unknown): Promise<void> {
+    for (let error = first; ; this.failures += 1) {
+      if (isFinal(error)) throw error;
+      await pause(this.failures, error);
+      if (this.closed) return;
+      try {
+        // Once the replica is unsound it stays so.
+        return await this.restore(canGoOn(first) ? error : first);
+      } catch (next) {
+        error = next;
+      }
+    }
   }
 
   private async restore(error: unknown): Promise<void> {

@@ -2,7 +2,13 @@
 
 import { numbers } from "./crossing";
 import type { Peer } from "./engine";
+import { StorageLostError } from "./errors";
+import { messageOf } from "./foreign";
 import type { Store } from "./store";
+
+/** Failures in a row after which the store is opened again at once; then it is, after each of these waits; then the queue ends. */
+export const RECOVERIES_MAX = 3;
+const WAITS_MS = [250, 500, 1000, 2000, 4000];
 
 /** Writes a snapshot and deletes what it makes superfluous. `current`: the peer is still the one to be told when that is done. */
 export async function clean(peer: Peer, write: Store["snapshot"], current: () => boolean): Promise<void> {
@@ -25,4 +31,13 @@ export function isFinal(error: unknown): boolean {
 /** Whether the replica is sound after this error: a trap leaves it half changed, and a full storage wants all asked for dropped. */
 export function canGoOn(error: unknown): boolean {
   return !(error instanceof WebAssembly.RuntimeError) && (error as Error)?.name !== "QuotaExceededError";
+}
+
+/** Waits before the store is opened again, after so many failures in a row. Throws `StorageLostError` when they were too many. */
+export async function pause(failures: number, error: unknown): Promise<void> {
+  const late = failures - RECOVERIES_MAX - 1;
+  if (late >= WAITS_MS.length) {
+    throw new StorageLostError(`the storage failed ${failures} times in a row, at last with: ${messageOf(error)}. Open the queue again once it works`, false, { cause: error });
+  }
+  if (late >= 0) await new Promise((resolve) => setTimeout(resolve, WAITS_MS[late]));
 }

@@ -89,6 +89,59 @@ test("a send for which there is no room goes once what is done with is deleted, 
   await queue.close();
 });
 
+test("a storage that fails many times in a row and works again ends no queue", async () => {
+  for (const fault of ["fail", "unknown", "lost"]) {
+    const { queue } = await queueOn(appends(fault, 2, 3, 4, 5, 6));
+    await bounded(queue.send(1).catch(() => undefined), "the send");
+    await bounded(queue.send(2), "a send once it works");
+    await queue.close();
+    let failing = 0;
+    const reads = await queueOn(({ operation }) => (operation === "read" && failing-- > 0 ? fault : undefined));
+    failing = 5;
+    await bounded(reads.queue.metrics().catch(() => undefined), "the metrics");
+    await bounded(reads.queue.send(3), "a send once it works");
+    await reads.queue.close();
+  }
+});
+
+test("a storage that never works again ends its queues, and each call and the last storage event say so", async () => {
+  let fails = false;
+  const { queue } = await queueOn(({ operation }) => (fails && operation !== "open" ? "fail" : undefined));
+  const states = [];
+  queue.addEventListener("storage", ({ detail }) => states.push([detail.state, detail.error?.name]));
+  await queue.send(1);
+  fails = true;
+  for (const call of [() => queue.send(2), () => queue.receive(), () => queue.metrics()]) {
+    const error = await bounded(call().then(() => undefined, (reason) => reason), "the end", 60_000);
+    assert.equal(error?.name, "StorageLostError");
+    assert.match(error.message, /failed \d+ times in a row, at last with: injected fault|while this was under way/);
+  }
+  assert.deepEqual(states.at(-1), ["lost", "StorageLostError"]);
+  await queue.close();
+});
+
+test("messages whose bodies can't be read just now use up no attempt, and whoever asked is told", async () => {
+  let failing = 0;
+  const { queue, memory, clock } = await queueOn(({ operation }) => (operation === "values" && failing-- > 0 ? "fail" : undefined), { maxRetries: 0 });
+  const sender = await openQueue("q", { storage: memory, clock, maxRetries: 0 });
+  const big = "x".repeat(20_000);
+  await sender.sendBatch([{ body: `1${big}` }, { body: `2${big}` }]);
+  for (let tries = 0; tries < 5; tries += 1) {
+    failing = 2;
+    await fails(queue.receive({ max: 2 }), "Error", "values");
+    assert.deepEqual(await queue.receive({ max: 2 }), []);
+    await clock.advance(1000);
+    failing = 0;
+    await quiet();
+  }
+  const messages = await bounded(queue.receive({ max: 2, wait: 5 }), "the messages");
+  assert.deepEqual(messages.map(({ body, attempts }) => [body[0], attempts]), [["1", 1], ["2", 1]]);
+  const { deadLettered, leased } = await queue.metrics();
+  assert.deepEqual([deadLettered, leased], [0, 2]);
+  await queue.close();
+  await sender.close();
+});
+
 test("an answer that is late is late by the clock", async () => {
   const { queue, clock } = await queueOn(appends({ delayMs: 5000 }, 2));
   let sent = false;
