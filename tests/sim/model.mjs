@@ -391,7 +391,8 @@ export class Model {
       return false;
     }
     const { scope, purgedAt, policy } = queue;
-    if (scope.lossAt > -Infinity || scope.deletedAt > -Infinity || scope.troubled || policy.overflow?.startsWith("drop")) return false;
+    if (message.cancelAsked || scope.lossAt > -Infinity || scope.deletedAt > -Infinity || scope.troubled) return false;
+    if (policy.overflow?.startsWith("drop")) return false;
     return purgedAt === -Infinity;
   }
 
