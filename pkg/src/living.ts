@@ -17,7 +17,8 @@ const WATCHED_MAX = 64;
 const named = (kind: number): number => kind + 1 + Math.floor(Math.random() * (KIND - 1));
 
 export class Living {
-  private readonly shown: (() => void)[] = [];
+  /** The names under which this context is to be seen, and how to hide each. */
+  private readonly shown = new Map<number, () => void>();
   private readonly watched = new Map<number, () => void>();
   /** Left, and perhaps to come back. */
   private away = false;
@@ -25,11 +26,17 @@ export class Living {
   private readonly stopHearing: (() => void) | undefined;
 
   /** `bury`: ends the leases of one that is gone. `leave`: this context ends in good order. `back`: it went on after all. */
-  constructor(private readonly presence: Presence | undefined, private readonly bury: (peer: number, counted: boolean) => Promise<unknown>, leave: () => void, back: () => void) {
+  constructor(private readonly presence: Presence | undefined, private readonly bury: (peer: number, counted: () => boolean) => Promise<unknown>, leave: () => void, back: () => void) {
     this.stopHearing = presence?.onLeave(
       () => {
         if (this.away) return;
-        leave();
+        // First: it is there at once, and what follows may be cut short.
+        if (this.shown.size) presence.note?.([...this.shown.keys()]);
+        try {
+          leave();
+        } catch {
+          // It was cut short before, in the middle: whoever buries this peer does it instead.
+        }
         this.away = true;
         this.hide();
       },
@@ -53,7 +60,7 @@ export class Living {
     const hide = await presence.show(name).catch(() => undefined);
     if (this.away || this.over) return hide?.() as undefined;
     if (!hide) return named(0);
-    this.shown.push(hide);
+    this.shown.set(name, hide);
     const dead = await Promise.all(visible(others).map(async (other) => ((await presence.lives(other).catch(() => true)) ? undefined : this.end(other))));
     await Promise.all(dead);
     return this.away || this.over ? undefined : name;
@@ -62,7 +69,7 @@ export class Living {
   /** Watches those who hold leases. */
   look(others: () => ArrayLike<number>): void {
     const { presence, watched } = this;
-    if (!presence || !this.shown.length) return;
+    if (!presence || !this.shown.size) return;
     for (const other of visible(others())) {
       if (watched.size >= WATCHED_MAX) return;
       if (watched.has(other)) continue;
@@ -73,11 +80,12 @@ export class Living {
   }
 
   private end(other: number): Promise<unknown> {
-    return this.bury(other, other < FLEETING).catch(() => undefined);
+    return this.bury(other, () => other < FLEETING && !this.presence?.noted?.(other)).catch(() => undefined);
   }
 
   private hide(): void {
-    for (const hide of this.shown.splice(0)) hide();
+    for (const hide of this.shown.values()) hide();
+    this.shown.clear();
     for (const stop of this.watched.values()) stop();
     this.watched.clear();
   }

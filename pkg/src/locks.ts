@@ -15,6 +15,10 @@ interface Manager {
 }
 
 const manager = (): Manager | undefined => (globalThis as { navigator?: { locks?: Manager } }).navigator?.locks;
+/** In `localStorage`, which a page can still write to as it goes: the names of those that left in good order, the last of them. */
+const NOTES = "posthaste:left";
+const NOTES_MAX = 64;
+const notes = (): string[] => localStorage.getItem(NOTES)?.split(" ") ?? [];
 const lockName = (peer: number): string => `posthaste:peer:${peer}`;
 
 export const presence: Presence = {
@@ -56,12 +60,30 @@ export const presence: Presence = {
     return () => asking.abort();
   },
 
+  note(peers) {
+    try {
+      localStorage.setItem(NOTES, [...new Set([...notes(), ...peers.map(String)])].slice(-NOTES_MAX).join(" "));
+    } catch {
+      // There is none here, or it is full: its end looks sudden.
+    }
+  },
+
+  noted(peer) {
+    try {
+      return notes().includes(String(peer));
+    } catch {
+      return false;
+    }
+  },
+
   onLeave(leave, back) {
     if (typeof document === "undefined") return () => undefined;
-    addEventListener("pagehide", leave);
+    // Firefox has been seen to end one listener of a page that is closed in the middle of its work, and to call the next as ever.
+    const again = (): void => leave();
+    for (const one of [leave, again]) addEventListener("pagehide", one);
     addEventListener("pageshow", back);
     return () => {
-      removeEventListener("pagehide", leave);
+      for (const one of [leave, again]) removeEventListener("pagehide", one);
       removeEventListener("pageshow", back);
     };
   },

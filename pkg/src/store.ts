@@ -47,6 +47,10 @@ export interface Presence {
   lives(peer: number): Promise<boolean>;
   /** Calls `gone` once it does not live any more. Answers how to call that off. */
   watch(peer: number, gone: () => void): () => void;
+  /** Notes at once, as far as that can be done, that these leave in good order: what else a context writes as it goes may not be written. */
+  note?(peers: number[]): void;
+  /** Whether that peer, which does not live any more, was noted. */
+  noted?(peer: number): boolean;
   /** `leave` is called when this context ends in good order, `back` if it goes on after all. Answers how to call that off. */
   onLeave(leave: () => void, back: () => void): () => void;
 }

@@ -202,10 +202,10 @@ export class StoredJournal extends Journal {
   }
 
   /** That peer is gone: what it holds goes back. */
-  private async bury(peer: number, counted: boolean): Promise<void> {
-    // Its last records may not be known here yet.
+  private async bury(peer: number, counted: () => boolean): Promise<void> {
+    // Its last records may not be known here yet, nor how it went.
     await this.fresh();
-    if (numbers(this.peer.others()).includes(peer)) await this.request((commands, token) => commands.bury(token, peer, -1, counted));
+    if (numbers(this.peer.others()).includes(peer)) await this.request((commands, token) => commands.bury(token, peer, -1, counted()));
   }
 
   /** Whoever else holds messages of that queue is gone: they go back. */
