@@ -96,6 +96,7 @@ disposable(PortServing.prototype, (serving) => serving.close());
 /** One client of a served queue. */
 class ServedClient implements Onlooker, End {
   readonly outgoing = new Set<ServedOutgoing>();
+  readonly pieces = new Map<number, ServedOutgoing>();
   private readonly host: PortHost;
   private readonly channel: Channel;
   private beside = new Beside(false);
@@ -213,8 +214,7 @@ class ServedClient implements Onlooker, End {
       case wire.RECEIVE:
         return this.receive(a, b, Math.max(0, c), (d & 1) !== 0);
       case wire.UNRECEIVE:
-        if (this.asking.delete(a) || !this.receives.has(a)) return;
-        return this.backing.stopWaiting(this.receives.get(a)!);
+        return this.asking.delete(a) || !this.receives.has(a) ? undefined : this.backing.stopWaiting(this.receives.get(a)!);
       case wire.SETTLE:
         return this.settle(a, b, c, d, rows[at + 5], rows[at + 6], rows[at + 7], rows[at + 8] ? along.nextText() : undefined);
       case wire.LISTEN:
@@ -461,9 +461,9 @@ class ServedClient implements Onlooker, End {
   /** It has been silent for long, and may be gone. Where it does not answer, others get what it has, and it gets no more before it is heard. */
   private askClient(): void {
     if (this.over) return;
-    const first = this.askedAt === 0;
+    const asked = this.askedAt;
     this.askedAt = this.silence.now(this.heardAt + SILENT_MS);
-    if (first) return this.answer(wire.PING);
+    if (!asked) return this.answer(wire.PING);
     for (const token of this.receives.values()) this.backing.stopWaiting(token);
     this.takeBack(true);
     void this.flushSoon();

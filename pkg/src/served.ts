@@ -10,6 +10,8 @@ import * as wire from "./wire";
 interface Sender {
   readonly backing: LocalBacking;
   readonly outgoing: Set<ServedOutgoing>;
+  /** The last piece of each send. */
+  readonly pieces: Map<number, ServedOutgoing>;
   answer(kind: number, a: number, b: number, c: number, d: number): void;
   failed(token: number, error: unknown, place?: number, count?: number): void;
 }
@@ -17,9 +19,16 @@ interface Sender {
 export class ServedOutgoing extends Outgoing {
   /** Where the bodies lie in the parcel, once some were taken out. */
   private places: number[] | undefined;
+  /** The pieces of one send are answered in their order: what waits for the piece before, and who waits for this. */
+  private kept: (() => void)[] = [];
+  private before: ServedOutgoing | undefined;
+  private after: ServedOutgoing | undefined;
 
   constructor(private readonly client: Sender, readonly token: number, terms: Terms, private readonly kind: [number, number, number], size: number, sizes: Uint32Array | undefined, parcel: Parcel, headers: HeadersByIndex | undefined) {
     super(client, client.backing.handle, terms);
+    this.before = client.pieces.get(token);
+    if (this.before) this.before.after = this;
+    client.pieces.set(token, this);
     this.parcels.push(parcel);
     this.count = parcel.count;
     this.size = size;
@@ -37,26 +46,27 @@ export class ServedOutgoing extends Outgoing {
   }
 
   sent(number: number, index: number, count: number): void {
-    this.end(count);
-    this.client.answer(wire.SENT, this.token, number, index, count);
-    this.settled();
+    this.told(count, () => this.client.answer(wire.SENT, this.token, number, index, count));
   }
 
   duplicate(number: number, index: number): void {
-    this.end(1);
-    this.client.answer(wire.DUPLICATE, this.token, number, index, 1);
-    this.settled();
+    this.told(1, () => this.client.answer(wire.DUPLICATE, this.token, number, index, 1));
   }
 
   refused(why: number, count: number): void {
-    this.end(count);
-    this.client.answer(wire.REFUSED, this.token, 0, why, count);
-    this.settled();
+    this.told(count, () => this.client.answer(wire.REFUSED, this.token, 0, why, count));
   }
 
+  /** A batch fails as a whole; else the other pieces have their own ends. */
   fail(error: unknown): void {
-    this.end(this.left);
-    this.client.failed(this.token, error);
+    const { left } = this;
+    this.told(left, () => this.client.failed(this.token, error, 0, this.kind[0] === 0 ? left : 0));
+  }
+
+  private told(count: number, tell: () => void): void {
+    this.end(count);
+    if (this.before) this.kept.push(tell);
+    else tell();
     this.settled();
   }
 
@@ -68,7 +78,7 @@ export class ServedOutgoing extends Outgoing {
       if (errors[at] === undefined) continue;
       for (const list of [this.places, this.headers, this.sizes]) list?.splice(this.over + at, 1);
       this.count -= 1;
-      this.client.failed(this.token, errors[at], at, 1);
+      this.told(0, () => this.client.failed(this.token, errors[at], at, 1));
     }
     this.settled();
   }
@@ -86,6 +96,15 @@ export class ServedOutgoing extends Outgoing {
   }
 
   private settled(): void {
-    if (this.left === 0) this.client.outgoing.delete(this);
+    if (this.left > 0 || this.before || !this.client.outgoing.delete(this)) return;
+    if (this.client.pieces.get(this.token) === this) this.client.pieces.delete(this.token);
+    this.after?.first();
+  }
+
+  /** The piece before has all its answers. */
+  private first(): void {
+    this.before = undefined;
+    for (const tell of this.kept.splice(0)) tell();
+    this.settled();
   }
 }

@@ -21,7 +21,7 @@ const TROUBLE_MS = 100;
 const STOPPED_MS = 90_000;
 
 /** A port is heard after so long at most, where it is not slow. */
-const HEARD_MS = 1;
+const HEARD_MS = 2;
 
 /** Ports that are slower may bring a lease when it is over. */
 export const LATE_MS = 3;
