@@ -111,6 +111,34 @@ test("the package on it: a queue is deleted under a lock that nobody who consume
   }
 });
 
+test("the package on it: a dead letter keeps its part of a step's bodies and no other", async () => {
+  const world = new World();
+  const { queue } = await world.open("jobs", { deadLetterQueue: "letters" });
+  for (let round = 0; round < 4; round += 1) {
+    await queue.sendBatch(Array.from({ length: 200 }, (_, n) => ({ body: new Uint8Array(10_000).fill(n) })));
+    const messages = await queue.receive({ max: 200 });
+    await Promise.all(messages.map((message, n) => (n === 100 ? message.deadLetter() : message.ack())));
+  }
+  const letters = await world.open("letters");
+  // A part has four bodies: fifty of the last round may be left, and the letters' own of those before.
+  const { globals } = world.origin.context({ schedule: setImmediate });
+  const keys = await new Promise((resolve, reject) => {
+    const request = globals.indexedDB.open("posthaste");
+    request.onerror = () => reject(request.error);
+    request.onsuccess = () => {
+      const { result } = request;
+      const asked = result.transaction([...result.objectStoreNames]).objectStore(result.objectStoreNames[0]).getAllKeys();
+      asked.onsuccess = () => resolve((result.close(), asked.result));
+    };
+  });
+  const parts = keys.filter(Array.isArray).length;
+  check.ok(parts >= 4 && parts <= 54, `${parts} parts are left`);
+  const bodies = (await letters.queue.receive({ max: 10 })).map(({ body }) => [body.length, body[0], body[9999]]);
+  check.same(bodies, Array(4).fill([10_000, 100, 100]));
+  await letters.queue.close();
+  await queue.close();
+});
+
 test("the package on it: what is evicted is lost, and told", async () => {
   const world = new World();
   const { queue } = await world.open("jobs");
