@@ -125,6 +125,50 @@ export const storing = {
     await using(file, async (queue) => assert.deepEqual(await drain(queue, 1), ["last"]));
   },
 
+  async "records and bodies of every size around what a row, a piece and a commit take come back whole"(file) {
+    const store = await kvStorage(file).open();
+    const near = (size, offsets) => offsets.map((offset) => size + offset);
+    const rows = Array.from({ length: 40 }, (_, at) => 8 * (at - 36));
+    const sizes = [...near(65_000, rows), ...near(65_536, rows), ...[131_072, 720_000, 819_200].flatMap((size) => near(size, [-300, -1, 0, 1]))];
+    const bytes = (size) => new Uint8Array(size).fill(size % 251);
+    const same = (found, size, what) => assert.ok(found?.length === size && found.every((byte) => byte === size % 251), `${what} of ${size} bytes`);
+    for (const size of sizes) {
+      const record = await store.append(0, () => ({ record: bytes(size), bodies: [], chunk: -1 }), false);
+      same((await store.read(record)).records[0], size, "a record");
+      for (const chunk of [-1, 0]) {
+        const headers = { 0: { a: "b" } };
+        const number = await store.append(0, () => ({ record: new Uint8Array([1]), bodies: [bytes(size), "beside"], headers, chunk }), false);
+        const found = await store.values(chunk < 0 ? [number, -1] : [number, 0, number, 1]);
+        same(found[0].bodies[0], size, "a body");
+        assert.deepEqual([found[0].headers[0], found.at(-1).bodies.at(-1)], [headers[0], "beside"]);
+      }
+    }
+    store.close();
+  },
+
+  async "as many parts as a row can name are stored, and more are refused before anything is written"(file) {
+    await using(file, async (_, kv) => {
+      const store = await kvStorage(kv, { prefix: ["own"] }).open();
+      const under = async () => {
+        let count = 0;
+        for await (const entry of kv.list({ prefix: ["own"] })) count += entry.key[1] === "head" ? 0 : 1;
+        return count;
+      };
+      // The row has 65000 bytes: four for each part, and two parts that are the record's own.
+      const most = 65_000 / 4 - 2;
+      const bodies = (count) => Array(count).fill(null);
+      const before = await under();
+      await assert.rejects(store.append(0, () => ({ record: new Uint8Array([1]), bodies: bodies(most + 1), chunk: 0 }), false), { name: "MessageTooLargeError" });
+      assert.equal(await under(), before, "of what was refused something was written");
+      for (const count of [most - 1, most]) {
+        const number = await store.append(0, () => ({ record: new Uint8Array([2, 3]), bodies: bodies(count), chunk: 0 }), false);
+        assert.deepEqual((await store.read(number)).records, [new Uint8Array([2, 3])]);
+        assert.deepEqual((await store.values([number, count - 1, number, count])).map((value) => value?.bodies), [[null], undefined]);
+      }
+      store.close();
+    });
+  },
+
   async "a dead letter keeps its part of a step's bodies and no other"(file) {
     const storage = kvStorage(file);
     const letters = await openQueue("letters", { storage });
