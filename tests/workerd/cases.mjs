@@ -51,6 +51,33 @@ export const cases = {
     assert.deepEqual((await queue.receive({ max: 10 })).map(({ body }) => body), ["a", "b"]);
   },
 
+  async "bodies of every size around a row's limit come back whole, and of those around a body's only what fits is stored"({ QUEUES }) {
+    const queue = await openQueue(QUEUES, "edges");
+    const bytes = (size) => new Uint8Array(size).fill(size % 251);
+    const sizes = Array.from({ length: 12 }, (_, at) => 1_900_000 - 88 + 8 * at);
+    const whole = async (size) => {
+      await queue.send(bytes(size));
+      const [message] = await queue.receive();
+      await message.ack();
+      assert.ok(same(message.body, bytes(size)), `${size} bytes`);
+    };
+    for (const size of [...sizes, 2_000_000, 3_800_000 - 8, 3_800_000]) await whole(size);
+    // As it is stored, a body of bytes has some more.
+    const most = 16 * 2 ** 20;
+    const refused = [];
+    for (let size = most - 12; size <= most; size += 1) {
+      await whole(size).catch(({ name, message }) => {
+        const [value, limit] = message.match(/\d+/g).map(Number);
+        assert.deepEqual([name, limit, value > most, value - size < 12], ["MessageTooLargeError", most, true, true], message);
+        refused.push(size);
+      });
+    }
+    assert.deepEqual(refused, Array.from({ length: refused.length }, (_, at) => most + 1 - refused.length + at));
+    assert.ok(refused.length > 2 && refused.length < 12, `${refused.length} sizes are refused`);
+    const { backlogCount, sent } = await queue.metrics();
+    assert.deepEqual([backlogCount, sent], [0, sizes.length + 3 + 13 - refused.length]);
+  },
+
   async "large bodies are split, and those over the limit are refused with both numbers"({ QUEUES }) {
     const queue = await openQueue(QUEUES, "large");
     const large = new Uint8Array(5_000_000).map((_, at) => at * 7);

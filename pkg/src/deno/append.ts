@@ -4,7 +4,7 @@ import { serializer } from "../bodies/serializer";
 import { headersBetween } from "../headers";
 import type { Append } from "../store";
 import { lengthsOf, newName, type Database } from "./database";
-import { tooLarge } from "./errors";
+import { tooLarge, tooMany } from "./errors";
 import { ROW_BYTES_MAX, rowValue, type Row } from "./layout";
 
 /** The most of one step, and so of one message: in the several commits of its parts, some seconds of a disk. */
@@ -46,7 +46,7 @@ function pack(step: Append): Packed {
   if (bytes > STEP_BYTES_MAX) throw tooLarge(bytes, STEP_BYTES_MAX);
 
   const room = ROW_BYTES_MAX - (apart.length ? 4 * (apart.length + 2) : 0);
-  if (room < 0) throw tooLarge(bytes, STEP_BYTES_MAX);
+  if (room < 0) throw tooMany(apart.length, ROW_BYTES_MAX / 4 - 2);
   const bodiesInside = own !== undefined && record.length + own.length <= room;
   const recordInside = record.length <= room;
   const row: Row = { record: recordInside ? record : undefined, bodies: bodiesInside ? own : undefined, name: "", lengths: new Uint32Array() };

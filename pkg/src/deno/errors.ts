@@ -9,3 +9,7 @@ export function named(name: "CorruptionError" | "VersionError" | "StorageLostErr
 export function tooLarge(bytes: number, most: number): Error {
   return named("MessageTooLargeError", `${bytes} bytes do not fit: what is sent in one step may have ${most} bytes in Deno KV`);
 }
+
+export function tooMany(parts: number, most: number): Error {
+  return named("MessageTooLargeError", `${parts} parts of bodies do not fit: what is sent in one step may have ${most} parts in Deno KV`);
+}
