@@ -12,6 +12,17 @@ const WAIT_SKEWED_MS = 4 * 3_600_000;
 const ROUNDS_MAX = 2_000;
 
 /** Steps that a disk may take in a quiet minute, beside those for what happens. */
+/** Records that stay for those who are a little behind, those since the last snapshot, and what a clean-up leaves for the next. */
+const RECORDS_MAX = 1_600;
+const RECORDS_A_BYTE = 1 / 4096;
+/** Bodies that nobody needs any more, until they are deleted; the newest steps stay, whatever their size. */
+const GARBAGE_BYTES = 8 << 20;
+const NEWEST_STEPS = 17;
+const MESSAGE_BYTES = 512;
+
+/** What a context may be told of its page. */
+const TOLD = ["pagehide", "pageshow", "visibilitychange", "freeze", "resume", "online", "offline", "unload", "beforeunload"];
+
 const IDLE_STEPS_MAX = 5_000;
 
 export function account(lab) {
@@ -24,6 +35,7 @@ export function account(lab) {
   if (!run(100) || !drained(lab, auditors, run)) return;
   if (!run(120_000)) return;
   unsettled(lab);
+  boundedAtRest(lab);
   for (const auditor of auditors) whereIsEverything(lab, auditor);
   if (lab.over()) return;
   for (const actor of living(lab)) for (const opened of [...actor.queues.values()]) closeQueue(lab, actor, opened);
@@ -174,6 +186,18 @@ function unsettled(lab) {
   }
 }
 
+/** Nothing is held any more: what is kept does not grow with what was. */
+function boundedAtRest(lab) {
+  const { disk, script: { ops } } = lab;
+  if (!disk) return;
+  const { records, snapshot, bytes } = disk;
+  const most = RECORDS_MAX + (snapshot?.bytes.length ?? 0) * RECORDS_A_BYTE;
+  if (records?.size > most) lab.model.fail("kept", `${records.size} records are kept of empty queues, and ${Math.floor(most)} are the most`);
+  const largest = Math.max(...ops.map(({ n = 1, size = 0 }) => n * (size + MESSAGE_BYTES)));
+  const room = GARBAGE_BYTES + NEWEST_STEPS * largest;
+  if (bytes > room) lab.model.fail("kept", `${bytes} bytes are kept of empty queues, and ${room} are the most`);
+}
+
 /** Every confirmed message has come to an end that is known. */
 function whereIsEverything(lab, auditor) {
   const { scope } = auditor;
@@ -232,6 +256,14 @@ function leftovers(lab) {
   for (const actor of living(lab)) {
     const listening = actor.lasting ? getEventListeners(actor.lasting.signal, "abort").length : 0;
     if (listening) lab.model.fail("listeners", `${actor.name}: ${listening} listeners are left on a signal whose calls are over`);
+    for (const type of TOLD) {
+      const count = getEventListeners(actor.context.events, type).length;
+      if (count) lab.model.fail("listeners", `${actor.name}: ${count} listeners for ${type} are left, though every queue is closed`);
+    }
+    const channels = lab.world.channels.open(actor.context);
+    if (channels) lab.model.fail("channels", `${actor.name}: ${channels} channels are still open`);
+    const tasks = lab.scheduler.of(actor.context);
+    if (tasks) lab.model.fail("timers", `${actor.name}: ${tasks} timers still run a minute after every queue was closed`);
   }
   if (lab.disk?.open) lab.model.fail("stores", `${lab.disk.open} stores are still open, though every queue is closed`);
   const locks = lab.world.locks.count();

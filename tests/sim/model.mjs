@@ -461,7 +461,14 @@ export class Model {
     if (Object.values(told).some((count) => typeof count === "number" && !(count >= 0))) {
       this.fail("sums", `${queue.name}: less than nothing: ${text()}`);
     }
-    const messages = queue.policy.capacity?.messages;
+    const { messages, bytes } = queue.policy.capacity ?? {};
+    const { backlogBytes } = told;
+    if (backlogCount === 0 ? backlogBytes !== 0 : !(backlogBytes > 0)) {
+      this.fail("sums", `${queue.name}: ${backlogBytes} bytes of ${backlogCount} messages`);
+    }
+    if (bytes !== undefined && backlogBytes > bytes && !queue.takesLetters) {
+      this.fail("capacity", `${queue.name}: ${backlogBytes} of ${bytes} bytes`);
+    }
     if (messages !== undefined && backlogCount > messages && !queue.takesLetters) {
       this.fail("capacity", `${queue.name}: ${backlogCount} of ${messages}`);
     }

@@ -42,6 +42,13 @@ export class Channels {
     return { MessageChannel, MessagePort: SimPort, BroadcastChannel };
   }
 
+  /** Broadcast channels that a context has not closed. */
+  open(context) {
+    let count = 0;
+    for (const listeners of this.#broadcasts.values()) for (const one of listeners) count += one.context === context ? 1 : 0;
+    return count;
+  }
+
   #listeners(name) {
     let known = this.#broadcasts.get(name);
     if (!known) this.#broadcasts.set(name, (known = new Set()));

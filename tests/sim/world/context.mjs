@@ -160,7 +160,7 @@ export class Context {
     const context = this;
     const { world } = this;
     const own = Object.create(globalThis);
-    const target = new EventTarget();
+    const target = (this.events = new EventTarget());
     const mathematics = Object.create(Math);
     mathematics.random = () => (context.touch(), context.random.fraction());
     const clear = (handle) => context.#clear(handle);

@@ -35,6 +35,11 @@ export class Scheduler {
     return this.#heap.length;
   }
 
+  /** Tasks of a context that are still to come. */
+  of(context) {
+    return this.#heap.filter(({ owner, off }) => owner === context && !off).length;
+  }
+
   /** Runs what is due until `limit`, and stops early when `over()` says so. */
   runUntil(limit, over) {
     const heap = this.#heap;
