@@ -122,3 +122,42 @@ test("parts that are gone come back to nobody, nor to a file that was copied wit
   await store.snapshot(second + 1, second, new Uint8Array([5]), [second, second]);
   store.close();
 });
+
+test("records and bodies of every size around what is read and copied at once come back whole, after the file was written anew, too", async () => {
+  const folder = newFolder();
+  let store = await fileStorage(folder).open();
+  const bytes = (size) => new Uint8Array(size).fill(size % 251);
+  const offsets = Array.from({ length: 24 }, (_, at) => 8 * (at - 20) + (at % 3));
+  const sizes = [4 << 10, 256 << 10].flatMap((size) => offsets.map((offset) => size + offset)).concat([-64, -1, 0, 1].map((offset) => (1 << 20) + offset));
+  const written = [];
+  for (const size of sizes) {
+    for (const [record, bodies, chunk] of [[bytes(size), [], -1], [bytes(9), [bytes(size), "stays"], -1], [bytes(7), [bytes(size), "gone", "stays"], 0]]) {
+      written.push({ number: await store.append(0, () => ({ record, bodies, chunk }), false), record, bodies, chunk });
+    }
+  }
+  const apart = written.filter(({ chunk }) => chunk === 0);
+  const look = async (gone) => {
+    const { records } = await store.read(1);
+    const left = written.filter(({ number }) => number > gone);
+    assert.ok(records.length === left.length && records.every((record, at) => Buffer.compare(record, left[at].record) === 0));
+    for (const { number, bodies, chunk } of left) {
+      if (!bodies.length) continue;
+      const [found, last] = await store.values(chunk < 0 ? [number, -1, number, -1] : [number, 0, number, 2]);
+      assert.ok(Buffer.compare(found.bodies[0], bodies[0]) === 0, `${bodies[0].length} bytes of record ${number}`);
+      assert.equal(last.bodies.at(-1), bodies.at(-1));
+    }
+  };
+  await look(0);
+  const many = await store.append(0, () => ({ record: bytes(1), bodies: Array.from({ length: 8 }, () => bytes(8 << 20)), chunk: 0 }), false);
+  written.push({ number: many, record: bytes(1), bodies: [], chunk: 0 });
+  const before = bytesOf(folder).length;
+  await store.snapshot(1, 0, bytes(3), [], [many, 0, 7, ...apart.flatMap(({ number }) => [number, 1, 1])]);
+  await store.snapshot(2, 0, bytes(3), [], []);
+  assert.ok(bytesOf(folder).length < before - (60 << 20), "the file was written anew");
+  written.splice(0, 2);
+  await look(2);
+  store.close();
+  store = await fileStorage(folder).open();
+  await look(2);
+  store.close();
+});
