@@ -55,7 +55,7 @@ fn next(peer: &mut Peer, queue: QueueId, now: u64) -> Option<(MessageId, u64)> {
 }
 
 /// A peer that was handed three of twenty messages, one by one, and then a fourth of those it leased ahead; another that knows of it.
-fn three_handed_out() -> (Peer, Peer, QueueId, MessageId, u64) {
+fn four_handed_out() -> (Peer, Peer, QueueId, MessageId, u64) {
     let (mut peer, mut other) = (Peer::new(1, 1, false), Peer::new(2, 2, false));
     peer.create(1, "work", Policy::default());
     step_beside(&mut peer, &mut other, NOW);
@@ -76,7 +76,7 @@ fn three_handed_out() -> (Peer, Peer, QueueId, MessageId, u64) {
 
 #[test]
 fn who_holds_it_ahead_cancels_it() {
-    let (mut peer, _, queue, first, _) = three_handed_out();
+    let (mut peer, _, queue, first, _) = four_handed_out();
     peer.cancel(4, queue, first.plus(5));
     assert_eq!(done(&step(&mut peer, NOW).1, 4), Some(1));
     let after = [next(&mut peer, queue, NOW), next(&mut peer, queue, NOW)].map(|given| given.expect("others wait").0);
@@ -87,7 +87,7 @@ fn who_holds_it_ahead_cancels_it() {
 
 #[test]
 fn a_cancellation_that_was_not_committed_is_said_again() {
-    let (mut peer, _, queue, first, _) = three_handed_out();
+    let (mut peer, _, queue, first, _) = four_handed_out();
     peer.cancel(4, queue, first.plus(5));
     assert!(peer.decide(NOW));
     peer.abandoned();
@@ -96,7 +96,7 @@ fn a_cancellation_that_was_not_committed_is_said_again() {
 
 #[test]
 fn what_was_handed_out_is_not_cancelled_though_the_journal_does_not_know_it() {
-    let (mut peer, _, queue, first, grant) = three_handed_out();
+    let (mut peer, _, queue, first, grant) = four_handed_out();
     assert_eq!(peer.handed_out(queue, NOW), [(first.plus(3), 1)]);
     peer.cancel(4, queue, first.plus(3));
     peer.settle(5, queue, first.plus(3), 1, grant, Settle::Ack);
@@ -107,7 +107,7 @@ fn what_was_handed_out_is_not_cancelled_though_the_journal_does_not_know_it() {
 
 #[test]
 fn what_another_holds_ahead_is_cancelled_when_it_comes_back() {
-    let (mut peer, mut other, queue, first, _) = three_handed_out();
+    let (mut peer, mut other, queue, first, _) = four_handed_out();
     other.cancel(4, queue, first.plus(5));
     assert_eq!(done(&step(&mut other, NOW).1, 4), None, "it may be handed out there");
     assert!(other.waiting());
@@ -118,7 +118,7 @@ fn what_another_holds_ahead_is_cancelled_when_it_comes_back() {
 
 #[test]
 fn what_another_holds_ahead_is_not_cancelled_once_it_was_handed_out() {
-    let (mut peer, mut other, queue, first, _) = three_handed_out();
+    let (mut peer, mut other, queue, first, _) = four_handed_out();
     other.cancel(4, queue, first.plus(3));
     assert_eq!(done(&step(&mut other, NOW).1, 4), None);
     step_beside(&mut peer, &mut other, NOW + 100);
@@ -127,7 +127,7 @@ fn what_another_holds_ahead_is_not_cancelled_once_it_was_handed_out() {
 
 #[test]
 fn what_another_holds_ahead_is_cancelled_when_its_lease_has_run_out() {
-    let (_, mut other, queue, first, _) = three_handed_out();
+    let (_, mut other, queue, first, _) = four_handed_out();
     other.cancel(4, queue, first.plus(5));
     assert_eq!(done(&step(&mut other, NOW).1, 4), None);
     assert_eq!(done(&step(&mut other, NOW + 60_000).1, 4), Some(1));
@@ -160,7 +160,7 @@ fn dead_letters_that_are_held_ahead_are_redriven() {
 
 #[test]
 fn a_purge_tells_of_what_was_handed_out_of_a_run_and_of_nothing_else() {
-    let (mut peer, _, queue, first, _) = three_handed_out();
+    let (mut peer, _, queue, first, _) = four_handed_out();
     peer.purge(4, queue);
     let (_, effects) = step(&mut peer, NOW);
     assert_eq!(done(&effects, 4), Some(20));
@@ -189,4 +189,36 @@ fn what_expires_soon_is_not_leased_ahead() {
     }
     assert_eq!(peer.engine().queue(queue).expect("it is there").counts().ahead, 0);
     assert_eq!(next(&mut peer, queue, NOW + 1_000), None, "it has expired");
+}
+
+#[test]
+fn what_another_gave_back_is_handed_out_before_what_is_younger_and_held_ahead() {
+    let (mut peer, _, queue, first, grant) = four_handed_out();
+    peer.settle(4, queue, first.plus(3), 1, grant, Settle::Release);
+    step(&mut peer, NOW);
+    let given: Vec<_> = (0..4).map(|_| next(&mut peer, queue, NOW).expect("others wait").0).collect();
+    assert_eq!(given, [3, 4, 5, 6].map(|place| first.plus(place)));
+}
+
+#[test]
+fn who_asks_for_another_lease_gets_the_oldest_though_it_is_held_ahead() {
+    let (mut peer, _, queue, first, _) = four_handed_out();
+    peer.receive(4, queue, 2, Some(60_000), false, NOW);
+    let (_, effects) = step(&mut peer, NOW);
+    let given: Vec<_> = delivered(&effects).into_iter().map(|(id, _)| id).collect();
+    assert_eq!(given, [4, 5].map(|place| first.plus(place)));
+    assert!(effects.iter().all(|effect| !matches!(effect, Effect::LeaseLost { .. })), "{effects:?}");
+    let Effect::Delivered { until, attempt: 1, .. } = effects[0] else { panic!("{effects:?}") };
+    assert_eq!(until, NOW + 60_000);
+    assert_eq!(next(&mut peer, queue, NOW).map(|(id, _)| id), Some(first.plus(6)));
+}
+
+#[test]
+fn a_step_that_leased_anew_what_was_held_ahead_and_was_refused_changes_nothing() {
+    let (mut peer, _, queue, first, _) = four_handed_out();
+    peer.receive(4, queue, 2, Some(60_000), false, NOW);
+    assert!(peer.decide(NOW));
+    peer.abandoned();
+    let given: Vec<_> = delivered(&step(&mut peer, NOW).1).into_iter().map(|(id, _)| id).collect();
+    assert_eq!(given, [4, 5].map(|place| first.plus(place)));
 }

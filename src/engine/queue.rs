@@ -141,6 +141,11 @@ impl Queue {
         self.next(MessageId(0)).map(|(_, run)| run.sent)
     }
 
+    /// The oldest message that anyone may take.
+    pub fn first_ready(&self) -> Option<MessageId> {
+        self.ready.next(MessageId(0)).map(|(id, _)| id)
+    }
+
     /// The first run, in whatever state, that starts at `from` or after it.
     pub fn next(&self, from: MessageId) -> Option<(MessageId, &Run)> {
         let (ready, away) = (self.ready.next(from), self.away.next(from));

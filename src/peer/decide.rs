@@ -295,7 +295,9 @@ impl Peer {
             demands.retain(|demand| demand.wait || self.answer_demand(demand));
             return demands;
         };
-        let ready = queue.counts_at(now).ready;
+        // What is left there does not do for who comes next: too old, or not the oldest. It is leased anew, each in its turn.
+        let back = if demands.is_empty() { Vec::new() } else { take_ahead(&mut self.ahead, id, queue, now, draft) };
+        let ready = queue.counts_at(now).ready + back.iter().map(|pick| u64::from(pick.count)).sum::<u64>();
         let mut wanted = 0;
         for demand in demands.iter().take_while(|_| ready > 0) {
             wanted += u64::from(demand.max);
@@ -309,7 +311,8 @@ impl Peer {
         }
         // The oldest is taken off first.
         let mut picked = queue.pick(now, wanted + u64::from(more), &draft.said);
-        picked.reverse();
+        picked.extend(back);
+        picked.sort_unstable_by_key(|pick| core::cmp::Reverse(pick.first));
         let visibility_ms = queue.policy.visibility_ms;
         while let Some(demand) = demands.pop_front() {
             if !hasty && (picked.is_empty() || draft.is_full()) {
@@ -321,10 +324,7 @@ impl Peer {
             if draft.lease(id, &mut picked, demand.max, until, Some(demand.token)) {
                 self.demands.over(&demand);
                 let ahead = self.ahead.get_or_insert(id, Ahead::default());
-                // What is left there is too old to be handed out, and goes back as if nobody had come.
-                if ahead.count() == 0 {
-                    ahead.ask(demand.max, demand.lease_ms, now);
-                }
+                ahead.ask(demand.max, demand.lease_ms, now);
                 draft.demands.push(demand);
             } else if demand.wait {
                 left.push(demand);
@@ -417,6 +417,23 @@ impl Draft {
         }
         left < max
     }
+}
+
+/// Gives back what is leased ahead in a queue, and answers it as what can be leased by the same record.
+fn take_ahead(ahead: &mut Sorted<Ahead>, id: QueueId, queue: &Queue, now: Time, draft: &mut Draft) -> Vec<Pick> {
+    let mut picks = Vec::new();
+    let Some(ahead) = ahead.get_mut(id).filter(|_| !queue.paused) else {
+        return picks;
+    };
+    for held in ahead.take_all() {
+        // Where its lease has run out, it is seen as ready anyway.
+        if let Some((_, run)) = queue.find(held.first).filter(|_| held.until > now) {
+            let (first, count, expires) = (held.first, held.count, run.expires);
+            picks.push(Pick { first, count, lapsed: false, spent: false, expires });
+        }
+        draft.ride(id, held, false);
+    }
+    picks
 }
 
 /// The wait before the retry of a message that had `attempts` deliveries before this one.

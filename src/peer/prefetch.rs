@@ -46,6 +46,10 @@ impl Ahead {
         self.held.iter()
     }
 
+    pub fn take_all(&mut self) -> Vec<Held> {
+        core::mem::take(&mut self.held)
+    }
+
     /// Whether it was handed out, and the journal does not know yet.
     pub fn has_started(&self, id: MessageId) -> bool {
         self.started.iter().any(|held| held.has(id))
@@ -237,7 +241,9 @@ impl Peer {
         let Some((queue, ahead)) = engine.queue(demand.queue).zip(ahead.get_mut(demand.queue)) else {
             return false;
         };
-        if queue.paused || (last && ahead.count() < demand.max && queue.counts().ready > 0) {
+        // What another gave back may be older.
+        let oldest = ahead.held.first().is_some_and(|held| queue.first_ready().is_none_or(|ready| held.first < ready));
+        if queue.paused || !oldest || (last && ahead.count() < demand.max && queue.counts().ready > 0) {
             return false;
         }
         let until = now.saturating_add(demand.lease_ms.unwrap_or(queue.policy.visibility_ms));
