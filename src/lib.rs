@@ -19,10 +19,8 @@ pub mod id;
 pub mod limits;
 pub mod pairs;
 pub mod peer;
-pub mod port;
 pub mod share;
 pub mod sizes;
 pub mod sorted;
 #[cfg(target_arch = "wasm32")]
 pub mod web;
-pub mod wire;

@@ -44,8 +44,6 @@ pub const OVERDUE_SCAN_MAX: usize = 256;
 pub const PREFETCH_MIN: u32 = 8;
 /// Messages leased ahead of demand, at most.
 pub const PREFETCH_MAX: u32 = 256;
-/// As many again are leased ahead over a port while half of them are handed out within this time, in milliseconds.
-pub const PREFETCH_FAST_MS: u64 = 2;
 /// Leased ahead only while the receiver came back within this time, in milliseconds.
 pub const PREFETCH_ACTIVE_MS: u64 = 200;
 /// What was leased ahead and not asked for goes back after this time, in milliseconds.

@@ -1,5 +1,12 @@
-/** What can be asked of an engine, here or at the other end of a port. Answers come as rows, by token. */
+/** What can be asked of whoever has a queue's journal: an engine here, a host at the other end of a port, an object. Answers come by token. */
 export interface Commands {
+  /** `leaseMs` 0: the queue's visibility timeout. */
+  receive(token: number, queue: number, max: number, leaseMs: number, wait: boolean, now: number): void;
+  settle(token: number, queue: number, kind: number, number: number, index: number, count: number, grant: number, arg: number, text?: string): void;
+}
+
+/** What more an engine is asked for here. */
+export interface EngineCommands extends Commands {
   /**
    * `size`: estimated bytes of each message; `sizes` where they are not alike. `kind`: 0 as many as fit, 1 a part of the batch
    * before it, 2 all or nothing with `more` messages that follow as its parts.
@@ -7,10 +14,6 @@ export interface Commands {
   send(token: number, queue: number, count: number, size: number, sizes: Float64Array | undefined, delayMs: number, expiresMs: number, kind: number, more: number, key: string | undefined, moreBytes: number): void;
   /** Forgets a send that is still pending; false: too late. */
   unsend(token: number): boolean;
-  /** `leaseMs` 0: the queue's visibility timeout. */
-  receive(token: number, queue: number, max: number, leaseMs: number, wait: boolean, now: number): void;
-  unreceive(token: number): void;
-  settle(token: number, queue: number, kind: number, number: number, index: number, count: number, grant: number, arg: number, text?: string): void;
   /** Leaves pairs of token and count: whose bodies go with what was decided. */
   sends(): number;
   abandoned(): void;

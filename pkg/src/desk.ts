@@ -1,6 +1,6 @@
 /** Who asked the engine for what: askers by token, the sends that collect for the next step, and the word that comes back. */
 
-import type { Commands } from "./commands";
+import type { EngineCommands } from "./commands";
 import { numbers } from "./crossing";
 import * as effect from "./effects";
 import type { Asker } from "./effects";
@@ -41,7 +41,7 @@ export class Desk {
   }
 
   /** Gives the sends that collected to the engine. Those to a queue that is being made anew wait. */
-  load(commands: Commands): void {
+  load(commands: EngineCommands): void {
     const { collecting } = this;
     if (!collecting.length) return;
     this.collecting = [];
@@ -57,8 +57,8 @@ export class Desk {
     }
   }
 
-  /** The bodies of what was decided. `frame`: they go through a port now, in that frame, others may follow before there is an answer. */
-  bodies(commands: Commands, frame?: number): Load {
+  /** The bodies of what was decided. */
+  bodies(commands: EngineCommands): Load {
     const load: Load = { segments: [], count: 0, headers: undefined };
     const headers: HeadersByIndex = {};
     const sends = numbers(commands.sends());
@@ -68,14 +68,13 @@ export class Desk {
       const count = sends[at + 1];
       outgoing.addSegments(count, load.segments);
       if (outgoing.addHeaders(count, headers, load.count)) load.headers = headers;
-      if (frame !== undefined) outgoing.post(count, frame);
       load.count += count;
     }
     return load;
   }
 
   /** Takes back a send that no step has taken up; false: too late. */
-  recall(outgoing: Outgoing, commands: Commands): boolean {
+  recall(outgoing: Outgoing, commands: EngineCommands): boolean {
     const at = this.collecting.indexOf(outgoing);
     if (at >= 0) {
       this.collecting.splice(at, 1);
@@ -88,7 +87,7 @@ export class Desk {
   }
 
   /** Fails the sends of that owner (or to that queue) which no step has taken up. */
-  failSends(owner: unknown, error: unknown, commands: Commands): void {
+  failSends(owner: unknown, error: unknown, commands: EngineCommands): void {
     const pending = [...this.collecting, ...this.askers.values()] as Outgoing[];
     for (const outgoing of pending) {
       if ((outgoing.owner !== owner && outgoing.handle !== owner) || !outgoing.left) continue;
@@ -102,7 +101,7 @@ export class Desk {
    * The step under way was abandoned: takes its sends back out of the engine, each with the places of its bodies in the
    * record, for `judge` to fail them or parts of them. What is left of a send goes with a later step.
    */
-  reconsider(commands: Commands, judge: (outgoing: Outgoing, from: number, count: number) => void): void {
+  reconsider(commands: EngineCommands, judge: (outgoing: Outgoing, from: number, count: number) => void): void {
     const sends = numbers(commands.sends());
     commands.abandoned();
     this.known();
@@ -139,27 +138,6 @@ export class Desk {
     const asker = this.askers.get(token);
     this.askers.delete(token);
     return asker;
-  }
-
-  /** Of a send that went to a host some can't be taken there. */
-  failThere(token: number, place: number, count: number, error: unknown): void {
-    const outgoing = this.askers.get(token) as Outgoing | undefined;
-    outgoing?.failThere(place, count, error);
-    if (outgoing?.left === 0) this.askers.delete(token);
-  }
-
-  /** Something is at a host that may take effect there. */
-  get someAtHost(): boolean {
-    return [...this.askers.values()].some(({ frame }) => frame !== undefined);
-  }
-
-  /** Fails what went to a host that has heard so many frames: it may have taken effect there. */
-  failAtHost(error: unknown, heard: number): void {
-    for (const [token, asker] of [...this.askers]) {
-      if (!(asker.frame! <= heard)) continue;
-      this.askers.delete(token);
-      asker.fail(error);
-    }
   }
 
   /** Fails everyone, for good. */

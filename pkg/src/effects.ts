@@ -70,8 +70,6 @@ export interface Part {
 
 /** Who asked for something: told what became of it, by token. */
 export interface Asker {
-  /** What changes something at a host: the frame with which it went there, or may have gone. */
-  readonly frame?: number;
   sent?(number: number, index: number, count: number): void;
   refused?(why: number, count: number): void;
   duplicate?(number: number, index: number): void;

@@ -2,9 +2,9 @@
 
 import { show } from "./errors";
 import type { ModuleSource } from "./source";
-import { frameAt, frameRoom, initSync, IndexedDb, Link, moduleMemory, numbersAt, Peer, PortClient, PortHost, Presence } from "../wasm/posthaste.js";
+import { initSync, IndexedDb, moduleMemory, numbersAt, Peer } from "../wasm/posthaste.js";
 
-export { frameAt, frameRoom, numbersAt, IndexedDb, Link, Peer, PortClient, PortHost, Presence };
+export { numbersAt, IndexedDb, Peer };
 
 let own: WebAssembly.Memory | undefined;
 

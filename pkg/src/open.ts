@@ -6,7 +6,7 @@ import type { Handle } from "./effects";
 import { IndexedDb, loadEngine } from "./engine";
 import { notSupported, platformError, publicError, show } from "./errors";
 import type { Journal } from "./journal";
-import { ClientBacking } from "./client";
+import { ClientBacking } from "./port/client";
 import { LocalBacking } from "./local";
 import { presence } from "./locks";
 import { MemoryJournal } from "./memory";

@@ -13,6 +13,8 @@ export type Port = Made<"MessagePort", never> | Made<"Worker", never> | EventPor
 export interface EventPort {
   postMessage(message: unknown, transfer: any): void;
   addEventListener(type: string, listener: any): void;
+  removeEventListener?(type: string, listener: any): void;
+  start?(): void;
 }
 /** A port of Node's `worker_threads`, by what it must have. */
 export interface EmitterPort {

@@ -151,15 +151,16 @@ async function lease(backing: Backing, { max, leaseMs, waitMs, stop, signal }: R
         reject(error);
       },
     };
-    const token = backing.ask(asker, (commands, token) => {
-      commands.receive(token, backing.handle.id, max, leaseMs, waitMs > 0, clock.now());
-    });
     const abort = (reason: unknown): void => {
       end();
       deliveries.forEach((delivery) => backing.leases.giveBack(backing.handle, delivery));
       backing.stopWaiting(token);
       reject(reason);
     };
+    // It may be answered at once.
+    const token = backing.ask(asker, (commands, token) => {
+      commands.receive(token, backing.handle.id, max, leaseMs, waitMs > 0, clock.now());
+    });
     if (over) return;
     off = signal && onAbort(signal, abort);
     stop?.add(abort);

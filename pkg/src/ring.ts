@@ -26,7 +26,7 @@ const ROWS_MAX = 8 << 10;
 /** Pieces that the bodies of one frame come in, at most. */
 export const PIECES_MAX = 4096;
 /** A frame's own head. */
-const FRAME_MIN = 40;
+const FRAME_MIN = 48;
 /** As answers of the module: no frame, and no sound ring. */
 const NONE = 1;
 const DAMAGED = 2;
@@ -251,6 +251,7 @@ interface Found {
 export class Reader {
   private readonly bytes: Uint8Array;
   private readonly words: Int32Array;
+  private readonly numbers: Float64Array;
   private cursor = 0;
   private freed = 0;
   private readonly unfreed: Unfreed[] = [];
@@ -258,6 +259,7 @@ export class Reader {
   constructor(memory: WebAssembly.Memory, private readonly module: Module, private readonly at: number) {
     this.bytes = new Uint8Array(memory.buffer);
     this.words = new Int32Array(memory.buffer);
+    this.numbers = new Float64Array(memory.buffer);
   }
 
   /** The next frame, if it has this number: one that is later waits for what comes through the port. Throws when the ring is not sound. */
@@ -295,11 +297,10 @@ export class Reader {
     const at = this.at + CONTROL + (position & (SIZE - 1)) + HEAD;
     // Read once: the other side could write them again.
     const [used, size, pieces] = [this.words[at >> 2], this.words[(at >> 2) + 1], this.words[(at >> 2) + 2]];
-    const sound = used >= 0 && (used & 7) === 0 && size >= FRAME_MIN && PREFIX + used + size <= length && pieces >= 0 && pieces <= PIECES_MAX;
+    const sound = used >= 0 && (used & 7) === 0 && size >= FRAME_MIN && (size & 7) === 0 && PREFIX + used + size <= length && pieces >= 0 && pieces <= PIECES_MAX;
     if (!sound) throw platformError("DataError", "a frame in shared memory is damaged");
     const from = at + PREFIX;
-    const words = (from + used) >> 2;
-    return { position, length, from, used, pieces, size, number: (this.words[words + 2] >>> 0) + (this.words[words + 3] >>> 0) * 2 ** 32 };
+    return { position, length, from, used, pieces, size, number: this.numbers[((from + used) >> 3) + 1] };
   }
 
   /** Bytes that were read and are not free yet. */

@@ -48,11 +48,8 @@ export abstract class Outgoing implements Asker {
   withdrawn: unknown;
   /** How many were accepted or refused. */
   protected over = 0;
-  /** How many have gone through a port, whether they have their answer or not. */
-  private posted = 0;
-  private postedIn: number | undefined;
-  /** How many of those a host refused, while others before them have no answer. */
-  private refusedThere = 0;
+  /** How many have gone through a port, whether they have their answer or not. Set by `post` alone. */
+  posted = 0;
   readonly parcels: Parcel[] = [];
   private filling: Filling | undefined;
   protected headers: (Headers | undefined)[] | undefined;
@@ -88,6 +85,31 @@ export abstract class Outgoing implements Asker {
     return this.count - this.over;
   }
 
+  /** Estimated bytes of the message at a place, of all that were added. */
+  sizeAt(place: number): number {
+    return this.sizes ? this.sizes[place] : this.size;
+  }
+
+  /** Of `count` messages from a place on. */
+  bytesOf(first: number, count: number): number {
+    const { sizes } = this;
+    if (!sizes) return this.size * count;
+    let sum = 0;
+    for (let at = first; at < first + count; at += 1) sum += sizes[at];
+    return sum;
+  }
+
+  areAlike(first: number, count: number): boolean {
+    const { sizes } = this;
+    for (let at = first + 1; sizes && at < first + count; at += 1) if (sizes[at] !== sizes[first]) return false;
+    return true;
+  }
+
+  /** How many have not gone through a port. */
+  get unposted(): number {
+    return this.count - this.next;
+  }
+
   /** Adds a copy of the body, after those that are here. */
   protected push(body: unknown, headers: Headers | undefined, transfer: Transferable[] | undefined): void {
     // What moves is not copied, bytes neither.
@@ -120,20 +142,14 @@ export abstract class Outgoing implements Asker {
     return Math.max(this.over, this.posted);
   }
 
-  /** Some have gone through a port and have no answer: the frame of the first. */
-  get frame(): number | undefined {
-    return this.posted > this.over ? this.postedIn : undefined;
-  }
-
-  /** The next `count` are posted in that frame: one may go before the one before it is answered. */
-  post(count: number, frame: number): void {
-    this.postedIn ??= frame;
+  /** The next `count` are posted: a frame may go before the one before it is answered. */
+  post(count: number): void {
     this.posted = this.next + count;
   }
 
   /** Adds the next `count` messages to `segments`. */
   addSegments(count: number, segments: Segment[]): void {
-    let [first, left] = [this.next + this.refusedThere, count];
+    let [first, left] = [this.next, count];
     for (const parcel of this.parcels) {
       const taken = Math.min(left, parcel.count - first);
       if (taken > 0) {
@@ -160,18 +176,13 @@ export abstract class Outgoing implements Asker {
     this.over += count;
   }
 
-  /** A host can't take these, of those that went there and have no answer; their bodies have gone. */
-  failThere(place: number, count: number, _error: unknown): void {
-    this.headers?.splice(this.over + place, count);
-    this.sizes?.splice(this.over + place, count);
-    this.count -= count;
-    this.posted -= count;
-    this.refusedThere += count;
-  }
-
   abstract sent(number: number, index: number, count: number): void;
   abstract duplicate(number: number, index: number): void;
   abstract refused(why: number, count: number): void;
+  /** Of the messages that went to a host the next `count` failed there. */
+  failNext(_count: number, error: unknown): void {
+    this.fail(error);
+  }
   abstract fail(error: unknown): void;
   /** Takes out messages whose bodies the store can't hold: for each of those not over yet its error, or undefined. */
   abstract without(errors: unknown[]): void;
@@ -238,14 +249,14 @@ export class SingleOutgoing extends Outgoing {
     return refusal(why, this);
   }
 
+  override failNext(count: number, error: unknown): void {
+    for (let at = 0; at < count; at += 1) this.resolves[this.over + at](Promise.reject(error));
+    this.end(count);
+  }
+
   fail(error: unknown): void {
     for (let at = this.over; at < this.count; at += 1) this.resolves[at](Promise.reject(error));
     this.over = this.count;
-  }
-
-  override failThere(place: number, count: number, error: unknown): void {
-    for (const resolve of this.resolves.splice(this.over + place, count)) resolve(Promise.reject(error));
-    super.failThere(place, count, error);
   }
 
   without(errors: unknown[]): void {

@@ -1,5 +1,5 @@
 //! The border to JavaScript. What a call leaves is read where it lies, before the next call: an array made for each, here and
-//! there, would cost more than all else about it. There is one place for numbers and one for a frame, whoever leaves them.
+//! there, would cost more than all else about it. There is one place for numbers, whoever leaves them.
 
 use core::cell::RefCell;
 use js_sys::Error;
@@ -9,7 +9,6 @@ use crate::id::NEVER;
 
 thread_local! {
     static NUMBERS: RefCell<Vec<f64>> = const { RefCell::new(Vec::new()) };
-    static FRAME: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The memory of this module, in which all of it lies.
@@ -22,22 +21,6 @@ pub fn module_memory() -> JsValue {
 #[wasm_bindgen(js_name = numbersAt)]
 pub fn numbers_at() -> *const f64 {
     NUMBERS.with_borrow(|numbers| numbers.as_ptr())
-}
-
-/// Where the frame lies that the last call made.
-#[wasm_bindgen(js_name = frameAt)]
-pub fn frame_at() -> *const u8 {
-    FRAME.with_borrow(|frame| frame.as_ptr())
-}
-
-/// Where a frame of so many bytes is to be written, for who hears it next. Nothing is left in it of another's frame.
-#[wasm_bindgen(js_name = frameRoom)]
-pub fn frame_room(length: usize) -> *mut u8 {
-    FRAME.with_borrow_mut(|frame| {
-        frame.clear();
-        frame.resize(length, 0);
-        frame.as_mut_ptr()
-    })
 }
 
 /// Leaves numbers, and answers how many.
@@ -56,18 +39,6 @@ pub fn leave_pairs(pairs: &[(u32, u32)]) -> usize {
             numbers.extend_from_slice(&[token.into(), count.into()]);
         }
     })
-}
-
-/// Leaves a frame, and answers its length.
-pub fn leave_frame(frame: Vec<u8>) -> usize {
-    let length = frame.len();
-    FRAME.set(frame);
-    length
-}
-
-/// Reads the frame that was written.
-pub fn written<T>(read: impl FnOnce(&[u8]) -> T) -> T {
-    FRAME.with_borrow(|frame| read(frame))
 }
 
 /// Milliseconds or counts from JavaScript: whatever is no number, or too large to be exact, is bounded.

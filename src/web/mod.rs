@@ -3,7 +3,4 @@
 mod crossing;
 mod door;
 pub mod indexeddb;
-mod link;
-mod ports;
-mod presence;
 mod rows;

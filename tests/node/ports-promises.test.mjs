@@ -120,7 +120,7 @@ test("of sends of one moment only those fail through a port whose bodies the sto
 });
 
 /** A message whose frame is of that version. */
-const ofVersion = (message, version) => (message[2] instanceof Uint8Array ? message.with(2, message[2].with(2, version)) : message);
+const ofVersion = (message, version) => (message[2] instanceof Float64Array ? message.with(2, message[2].with(0, 0x7068 + version * 2 ** 16)) : message);
 
 test("each side refuses another version of the wire format, and says so", async () => {
   for (const version of [1, 3, 255]) {

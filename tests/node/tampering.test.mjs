@@ -12,22 +12,22 @@ import { openQueue } from "./posthaste.mjs";
 /** Ways to change one message of ours, `["posthaste", session, frame, texts, values]`: what is posted instead of it. */
 const ways = {
   "cut": ([mark, session, frame, ...along]) => [[mark, session, frame.slice(0, frame.length >> 1), ...along]],
-  "cut to nothing": ([mark, session, , ...along]) => [[mark, session, new Uint8Array(), ...along]],
-  "longer by a byte": ([mark, session, frame, ...along]) => [[mark, session, Uint8Array.of(...frame, 0), ...along]],
+  "cut to nothing": ([mark, session, , ...along]) => [[mark, session, new Float64Array(), ...along]],
+  "longer by a number": ([mark, session, frame, ...along]) => [[mark, session, Float64Array.of(...frame, 0), ...along]],
   "repeated": (message) => [message, message],
   "left out": () => [],
-  "of an older version": (message) => [versioned(message, 0)],
-  "of a newer version": (message) => [versioned(message, 2)],
+  "of an older version": (message) => [versioned(message, 1)],
+  "of a newer version": (message) => [versioned(message, 3)],
   "random": ([mark, session, frame, ...along]) => [[mark, session, frame.map((_, at) => (at * 197 + 31) % 256), ...along]],
-  "with a row of nonsense": ([mark, session, frame, ...along]) => [[mark, session, frame.map((byte, at) => (at >= 40 && at < 56 ? 255 : byte)), ...along]],
-  "with more rows than there are": ([mark, session, frame, ...along]) => [[mark, session, frame.map((byte, at) => (at === 6 ? 255 : byte)), ...along]],
+  "with a row of nonsense": ([mark, session, frame, ...along]) => [[mark, session, frame.map((number, at) => (at === 6 || at === 7 ? NaN : number)), ...along]],
+  "with more rows than there are": ([mark, session, frame, ...along]) => [[mark, session, frame.map((number, at) => (at === 4 ? 1e9 : number)), ...along]],
   "without what goes along": ([mark, session, frame]) => [[mark, session, frame, [], []]],
   "with more than goes along": ([mark, session, frame, texts, values]) => [[mark, session, frame, [...texts, "more"], [...values, { constructor: 1 }]]],
   "of no form at all": ([mark, session]) => [[mark, session, { length: -1 }, "texts", 7]],
 };
 
 function versioned([mark, session, frame, ...along], version) {
-  return [mark, session, frame.map((byte, at) => (at === 2 ? version : byte)), ...along];
+  return [mark, session, frame.with(0, 0x7068 + version * 2 ** 16), ...along];
 }
 
 /** Two ports with someone in between, who changes what `pick` says. Shared memory is kept back, or handed on to `shared` too. */
@@ -35,7 +35,7 @@ function between(pick, shared) {
   const [left, right] = [new MessageChannel(), new MessageChannel()];
   const counts = { toHost: 0, toClient: 0 };
   const pass = (direction, from, to) => from.on("message", (message) => {
-    const isFrame = Array.isArray(message) && message[0] === "posthaste" && message[2] instanceof Uint8Array;
+    const isFrame = Array.isArray(message) && message[0] === "posthaste" && message[2] instanceof Float64Array;
     const isMemory = Array.isArray(message) && message[2] === undefined && message[4]?.[0] instanceof WebAssembly.Memory;
     if (isMemory && !shared) return;
     if (isMemory) shared(message[4][0]);

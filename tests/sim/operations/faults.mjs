@@ -5,10 +5,11 @@ import { altered } from "./forging.mjs";
 
 /** Something that begins as our frames do, and goes on as it likes. */
 function forged(random) {
-  const bytes = Uint8Array.from({ length: random.pick([0, 3, 8, 40, 88, 168]) }, () => random.pick([0, 0, 0, 1, 255, random.bits()]));
-  if (bytes.length >= 8 && random.chance(0.5)) new DataView(bytes.buffer).setUint32(0, random.whole(0, 40), true);
-  const odd = () => random.pick([undefined, null, 7, "text", [], [1, 2], { length: 3 }, bytes]);
-  return random.chance(0.7) ? ["posthaste", random.whole(0, 3), bytes, [], []] : ["posthaste", odd(), odd(), odd(), odd()];
+  const frame = Float64Array.from({ length: random.pick([0, 3, 6, 16, 26]) }, () => random.pick([0, 0, 0, 1, -1, 0.5, NaN, random.bits()]));
+  if (frame.length && random.chance(0.5)) frame[0] = 0x7068 + random.whole(0, 3) * 2 ** 16;
+  if (frame.length > 5 && random.chance(0.5)) frame.set([(frame.length - 6) / 10, 0], 4);
+  const odd = () => random.pick([undefined, null, 7, "text", [], [1, 2], { length: 3 }, frame, new Uint8Array(40)]);
+  return random.chance(0.7) ? ["posthaste", random.whole(0, 3), frame, [], []] : ["posthaste", odd(), odd(), odd(), odd()];
 }
 
 export const FAULTS = {

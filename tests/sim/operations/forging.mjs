@@ -1,9 +1,11 @@
-/** Frames that are cut, changed, lost or said twice on their way: the head as `src/wire/frame.rs` has it, and rows of ten numbers. */
+/** Frames that are cut, changed, lost or said twice on their way: numbers, as `pkg/src/port/frame.ts` has them. */
 
-const HEAD = 40;
-const ROW = 80;
+/** Numbers of a frame's head, the place among them that counts its rows, and numbers of a row. */
+const HEAD = 6;
+const ROWS = 4;
+const ROW = 10;
 /** Kinds that a client says, and a host; more than there are. */
-const KINDS_MAX = 24;
+const KINDS_MAX = 28;
 /** No token, message or lease of ours. */
 const TOKEN = 4_000_000_000;
 const NUMBER = 2 ** 40;
@@ -13,9 +15,9 @@ const ORDERS = {
   10: [0, 0, -1, -1, -1], 11: [], 16: [TOKEN], 17: [TOKEN, 1, 0], 18: [TOKEN, NUMBER, 3], 22: [TOKEN],
 };
 const ANSWERS = {
-  1: [TOKEN, NUMBER, 3, 1], 2: [TOKEN, 0, 1, 1], 3: [TOKEN, NUMBER, 3, 1], 4: [TOKEN, NUMBER, 3, 1, NUMBER, 0, 1, 0, 0], 5: [TOKEN],
-  6: [TOKEN, NUMBER, 3, 1], 7: [TOKEN, 1], 8: [TOKEN], 9: [TOKEN, 0, 0, 0], 10: [0, NUMBER, 3, 1, NUMBER], 11: [0, 0, -1],
-  12: [0, NUMBER, 3, 1], 13: [0, NUMBER, 3, 1, 1], 14: [1], 16: [], 18: [],
+  0: [TOKEN, NUMBER, 3, 1], 1: [TOKEN, 1, 1], 2: [TOKEN, NUMBER, 3], 3: [TOKEN, NUMBER, 3, 1, NUMBER, 0, 1, 0, 0], 4: [TOKEN],
+  5: [TOKEN, NUMBER, 3, 1], 6: [TOKEN, 1], 7: [0, NUMBER, 3, 1], 8: [0, NUMBER, 3, 1, 1], 11: [0, NUMBER, 3, 1, NUMBER], 20: [TOKEN],
+  21: [TOKEN, 0, 0], 22: [0, 0, -1], 23: [1], 24: [], 26: [],
 };
 const ODD = [-1, 0.5, NaN, Infinity, 2 ** 53];
 
@@ -29,14 +31,9 @@ function rowOf(kind, toClient, random) {
 }
 
 function withRow(frame, row) {
-  const view = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
-  const rows = view.getUint32(4, true);
-  const end = HEAD + rows * ROW;
-  const made = new Uint8Array(frame.length + ROW);
-  made.set(frame.subarray(0, end));
-  made.set(new Uint8Array(row.buffer), end);
-  made.set(frame.subarray(end), end + ROW);
-  new DataView(made.buffer).setUint32(4, rows + 1, true);
+  const end = HEAD + frame[ROWS] * ROW;
+  const made = Float64Array.of(...frame.subarray(0, end), ...row, ...frame.subarray(end));
+  made[ROWS] += 1;
   return made;
 }
 
@@ -46,7 +43,7 @@ function changed(frame, op, random) {
       return frame.slice(0, random.whole(0, frame.length - 1));
     case "flip": {
       const made = frame.slice();
-      made[random.whole(0, HEAD - 1)] ^= 1 << random.whole(0, 7);
+      new Uint8Array(made.buffer)[random.whole(0, HEAD * 8 - 1)] ^= 1 << random.whole(0, 7);
       return made;
     }
     default:
@@ -59,7 +56,7 @@ export function altered(lab, op, random) {
   let left = op.n ?? 1;
   return (message) => {
     if (left === 0) return undefined;
-    if (!Array.isArray(message) || !(message[2] instanceof Uint8Array)) return [message];
+    if (!Array.isArray(message) || !(message[2] instanceof Float64Array)) return [message];
     left -= 1;
     lab.count(`forged ${op.as}${op.as === "row" ? ` ${op.toClient ? "answer" : "order"}` : ""}`);
     if (op.as === "lost") return [];

@@ -1,66 +1,13 @@
 /** The way between client and host: a port for everything, and rings in shared memory beside it where there can be. Frames have numbers; whichever way they come, they are heard in order. */
 
-import { Bell } from "./bell";
-import { Lent, LentBytes } from "./lent";
-import { listener, type Ear } from "./listener";
+import { Bell } from "../bell";
+import { Lent, type LentBytes } from "../lent";
+import { listener, type Ear } from "../listener";
+import { ownCopy, type Bytes } from "../parcel";
+import { Rings, canShare } from "../ring";
+import { Spare } from "../spare";
+import type { Beside } from "./beside";
 import type { Multiplexer } from "./multiplexer";
-import { Bytes, type Parcel, type Segment } from "./parcel";
-import type { Transferable } from "./platform";
-import { PIECES_MAX, Rings, canShare } from "./ring";
-import { Spare } from "./spare";
-import { asValue } from "./wire";
-
-type BytesSegment = Segment & { parcel: Bytes };
-
-/** What goes along with a frame. */
-export class Beside {
-  private readonly items: (Segment | { value: unknown })[] = [];
-  /** Bytes of the bodies that are bytes. */
-  size = 0;
-  private onlyBytes = true;
-
-  /** `leaving`: nobody needs the bodies here once they have gone. */
-  constructor(private readonly leaving: boolean) {}
-
-  addBodies(segment: Segment): void {
-    if (segment.parcel instanceof LentBytes) segment.parcel.hold(false);
-    const { parcel, from, count } = segment;
-    this.items.push(segment);
-    if (parcel instanceof Bytes) this.size += parcel.place(from + count) - parcel.place(from);
-    else this.onlyBytes = false;
-  }
-
-  /** It has gone: memory that was lent may be written over, and that of bodies which were copied is to spare. */
-  over(spare?: Spare): void {
-    for (const item of this.items) {
-      if (!("parcel" in item)) continue;
-      const { parcel, from, count } = item;
-      if (parcel instanceof LentBytes) parcel.letGo(false);
-      else if (this.leaving && parcel instanceof Bytes && from + count === parcel.count) spare?.keep(parcel);
-    }
-  }
-
-  addValue(value: unknown): void {
-    this.items.push({ value });
-    this.onlyBytes = false;
-  }
-
-  /** Whether there would be bytes and something else. */
-  mixes(parcel: Parcel): boolean {
-    return this.items.length > 0 && this.onlyBytes !== parcel instanceof Bytes;
-  }
-
-  /** The bodies, where they are bytes and all there is. */
-  bytes(): BytesSegment[] | undefined {
-    return this.onlyBytes && this.items.length <= PIECES_MAX ? (this.items as BytesSegment[]) : undefined;
-  }
-
-  /** As values for a port. */
-  values(): { values: unknown[]; transfer: Transferable[] } {
-    const transfer: Transferable[] = [];
-    return { values: this.items.map((item) => ("parcel" in item ? asValue(item, this.leaving, transfer) : item.value)), transfer };
-  }
-}
 
 /** Who is at this end. */
 export interface End {
@@ -71,7 +18,8 @@ export interface End {
   readonly talking: boolean;
   /** What is in shared memory makes no sense. */
   broken(error: unknown): void;
-  hear(frame: Uint8Array | undefined, texts: readonly unknown[], values: readonly unknown[]): void;
+  /** `frame` undefined: only values came, which may be memory to share. */
+  hear(frame: unknown, texts: readonly unknown[], values: readonly unknown[]): void;
 }
 
 /** So much of the ring may be held by what nobody reads; then it is kept elsewhere. */
@@ -161,7 +109,7 @@ export class Channel implements Ear {
   }
 
   /** `frame` is only lent. */
-  post(frame: Uint8Array, texts: readonly string[], beside: Beside): void {
+  post(frame: Float64Array, texts: readonly string[], beside: Beside): void {
     if (this.shared && !texts.length && this.postShared(frame, beside)) {
       beside.over(this.spare);
       listener().spoke();
@@ -172,8 +120,9 @@ export class Channel implements Ear {
     this.port.post(this.session, frame.slice(), texts, values, transfer, this.failed);
   }
 
-  private postShared(frame: Uint8Array, beside: Beside): boolean {
+  private postShared({ buffer, byteOffset, byteLength }: Float64Array, beside: Beside): boolean {
     const { writer } = this.rings!;
+    const frame = new Uint8Array(buffer, byteOffset, byteLength);
     const bodies = beside.bytes();
     if (!bodies) return false;
     if (writer.commit(bodies, frame)) return true;
@@ -191,7 +140,7 @@ export class Channel implements Ear {
   arrived(frame: unknown, texts: readonly unknown[], values: readonly unknown[]): void {
     this.drain();
     try {
-      if (frame !== undefined || values.length) this.end.hear(frame instanceof Uint8Array ? frame : undefined, texts, values);
+      if (frame !== undefined || values.length) this.end.hear(frame, texts, values);
     } catch (error) {
       this.end.broken(error);
     }
@@ -208,7 +157,7 @@ export class Channel implements Ear {
       for (let next = reader.next(this.end.heard + 1); next && !this.end.over; next = reader.next(this.end.heard + 1)) {
         some = true;
         const lent = new Lent(next);
-        this.end.hear(next.frame, [], new Array<Lent>(next.pieces).fill(lent));
+        this.end.hear(new Float64Array(ownCopy(next.frame, 0, next.frame.length).buffer), [], new Array<Lent>(next.pieces).fill(lent));
         lent.end();
       }
     } catch (error) {

@@ -1,9 +1,9 @@
 /** Bodies that came through a port, until the messages they belong to are handed out. */
 
-import type { Delivery, Part } from "./effects";
-import { LentBytes } from "./lent";
-import type { Parcel } from "./parcel";
-import type { HeadersByIndex } from "./store";
+import type { Delivery, Part } from "../effects";
+import { LentBytes } from "../lent";
+import type { Parcel } from "../parcel";
+import type { HeadersByIndex } from "../store";
 
 /** Neighbours that lie here, from that place of their parcel on. */
 interface Shelved {

@@ -1,8 +1,10 @@
 /** Many ends at one port. What they say at one moment goes in one message: a message costs far more than what is in it. */
 
-import { Link } from "./engine";
-import type { EventPort, Transferable } from "./platform";
-import { turned } from "./turn";
+import type { EventPort, Transferable } from "../platform";
+import { turned } from "../turn";
+
+/** What our messages begin with: a port may carry the application's own, which are left alone. */
+const MARK = "posthaste";
 
 /** One end. */
 export interface Station {
@@ -16,7 +18,7 @@ export interface Station {
 
 interface Said {
   session: number;
-  frame: Uint8Array | undefined;
+  frame: Float64Array | undefined;
   texts: readonly string[];
   values: readonly unknown[];
   transfer: readonly Transferable[];
@@ -27,12 +29,14 @@ const open = new WeakMap<EventPort, Multiplexer>();
 
 export class Multiplexer {
   private readonly stations = new Set<Station>();
-  private readonly link: Link;
   private said: Said[] = [];
   private gathering = false;
 
   private constructor(private readonly port: EventPort) {
-    this.link = new Link(port, (message: unknown[]) => this.heard(message), () => this.gone());
+    port.addEventListener("message", this.heard);
+    port.addEventListener("close", this.gone);
+    // A message port waits to be started; a worker does not.
+    port.start?.();
   }
 
   /** The one at this port, which this station joins. */
@@ -46,12 +50,13 @@ export class Multiplexer {
   leave(station: Station): void {
     this.stations.delete(station);
     if (this.stations.size) return;
-    this.link.close();
+    this.port.removeEventListener?.("message", this.heard);
+    this.port.removeEventListener?.("close", this.gone);
     if (open.get(this.port) === this) open.delete(this.port);
   }
 
   /** `failed` hears why it can't be posted. */
-  post(session: number, frame: Uint8Array | undefined, texts: readonly string[], values: readonly unknown[], transfer: readonly Transferable[], failed: (error: unknown) => void): void {
+  post(session: number, frame: Float64Array | undefined, texts: readonly string[], values: readonly unknown[], transfer: readonly Transferable[], failed: (error: unknown) => void): void {
     const said = { session, frame, texts, values, transfer, failed };
     if (values.every(arrives)) {
       this.said.push(said);
@@ -78,29 +83,30 @@ export class Multiplexer {
   }
 
   private send(said: Said[]): void {
-    const message: unknown[] = [this.link.mark];
+    const message: unknown[] = [MARK];
     const transfers: Transferable[] = [];
     for (const { session, frame, texts, values, transfer } of said) {
       message.push(session, frame, texts, values);
       if (transfer.length) transfers.push(...transfer);
     }
     try {
-      this.link.post(message, transfers);
+      this.port.postMessage(message, transfers);
     } catch (error) {
       for (const { failed } of said) failed(error);
     }
   }
 
-  private heard(message: unknown[]): void {
+  private readonly heard = ({ data }: { data: unknown }): void => {
+    if (!Array.isArray(data) || data[0] !== MARK) return;
     turned();
-    for (let at = 1; at < message.length; at += 4) {
-      for (const station of this.stations) guarded(() => station.arrived(message[at], message[at + 1], message[at + 2], message[at + 3]));
+    for (let at = 1; at < data.length; at += 4) {
+      for (const station of this.stations) guarded(() => station.arrived(data[at], data[at + 1], data[at + 2], data[at + 3]));
     }
-  }
+  };
 
-  private gone(): void {
+  private readonly gone = (): void => {
     for (const station of this.stations) station.gone();
-  }
+  };
 }
 
 /** Whether a value can be had wherever a message arrives. */

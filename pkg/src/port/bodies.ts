@@ -1,60 +1,14 @@
-/** The kinds of rows that cross a port, and how bodies lie beside a frame: as `src/wire` has them. */
+/**
+ * How bodies lie beside a frame: those of a send or delivery as one value, which a row names by one number: the form (0 to 3), 4 more
+ * where an object of headers follows, and 8 times one more than the length of each where all are bytes of one length.
+ */
 
-import { Lent, type LentBytes } from "./lent";
-import { BUFFERS, BYTES, Bytes, TEXT, Text, VALUES, Values, aligned, type Form, type Parcel, type Segment } from "./parcel";
-import { checkedHeaders } from "./options";
-import type { Transferable } from "./platform";
-import type { HeadersByIndex } from "./store";
-
-/** What a client says. */
-export const SEND = 1;
-export const UNSEND = 2;
-export const RECEIVE = 3;
-export const UNRECEIVE = 4;
-export const SETTLE = 5;
-export const LISTEN = 6;
-export const SHARED = 7;
-export const BYE = 8;
-export const HELLO = 10;
-export const POLICY = 11;
-export const METRICS = 16;
-export const PEEK = 17;
-export const CANCEL = 18;
-export const PURGE = 19;
-export const PAUSE = 20;
-export const REDRIVE = 21;
-export const FLUSH = 22;
-
-/** What a host says. */
-export const SENT = 1;
-export const REFUSED = 2;
-export const DUPLICATE = 3;
-export const DELIVERED = 4;
-export const RECEIVED = 5;
-export const LOST = 6;
-export const DONE = 7;
-export const VALUE = 8;
-export const FAILED = 9;
-export const LEASE_LOST = 10;
-export const BACKLOG = 11;
-export const DEAD = 12;
-export const DROPPED = 13;
-export const STORAGE = 14;
-export const GONE = 15;
-export const CLOSED = 16;
-export const WELCOME = 17;
-export const PING = 18;
-
-/** Rows of a client's end that are not the engine's: bodies that came along, and a host's own rows from here on. */
-export const ARRIVED = 20;
-export const ANSWER = 32;
-
-/** The token under which a client asks for what nobody wants there yet. */
-export const AHEAD = 2 ** 32 - 1;
-
-/** Why an order failed. */
-export const UNKNOWN_OUTCOME = 1;
-export const FORBIDDEN = 2;
+import { Lent, type LentBytes } from "../lent";
+import { BUFFERS, BYTES, Bytes, TEXT, Text, VALUES, Values, aligned, type Form, type Parcel, type Segment } from "../parcel";
+import { checkedHeaders } from "../options";
+import type { Transferable } from "../platform";
+import type { HeadersByIndex } from "../store";
+import type { Draft } from "./frame";
 
 /** Bodies of up to so many bytes each go as JSON where JSON says the same: one text is cheaper to clone than many objects. */
 const TEXT_BYTES_MAX = 2 << 10;
@@ -62,12 +16,12 @@ const TEXT_BYTES_MAX = 2 << 10;
 /** Buffers of fewer bytes are cloned: to hand one over takes 30 us in Chromium. */
 const TRANSFER_MIN = 8 << 10;
 
-/** How the bodies of a segment lie beside a frame, as the wire packs it. Their lengths, where they differ, are added to `lengths`. */
-export function packed({ parcel, from, count }: Segment, headers: boolean, lengths: number[]): number {
+/** How the bodies of a segment lie beside a frame, as a row has it. Their lengths, where they differ, go with the frame. */
+export function packed({ parcel, from, count }: Segment, headers: boolean, draft: Draft): number {
   let length = -1;
   if (parcel instanceof Bytes) {
     if (!parcel.lengths) length = parcel.length;
-    else for (let at = from; at < from + count; at += 1) lengths.push(parcel.lengths[at]);
+    else for (let at = from; at < from + count; at += 1) draft.length(parcel.lengths[at]);
   }
   return (length + 1) * 8 + (headers ? 4 : 0) + formBeside(parcel, from, count);
 }
@@ -98,12 +52,11 @@ export class Along {
   private value = 0;
   private text = 0;
   private length = 0;
-  private allLengths: Uint32Array | undefined;
 
   constructor(
     private readonly values: readonly unknown[],
     private readonly texts: readonly unknown[],
-    private readonly lengths: () => Uint32Array,
+    private readonly lengths: Float64Array,
     private readonly lentTo: (parcel: LentBytes) => void,
   ) {}
 
@@ -142,12 +95,12 @@ export class Along {
   }
 
   /** Estimated bytes of `count` messages that are not alike; before their bodies are asked for. */
-  sizes(count: number): Uint32Array {
+  sizes(count: number): Float64Array {
     return this.nextLengths(count);
   }
 
-  private nextLengths(count: number): Uint32Array {
-    const lengths = (this.allLengths ??= this.lengths()).subarray(this.length, (this.length += count));
+  private nextLengths(count: number): Float64Array {
+    const lengths = this.lengths.subarray(this.length, (this.length += count));
     if (lengths.length !== count) throw new TypeError("lengths beside a frame are fewer than it says");
     return lengths;
   }
@@ -163,9 +116,4 @@ function headersBeside(value: unknown, count: number): HeadersByIndex {
     if (checked) headers[Number(place)] = checked;
   }
   return headers;
-}
-
-/** Whether a frame is number 1 of its direction; the head says so in the same way in every version. */
-export function isFirst(frame: Uint8Array): boolean {
-  return frame.length > 16 && frame[8] === 1 && frame.subarray(9, 16).every((byte) => byte === 0);
 }

@@ -1,0 +1,190 @@
+/**
+ * The receives of a client, and what was leased ahead for them: a busy receiver is sent a few messages more than it asked for, so
+ * that it need not wait for the way there and back. What is not asked for soon goes back.
+ */
+
+import type { Delivery } from "../effects";
+import { PREFETCH_ACTIVE_MS, PREFETCH_FAST_MS, PREFETCH_IDLE_MS, PREFETCH_MAX, PREFETCH_MIN } from "./limits";
+import { AHEAD, AHEAD_TOKEN, RECEIVE, STARTED, UNRECEIVE, WAIT } from "./frame";
+
+/** A receive that has not been answered. */
+interface Demand {
+  readonly token: number;
+  readonly max: number;
+  readonly leaseMs: number;
+  readonly wait: boolean;
+  /** Under a lease of its own, it was given something. */
+  given: boolean;
+  /** Its receiver does not wait any more. */
+  ending: boolean;
+}
+
+/** The client's end, as its receives need it. */
+interface End {
+  /** The queue's default lease. */
+  readonly visibilityMs: number;
+  now(): number;
+  order(text: undefined, kind: number, ...fields: number[]): void;
+  deliver(token: number, delivery: Delivery): void;
+  /** The receive has all that it gets. */
+  received(token: number): void;
+  /** Nobody was given these: they go back, with their bodies. */
+  giveBack(delivery: Delivery): void;
+  /** The bodies of these are not needed any more. */
+  drop(number: number, index: number, count: number, grant: number): void;
+}
+
+export class Inbound {
+  private readonly demands: Demand[] = [];
+  /** What came and was not asked for yet, oldest first. */
+  private held: Delivery[] = [];
+  /** More was asked for, and has not been answered. */
+  private asked = false;
+  private askedAt = -Infinity;
+  /** When the last that was asked for had come. */
+  private cameAt = -Infinity;
+  /** How many to have here. */
+  private target = 0;
+
+  constructor(private readonly end: End) {}
+
+  get isWaiting(): boolean {
+    return this.demands.length > 0;
+  }
+
+  /** Someone waits for any message: what is here is for them, and more of it is on its way. */
+  private get demanded(): boolean {
+    return this.demands.some(({ leaseMs }) => leaseMs === 0);
+  }
+
+  private get count(): number {
+    return this.held.reduce((sum, { count }) => sum + count, 0);
+  }
+
+  receive(token: number, max: number, leaseMs: number, wait: boolean): void {
+    const demand: Demand = { token, max, leaseMs, wait, given: false, ending: false };
+    this.demands.push(demand);
+    const now = this.end.now();
+    // With a lease of its own it is served by itself.
+    const more = leaseMs === 0 ? this.more(max, now) : 0;
+    this.serve(now);
+    if (this.demands.includes(demand)) this.ask(demand);
+    if (more === 0) return;
+    this.asked = true;
+    this.end.order(undefined, RECEIVE, AHEAD_TOKEN, more, this.end.visibilityMs + 2 * PREFETCH_IDLE_MS, AHEAD);
+  }
+
+  private ask({ token, max, leaseMs, wait }: Demand): void {
+    this.end.order(undefined, RECEIVE, token, max, leaseMs, (wait ? WAIT : 0) + (leaseMs === 0 ? AHEAD : 0));
+  }
+
+  /**
+   * A receiver came for `max`; how many to ask for beyond them. Where half of what came is gone at once, the way there and back is
+   * what takes the time: twice as many are asked for. Of large bodies, or with work to do on them, none go so fast.
+   */
+  private more(max: number, now: number): number {
+    const busy = now < this.askedAt + PREFETCH_ACTIVE_MS;
+    this.askedAt = now;
+    const least = Math.min(Math.max(max, PREFETCH_MIN), PREFETCH_MAX);
+    const have = this.count;
+    if (this.asked || !busy || have > this.target / 2) return 0;
+    const fast = now <= this.cameAt + PREFETCH_FAST_MS;
+    this.target = fast ? Math.min(Math.max(2 * this.target, least), PREFETCH_MAX) : least;
+    return Math.max(0, this.target - have);
+  }
+
+  unreceive(token: number): void {
+    const demand = this.demands.find((known) => known.token === token);
+    if (!demand) return;
+    demand.ending = true;
+    this.end.order(undefined, UNRECEIVE, token);
+  }
+
+  /** Messages came for this receive, with their bodies. */
+  delivered(token: number, delivery: Delivery): void {
+    const demand = this.demands.find((known) => known.token === token);
+    if (!demand || demand.leaseMs === 0) return void this.held.push(delivery);
+    demand.given = true;
+    this.end.deliver(token, delivery);
+  }
+
+  /** All that was asked for under a token is here, or as much of it as there is. */
+  received(token: number): void {
+    const now = this.end.now();
+    if (token === AHEAD_TOKEN) {
+      [this.asked, this.cameAt, this.target] = [false, now, Math.min(this.target, this.count)];
+    }
+    this.serve(now);
+    const demand = this.demands.find((known) => known.token === token);
+    if (!demand) return;
+    // What came for it was handed out to someone who had asked before, or the host took it for gone.
+    if (demand.wait && !demand.given && !demand.ending) return this.ask(demand);
+    this.over(demand);
+    this.end.received(token);
+  }
+
+  /** The receive came to nothing. */
+  failed(token: number): void {
+    if (token === AHEAD_TOKEN) this.asked = false;
+    const demand = this.demands.find((known) => known.token === token);
+    if (demand) this.over(demand);
+    this.serve(this.end.now());
+  }
+
+  private over(demand: Demand): void {
+    this.demands.splice(this.demands.indexOf(demand), 1);
+  }
+
+  /** Answers receives out of what is here, in their order: whatever a message was asked for by, they are handed out as they came. */
+  private serve(now: number): void {
+    this.giveBackStale(now);
+    for (let demand; this.held.length && (demand = this.demands.find(({ leaseMs }) => leaseMs === 0)); ) {
+      this.over(demand);
+      for (let left = demand.max; left > 0 && this.held.length; ) {
+        const given = this.handOut(left);
+        left -= given.count;
+        this.end.order(undefined, STARTED, given.number, given.index, given.count, given.grant);
+        this.end.deliver(demand.token, given);
+      }
+      this.end.received(demand.token);
+    }
+  }
+
+  /** What nobody can be given for long enough any more goes back: here it would run out, and count as an attempt. */
+  private giveBackStale(now: number): void {
+    while (this.held.length && this.held[0].until < now + this.end.visibilityMs / 2) this.end.giveBack(this.held.shift()!);
+  }
+
+  /** Up to `max` messages, the first that came. */
+  private handOut(max: number): Delivery {
+    const front = this.held[0];
+    if (front.count <= max) return this.held.shift()!;
+    this.held[0] = { ...front, index: front.index + max, count: front.count - max };
+    return { ...front, count: max };
+  }
+
+  /** The journal took these leases away; what was not handed out of them is forgotten. */
+  lost(number: number, index: number, count: number, grant: number): void {
+    this.held = this.held.flatMap((delivery) => {
+      const [from, to] = [Math.max(delivery.index, index), Math.min(delivery.index + delivery.count, index + count)];
+      if (delivery.number !== number || delivery.grant !== grant || from >= to) return [delivery];
+      this.end.drop(number, from, to - from, grant);
+      const part = (first: number, last: number): Delivery[] => (first < last ? [{ ...delivery, index: first, count: last - first }] : []);
+      return [...part(delivery.index, from), ...part(to, delivery.index + delivery.count)];
+    });
+  }
+
+  /** What nobody asked for for a while (or `all`) goes back. */
+  giveBack(now: number, all: boolean): void {
+    if (!all && (this.demanded || this.asked)) return;
+    this.giveBackStale(now);
+    if (!all && now < this.askedAt + PREFETCH_IDLE_MS) return;
+    for (const delivery of this.held.splice(0)) this.end.giveBack(delivery);
+  }
+
+  /** When it goes back; Infinity: not yet, or there is none. Not while more is on its way, which would be handed out before what went back. */
+  get deadline(): number {
+    if (!this.held.length || this.asked || this.demanded) return Infinity;
+    return Math.min(this.askedAt + PREFETCH_IDLE_MS, this.held[0].until - this.end.visibilityMs / 2 + 1);
+  }
+}
