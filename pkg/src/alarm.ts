@@ -1,8 +1,11 @@
 /** One timer, set anew as often as needed, and the time by it: clocks are set back and forth, and stand still. */
 
+import { systemClock } from "./options";
 import type { Clock } from "./types";
 
 const TIMEOUT_MAX = 2 ** 31 - 1;
+/** By so much less than what has passed shows a clock that was set back. */
+const SET_BACK_MS = 100;
 
 /** Calls `done` after `ms` of the clock's timers, however many; Infinity: never. Answers how to call it off. */
 export function after(clock: Clock, ms: number, done: () => void): () => void {
@@ -24,15 +27,28 @@ export class Alarm {
   private keepAlive = false;
   /** The present is no earlier, whatever the clock says. */
   private sure = 0;
+  /** Beside the system's clock, one that is never set: what it showed when the present was `sure`. */
+  private readonly steady: (() => number) | undefined;
+  private steadyAt = 0;
 
   /** `longest`: after so long the clock is looked at again, though nothing is due: it may have been set, or the machine slept. */
-  constructor(private readonly clock: Clock, private readonly longest = TIMEOUT_MAX) {}
+  constructor(private readonly clock: Clock, private readonly longest = TIMEOUT_MAX) {
+    if (clock === systemClock && typeof performance === "object") this.steady = () => performance.now();
+  }
 
-  /** The present time. `reached`: it was that late already. From there on, what timers have waited counts where the clock does not show it. */
+  /**
+   * The present time. `reached`: it was that late already. A clock that was set back goes on from there: by the steady clock, or where
+   * there is none, by what timers have waited.
+   */
   now(reached = 0): number {
-    this.sure = Math.max(this.sure, reached);
     const wall = this.clock.now();
-    return wall > this.sure ? wall : this.sure;
+    const steady = this.steady?.() ?? 0;
+    const passed = this.sure + steady - this.steadyAt;
+    // The two differ a little all the time: the system's clock is slowed and hastened, and rounded.
+    const present = Math.max(wall, reached, passed > wall + SET_BACK_MS ? Math.floor(passed) : this.sure);
+    if (this.steady) [this.sure, this.steadyAt] = [present, steady];
+    else this.sure = Math.max(this.sure, reached);
+    return present;
   }
 
   /**
@@ -63,7 +79,7 @@ export class Alarm {
     this.armed = now + wait;
     this.timer = this.clock.setTimeout(() => {
       this.timer = undefined;
-      this.sure = Math.max(this.sure, sure + wait);
+      if (!this.steady) this.sure = Math.max(this.sure, sure + wait);
       const passed = this.now();
       // Of a clock that was set back, or stands, what was left to wait counts.
       this.at -= Math.max(0, this.armed - passed);

@@ -9,6 +9,8 @@ import type { Store } from "./store";
 /** Failures in a row after which the store is opened again at once; then it is, after each of these waits; then the queue ends. */
 export const RECOVERIES_MAX = 3;
 const WAITS_MS = [250, 500, 1000, 2000, 4000];
+/** A full storage may have room again. */
+const FULL_MS = 1000;
 
 /** Writes a snapshot and deletes what it makes superfluous. `current`: the peer is still the one to be told when that is done. */
 export async function clean(peer: Peer, write: Store["snapshot"], current: () => boolean): Promise<void> {
@@ -39,5 +41,6 @@ export async function pause(failures: number, error: unknown): Promise<void> {
   if (late >= WAITS_MS.length) {
     throw new StorageLostError(`the storage failed ${failures} times in a row, at last with: ${messageOf(error)}. Open the queue again once it works`, false, { cause: error });
   }
-  if (late >= 0) await new Promise((resolve) => setTimeout(resolve, WAITS_MS[late]));
+  const wait = (error as Error)?.name === "QuotaExceededError" ? FULL_MS : WAITS_MS[late];
+  if (wait !== undefined) await new Promise((resolve) => setTimeout(resolve, wait));
 }

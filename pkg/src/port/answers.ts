@@ -12,6 +12,7 @@ import type { Inbound } from "./inbound";
 import type { Outbound } from "./outbound";
 import type { Shelf } from "./shelf";
 
+const LAGS = 8;
 const STORAGE = ["ok", "degraded", "lost"] as const;
 
 /** The client, as far as answers concern it. */
@@ -41,14 +42,19 @@ export class Answers {
   /** Messages, bytes, and when the oldest was sent (-1: there is none). */
   backlog: ArrayLike<number> = [0, 0, -1];
 
+  /** How far the clock here was ahead of the host's in the last frames, each with the time that it took: the least is the nearest. */
+  private readonly lags: number[] = [];
+
   constructor(private readonly client: Client) {}
 
   /** Tells what a frame says. `said`: the number of our last; `now`: the time here. Throws `FrameError` for one that is out of its order. */
   tellAll({ number, heard, time, rows }: Frame, along: Along, said: number, now: number): void {
     if (number !== this.heard + 1 || heard > said) throw new FrameError("order");
     [this.heard, this.hostHeard] = [number, heard];
+    if (this.lags.push(now - time) > LAGS) this.lags.shift();
     // Leases are counted by the host's clock.
-    for (let at = 0; at < rows.length && !this.client.over; at += WIDTH) this.tell(rows, at, along, now - time);
+    const ahead = Math.min(...this.lags);
+    for (let at = 0; at < rows.length && !this.client.over; at += WIDTH) this.tell(rows, at, along, ahead);
   }
 
   private tell(rows: Float64Array, at: number, along: Along, ahead: number): void {

@@ -13,6 +13,8 @@ interface Demand {
   readonly max: number;
   readonly leaseMs: number;
   readonly wait: boolean;
+  /** The host was asked. */
+  asked: boolean;
   /** Under a lease of its own, it was given something. */
   given: boolean;
   /** Its receiver does not wait any more. */
@@ -62,7 +64,7 @@ export class Inbound {
   }
 
   receive(token: number, max: number, leaseMs: number, wait: boolean): void {
-    const demand: Demand = { token, max, leaseMs, wait, given: false, ending: false };
+    const demand: Demand = { token, max, leaseMs, wait, asked: false, given: false, ending: false };
     this.demands.push(demand);
     const now = this.end.now();
     // With a lease of its own it is served by itself.
@@ -74,7 +76,9 @@ export class Inbound {
     this.end.order(undefined, RECEIVE, AHEAD_TOKEN, more, this.end.visibilityMs + 2 * PREFETCH_IDLE_MS, AHEAD);
   }
 
-  private ask({ token, max, leaseMs, wait }: Demand): void {
+  private ask(demand: Demand): void {
+    const { token, max, leaseMs, wait } = demand;
+    demand.asked = true;
     this.end.order(undefined, RECEIVE, token, max, leaseMs, (wait ? WAIT : 0) + (leaseMs === 0 ? AHEAD : 0));
   }
 
@@ -140,6 +144,8 @@ export class Inbound {
     this.giveBackStale(now);
     for (let demand; this.held.length && (demand = this.demands.find(({ leaseMs }) => leaseMs === 0)); ) {
       this.over(demand);
+      // What still came for it would wait here, and go back behind what is younger.
+      if (demand.asked && demand.wait) this.end.order(undefined, UNRECEIVE, demand.token);
       for (let left = demand.max; left > 0 && this.held.length; ) {
         const given = this.handOut(left);
         left -= given.count;

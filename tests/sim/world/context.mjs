@@ -96,7 +96,7 @@ export class Context {
   /** What the wall clock says: whole milliseconds. */
   wall() {
     const wall = Math.floor(this.#exactly);
-    if (wall > this.world.latestWall && !this.dead) this.world.latestWall = wall;
+    if (!this.dead) this.world.showed(wall, this.local);
     return wall;
   }
 

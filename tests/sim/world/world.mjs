@@ -8,8 +8,9 @@ import { Scheduler } from "./scheduler.mjs";
 export { GLOBALS };
 
 export class World {
-  /** The latest time that any clock has shown. */
-  latestWall = 0;
+  /** The latest time that any clock has shown, and how far the furthest was ahead of the world's. */
+  #shown = 0;
+  #lead = -Infinity;
   contexts = new Map();
   /** Broadcasts get lost. */
   hintsLost = false;
@@ -35,6 +36,17 @@ export class World {
     this.locks = new Locks(this.scheduler);
     this.channels = new Channels(this);
     this.indexedDb = indexedDb?.(this);
+  }
+
+  /** A clock showed that time, when the world's was `at`. */
+  showed(wall, at) {
+    this.#shown = Math.max(this.#shown, wall);
+    this.#lead = Math.max(this.#lead, wall - at);
+  }
+
+  /** The latest time that anyone can know of: what a clock showed, and what has passed since. */
+  get latestWall() {
+    return Math.max(this.#shown, Math.floor(this.#lead + this.scheduler.now));
   }
 
   /** A context, with the package in it. */
