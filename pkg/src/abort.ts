@@ -3,6 +3,8 @@
  * time, however many of them are under way, and none once they are over.
  */
 
+import type { Stop } from "./stop";
+
 /** Those who wait at one signal, and its listener. */
 interface Waiting {
   readonly told: Set<() => void>;
@@ -37,10 +39,24 @@ function listen(signal: AbortSignal): Waiting {
 
 /** What `work` ends with, or the signal's reason where that comes first. */
 export function abortable<T>(signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
-  if (!signal) return work;
+  return signal ? unless(signal, [], work) : work;
+}
+
+/** As `abortable`; the reason of any of these stops counts, too. */
+export function unless<T>(signal: AbortSignal | undefined, stops: readonly (Stop | undefined)[], work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    const off = onAbort(signal, reject);
-    void work.then(resolve, reject).finally(off);
+    const stopped = (reason: unknown): void => {
+      over();
+      reject(reason);
+    };
+    const off = signal && onAbort(signal, stopped);
+    for (const stop of stops) stop?.add(stopped);
+    const over = (): void => {
+      off?.();
+      for (const stop of stops) stop?.delete(stopped);
+    };
+    if (signal?.aborted) stopped(signal.reason);
+    for (const stop of stops) if (stop?.come) stopped(stop.reason);
+    void work.then(resolve, reject).finally(over);
   });
 }

@@ -1,6 +1,6 @@
 /** A queue as its users have it: the thin surface over what is behind it. */
 
-import { onAbort } from "./abort";
+import { onAbort, unless } from "./abort";
 import type { Backing } from "./backing";
 import { inBatch, keep, partOf, partOfBatch, plainPart, validate, type Part } from "./body";
 import { LocalConsumer } from "./consumer";
@@ -194,11 +194,11 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
   /** What the schema makes of bodies. Those sent first come through first, however long the schema takes for each. */
   private async checked(parts: Part[], signal?: AbortSignal): Promise<unknown[]> {
     const before = this.validating;
-    const mine = Promise.all(parts.map(({ body }) => validate(this.options.schema, body)));
+    // A schema that never answers keeps neither who gives up nor those after it.
+    const mine = unless(signal, [this.closed], Promise.all(parts.map(({ body }) => validate(this.options.schema, body))));
     this.validating = mine.then(() => before, () => before);
-    const valid = await (before ? mine.finally(() => before) : mine);
+    const valid = await unless(signal, [this.closed], before ? mine.finally(() => before) : mine);
     this.check();
-    signal?.throwIfAborted();
     return valid;
   }
 

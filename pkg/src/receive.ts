@@ -1,6 +1,6 @@
 /** Receiving: one request for messages, from the question to their bodies. */
 
-import { onAbort } from "./abort";
+import { onAbort, unless } from "./abort";
 import { after } from "./alarm";
 import type { Backing } from "./backing";
 import type { Asker, Delivery, Part } from "./effects";
@@ -39,8 +39,8 @@ export interface Request {
 /** Messages under a lease, oldest first; empty: none came in time. Rejects with the signal's reason when it aborts. */
 export async function receive<Body>(backing: Backing, request: Request, closed: Stop): Promise<ReceivedMessage<Body>[]> {
   request.signal?.throwIfAborted();
-  if (request.waitMs === 0) await backing.fresh();
-  while (backing.handle.ready) await backing.handle.ready;
+  // A storage that is silent keeps nobody waiting who does not want to any more.
+  if (request.waitMs === 0 || backing.handle.ready) await unless(request.signal, [request.stop, closed], ready(backing, request.waitMs === 0));
   const deliveries = await lease(backing, request, closed);
   if (!deliveries.length) return [];
   const parts = await load(backing, deliveries, closed);
@@ -55,6 +55,12 @@ export async function receive<Body>(backing: Backing, request: Request, closed: 
   if (failed !== undefined && !messages.length) throw failed;
   if (failed !== undefined) for (const onlooker of backing.handle.onlookers) onlooker.error(failed);
   return messages;
+}
+
+/** The queue is there; `fresh`: as the storage has it by now. */
+async function ready(backing: Backing, fresh: boolean): Promise<void> {
+  if (fresh) await backing.fresh();
+  while (backing.handle.ready) await backing.handle.ready;
 }
 
 /** The bodies of what was leased. When they can't be had, or the queue is closed meanwhile, it goes back as if it had not been taken. */

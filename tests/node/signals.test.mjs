@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { getEventListeners } from "node:events";
 import { test } from "node:test";
 import { fileStorage } from "posthaste/node";
+import { faulty, memoryStorage, virtualClock } from "posthaste/testing";
 import { newFolder } from "./file-lab.mjs";
 import { bounded, fails, freshQueue, quiet } from "./lab.mjs";
 import { openQueue } from "./posthaste.mjs";
@@ -71,3 +72,36 @@ for (const [where, place] of Object.entries(PLACES)) {
     end();
   });
 }
+
+test("who gives up on a schema that never answers is heard, and those after it go on", async () => {
+  const schema = { "~standard": { version: 1, vendor: "test", validate: (value) => (value === "never" ? new Promise(() => {}) : { value }) } };
+  const { queue } = await freshQueue({ schema });
+  const giveUp = new AbortController();
+  const never = queue.send("never", { signal: giveUp.signal });
+  const after = queue.send("after");
+  await quiet();
+  giveUp.abort(new RangeError("enough"));
+  await fails(never, "RangeError", "enough");
+  await bounded(after, "the send after it");
+  const open = queue.send("never");
+  await quiet();
+  await bounded(queue.close(), "the queue closes");
+  await fails(open, "InvalidStateError");
+  assert.equal(listeners(giveUp.signal), 0);
+});
+
+test("who gives up on a storage that is silent is heard", async () => {
+  let silent = false;
+  const faults = ({ operation }) => (silent && operation === "read" ? { delayMs: 3_600_000 } : undefined);
+  const clock = virtualClock();
+  const queue = await openQueue("q", { storage: faulty(memoryStorage(), faults, clock), clock });
+  silent = true;
+  const giveUp = new AbortController();
+  const receiving = queue.receive({ signal: giveUp.signal });
+  await quiet();
+  giveUp.abort(new RangeError("enough"));
+  await fails(receiving, "RangeError", "enough");
+  assert.equal(listeners(giveUp.signal), 0);
+  await clock.advance(3_600_000);
+  await queue.close();
+});

@@ -163,7 +163,8 @@ class Consuming {
     const { queue, model, actor } = opened;
     this.#random = new Random(mix(op.seed ?? 1, 7));
     const signal = abortOf(op, actor)?.signal;
-    if (op.auto === false && (op.fill ?? 0) * 1000 >= model.leaseMs) model.lapses = true;
+    // Timers of a hidden page come once a minute.
+    if (op.auto === false && op.fill > 0 && (op.fill * 1000 >= model.leaseMs || actor.context.kind === "page")) model.lapses = true;
     model.calls += 1;
     waiting(opened, this.lanes);
     this.consumer = queue.consume((batch) => this.#handle(batch), {
