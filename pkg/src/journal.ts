@@ -34,6 +34,8 @@ export abstract class Journal {
   closed: unknown;
   /** The queues opened here, by name. */
   readonly handles = new Map<string, Handle>();
+  /** Those that were looked up by number. */
+  private readonly found = new Map<number, Handle>();
   readonly leases = new Leases((asker, command) => this.ask(asker, command), () => this.now());
   protected readonly desk = new Desk();
   protected readonly alarm: Alarm;
@@ -193,6 +195,7 @@ export abstract class Journal {
   /** The queue is gone: whoever opens one of its name has another. */
   private letGo(queue: number): void {
     for (const [name, { id }] of this.handles) if (id === queue) this.handles.delete(name);
+    this.found.delete(queue);
   }
 
   /** The replica was replaced: queues that are not in it were deleted, and nobody said so. */
@@ -208,8 +211,14 @@ export abstract class Journal {
   protected forget(_number: number, _index: number, _count: number): void {}
 
   private onlookersOf(queue: number): Onlooker[] {
-    for (const handle of this.handles.values()) if (handle.id === queue) return [...handle.onlookers];
-    return [];
+    let known = this.found.get(queue);
+    // Numbers change where queues are made anew.
+    if (known?.id !== queue || this.handles.get(known.name) !== known) {
+      known = [...this.handles.values()].find(({ id }) => id === queue);
+      if (!known) return [];
+      this.found.set(queue, known);
+    }
+    return [...known.onlookers];
   }
 
   protected everyOnlooker(tell: (onlooker: Onlooker) => void): void {
