@@ -27,11 +27,14 @@ export async function work({ openQueue, storage, ledger, context }) {
       await tell("acked", { id });
     } catch (error) {
       await tell("failed", { id, text: `${error.name}: ${error.message}` });
+      throw error;
     }
   };
   queue.consume(async ({ messages }) => {
     await tell("handling", { messages: messages.map(({ body, attempts }) => [body.id, attempts, body.fails]) });
-    await Promise.all(messages.map(handle));
+    // A handler that returns has acked all of which it said nothing: a page that goes may be kept from saying it, and not from telling so.
+    const failed = (await Promise.allSettled(messages.map(handle))).find(({ status }) => status === "rejected");
+    if (failed) throw failed.reason;
   }, { maxBatchSize: 4, maxConcurrency: 2 });
 
   for (let n = 0; ; n += 1) {
