@@ -20,6 +20,9 @@ const BYTES_MAX = 64 << 10;
 const BYTES_MORE = 4 << 10;
 const EMPTY = new Uint8Array();
 
+/** What can be moved, and copied as well: where it is needed again it stays. */
+const COPIED = new Set(["ArrayBuffer", "AudioData", "ImageBitmap", "VideoFrame"].map((name) => `[object ${name}]`));
+
 export interface Parcel {
   readonly form: Form;
   readonly count: number;
@@ -58,7 +61,8 @@ export class Values implements Filling {
     if (transfer) {
       const moved = move(body, transfer);
       this.values.push(moved.body);
-      this.moves = moved.transfer;
+      const moves = moved.transfer.filter((one) => !COPIED.has(Object.prototype.toString.call(one)));
+      if (moves.length) this.moves = moves;
     } else {
       this.values.push(copy(body));
     }

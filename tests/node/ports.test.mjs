@@ -87,6 +87,21 @@ test("what is transferred moves, and what can only be moved arrives", async () =
   await end();
 });
 
+test("bytes that were transferred come whole again when a client gives them back", async () => {
+  const { host, client, end } = await served();
+  const bytes = new Uint8Array(20_000).fill(7);
+  await host.send(bytes, { transfer: [bytes.buffer] });
+  await host.send({ buffer: new ArrayBuffer(8) }, {});
+  assert.equal(bytes.length, 0);
+  const [first] = await client.receive({ wait: 1 });
+  assert.equal(first.body.length, 20_000);
+  await client.close();
+  const [again] = await host.receive({ wait: 1 });
+  assert.deepEqual(again.body, new Uint8Array(20_000).fill(7));
+  await again.ack();
+  await end();
+});
+
 test("a consumer that is not allowed to receive ends, and says so", async () => {
   const { client, end } = await served({}, ["send"]);
   const consumer = client.consume(() => undefined);
