@@ -13,6 +13,8 @@ const AHEAD_MS = 1_500;
 export const SKEW_MS = 100;
 /** A batch that fills hands out in so long what was taken before its context was kept from running. */
 const OUT_OF_DATE_MS = 5_000;
+/** A context that was kept from running hands out, so long after, what it took before. */
+const TAKEN_MS = 10;
 /** Clocks tell whole milliseconds. */
 const ROUND_MS = 2;
 /** By this reason a message is dead-lettered whose body is gone: never that of a sound one. */
@@ -270,7 +272,7 @@ export class Model {
     // A worker whose timers are held back can't know before the first was late.
     if (context.hidden && context.kind !== "page") return false;
     // A client that was kept from running takes the time that a frame waited for a difference of clocks, and leases for longer than they are.
-    const late = scope.served ? message.at.leaseMs + AHEAD_MS : 0;
+    const late = scope.served ? message.at.leaseMs + AHEAD_MS : TAKEN_MS;
     const quiet = mayBlock || context.disturbedAt + late < at;
     return !this.#cutOff({ context, at }) && !this.#behind({ scope }) && !scope.skewed && scope.disturbedAt < at && quiet;
   }
