@@ -29,6 +29,16 @@ class Piece {
     return this.places ? this.places[index - this.first] : this.from + index - this.first;
   }
 
+  /** How many of these messages from `index` on are alike: all have their bodies, or none has. */
+  run(index: number, most: number): number {
+    const { places } = this;
+    if (!places) return most;
+    const at = index - this.first;
+    let run = 1;
+    while (run < most && places[at + run] < 0 === places[at] < 0) run += 1;
+    return run;
+  }
+
   forget(index: number, count: number): void {
     const { parcel } = this;
     if (parcel instanceof LentBytes) parcel.gone(count);
@@ -70,13 +80,19 @@ export class Kept {
     }
   }
 
-  /** A delivery, cut where parcels end. */
+  /** A delivery, cut where parcels end, and where bodies are gone: those parts have no parcel. */
   parts({ number, index, count }: { number: number; index: number; count: number }): Part[] {
-    return this.each(index, count, (piece, from, here) => {
-      const offset = piece.place(from);
-      const headers = this.headers && Object.fromEntries(Array.from({ length: here }, (_, at) => [offset + at, this.headers![from + at]]));
-      return { number, index: from, count: here, parcel: piece.parcel, offset, headers };
-    });
+    return this.each(index, count, (piece, first, here) => {
+      const parts: Part[] = [];
+      for (let from = first; from < first + here; ) {
+        const offset = piece.place(from);
+        const run = piece.run(from, first + here - from);
+        const headers = this.headers && Object.fromEntries(Array.from({ length: run }, (_, at) => [offset + at, this.headers![from + at]]));
+        parts.push({ number, index: from, count: run, parcel: offset < 0 ? undefined : piece.parcel, offset, headers });
+        from += run;
+      }
+      return parts;
+    }).flat();
   }
 
   /** Nobody needs the bodies of these messages any more. */

@@ -83,6 +83,11 @@ export class MemoryJournal extends Journal {
     return Promise.resolve();
   }
 
+  /** What was purged, or taken by others, between its delivery and this has no bodies any more: nobody here is given it. */
+  override load(deliveries: Delivery[]): Part[][] {
+    return this.bodies(deliveries).map((parts) => parts.filter(({ parcel }) => parcel));
+  }
+
   bodies(places: Delivery[]): Part[][] {
     return places.map((delivery) => this.kept.get(delivery.number)?.parts(delivery) ?? [bare(delivery)]);
   }

@@ -93,7 +93,7 @@ export const SENDING = {
         if (random % 5 === 1) request.delaySeconds = spec.delay = (random % 3) / 2;
         if (op.expiring && random % 5 === 4) request.expirationSeconds = spec.expire = 1 + random % 60;
         if (random % 5 === 2) request.headers = { h: `h${(spec.headers = 1, uid)}` };
-        if (random % 5 === 3) request.idempotencyKey = `key ${(spec.key = uid)}`;
+        if (random % 5 === 3) request.idempotencyKey = `key ${(spec.key = `of ${uid}`)}`;
         messages.push(lab.model.sent(opened.model, uid, spec, wall));
         requests.push(request);
       }
