@@ -171,7 +171,9 @@ export class StoredJournal extends Journal {
       step = this.take();
     }
     const number = await this.append(from, (tail) => {
-      if (from === 0 || life !== this.life) return step;
+      // A recovery decides this step anew, and looked for it before it could be written.
+      if (life !== this.life) return undefined;
+      if (from === 0) return step;
       this.meet(tail);
       desk.load(peer);
       step = this.decide() ? this.take() : undefined;

@@ -68,11 +68,10 @@ impl Job for Append {
             }
         }
         if let Some(record) = self.record.take() {
-            if let Some(step) = &self.step {
-                step.put_chunks(transaction, &record.result())?;
-            }
+            let last =
+                self.step.as_ref().map(|step| step.put_chunks(transaction, &record.result())).transpose()?.flatten();
             // The record has succeeded, the chunks may not: then nothing may stay.
-            return Ok(Next::Complete(record));
+            return Ok(Next::Complete(record.clone(), last.unwrap_or(record)));
         }
         match &self.step {
             Some(step @ Step { apart: None, .. }) => Ok(Next::Commit(Some(step.put(transaction, &step.bodies)?))),
@@ -116,7 +115,9 @@ impl Step {
         transaction.store.put(&value)
     }
 
-    fn put_chunks(&self, transaction: &Transaction, number: &JsValue) -> Result<(), JsValue> {
+    /// Answers the last request.
+    fn put_chunks(&self, transaction: &Transaction, number: &JsValue) -> Result<Option<Request>, JsValue> {
+        let mut last = None;
         let size = self.apart.unwrap_or(1);
         let (mut first, mut chunk) = (0, 0.0);
         while first < self.bodies.length() {
@@ -125,11 +126,11 @@ impl Step {
             if headers.is_object() {
                 value.push(&headers);
             }
-            transaction.store.put_at(&value, &layout::chunk_key(number, chunk))?;
+            last = Some(transaction.store.put_at(&value, &layout::chunk_key(number, chunk))?);
             first += size;
             chunk += 1.0;
         }
-        Ok(())
+        Ok(last)
     }
 
     /// The headers of `size` messages from `first` on, by their place among these; undefined: none has any.

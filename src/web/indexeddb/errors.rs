@@ -52,7 +52,7 @@ pub fn lost_connection(error: &JsValue) -> bool {
 }
 
 /// The reason of an abort where a commit was due: marked where it does not rule out that the commit happened. `asked`: every
-/// request may have succeeded by then; else one that failed says so.
+/// request may have succeeded by then; else one has failed, and says so.
 pub fn at_commit(error: JsValue, asked: bool) -> JsValue {
     let certain = ["QuotaExceededError", "ConstraintError", "DataError", "NotReadableError", "UnknownError"];
     if !is_platforms(&error, &certain[..certain.len() - usize::from(asked)]) {

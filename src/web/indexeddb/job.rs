@@ -18,8 +18,8 @@ pub enum Next {
     Wait(Request),
     /// Commit. The answer is the result of this request, or true.
     Commit(Option<Request>),
-    /// The same, but let the platform commit when all requests have succeeded.
-    Complete(Request),
+    /// The same, but let the platform commit when all requests have succeeded, of which the second is the last.
+    Complete(Request, Request),
     /// The answer is there already; nothing was written that is to stay.
     Done(JsValue),
 }
@@ -75,19 +75,19 @@ pub async fn perform(connection: Rc<Connection>, operation: Rc<Operation>, mut j
 
 async fn steps(transaction: &Transaction, operation: &Operation, job: &mut dyn Job) -> Answer {
     loop {
-        let (commit, asked) = match job.step(transaction)? {
+        let (commit, last) = match job.step(transaction)? {
             Next::Wait(request) => {
                 request.set_onsuccess(operation.good());
-                (None, false)
+                (None, None)
             }
             Next::Commit(request) => {
                 transaction.commit();
                 transaction.tell_complete();
-                (Some(request), true)
+                (Some(request), None)
             }
-            Next::Complete(request) => {
+            Next::Complete(request, last) => {
                 transaction.tell_complete();
-                (Some(Some(request)), false)
+                (Some(Some(request)), Some(last))
             }
             Next::Done(answer) => {
                 transaction.commit();
@@ -104,7 +104,11 @@ async fn steps(transaction: &Transaction, operation: &Operation, job: &mut dyn J
                 return if error.is_object() { Err(error) } else { Ok(request.result()) };
             }
             (false, None) => return Err(transaction.reason()),
-            (false, Some(_)) => return Err(errors::at_commit(transaction.reason(), asked)),
+            (false, Some(_)) => {
+                // Where the last request failed, by itself or with one before it, there was no commit.
+                let failed = last.is_some_and(|last| property(&last, "error").is_object());
+                return Err(errors::at_commit(transaction.reason(), !failed));
+            }
         }
     }
 }
