@@ -47,6 +47,8 @@ export class Values implements Filling {
   json: boolean;
   /** What the only body of the parcel took along and nobody can copy. Such a body is handed out as it is. */
   moves: Transferable[] | undefined;
+  /** The only body was moved: views in it keep the whole buffers that came with them. */
+  private whole = false;
 
   constructor(readonly values: unknown[] = []) {
     this.json = values.length === 0;
@@ -57,12 +59,13 @@ export class Values implements Filling {
   }
 
   add(body: unknown, transfer?: Transferable[]): boolean {
-    if (this.moves || this.count === MESSAGES_MAX || (this.count && (transfer || this.bytes >= BYTES_MAX))) return false;
+    if (this.whole || this.count === MESSAGES_MAX || (this.count && (transfer || this.bytes >= BYTES_MAX))) return false;
     if (transfer) {
       const moved = move(body, transfer);
       this.values.push(moved.body);
       const moves = moved.transfer.filter((one) => !COPIED.has(Object.prototype.toString.call(one)));
       if (moves.length) this.moves = moves;
+      this.whole = true;
     } else {
       this.values.push(copy(body));
     }
@@ -78,7 +81,8 @@ export class Values implements Filling {
   body(place: number): unknown {
     const body = this.values[place];
     try {
-      return this.moves ? body : copy(body);
+      if (this.moves) return body;
+      return this.whole ? structuredClone(body) : copy(body);
     } catch {
       // It came through a port with what it moves.
       return body;
