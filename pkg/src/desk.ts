@@ -24,11 +24,6 @@ export class Desk {
   /** Whose bodies the step under way has, as pairs of token and count: from its hand-over until it is known what became of it. */
   private inStep: readonly number[] | undefined;
 
-  /** Nobody waits for an answer. */
-  get isIdle(): boolean {
-    return this.askers.size === 0;
-  }
-
   register(asker: Asker): number {
     do this.token = (this.token + 1) >>> 0;
     while (this.askers.has(this.token));
@@ -90,10 +85,7 @@ export class Desk {
   failSends(owner: unknown, error: unknown, commands: EngineCommands): void {
     const pending = [...this.collecting, ...this.askers.values()] as Outgoing[];
     for (const outgoing of pending) {
-      if ((outgoing.owner !== owner && outgoing.handle !== owner) || !outgoing.left) continue;
-      if (this.recall(outgoing, commands)) outgoing.fail(error);
-      // Should it be in time at the host, this is why.
-      else outgoing.withdrawn ??= error;
+      if ((outgoing.owner === owner || outgoing.handle === owner) && outgoing.left && this.recall(outgoing, commands)) outgoing.fail(error);
     }
   }
 
@@ -131,13 +123,6 @@ export class Desk {
     this.known();
     // Of sends the step says which it has; of all else it may be any.
     for (const [token, asker] of askers) asker.fail(inStep && ((asker as Outgoing).departed === undefined || inStep.has(token)) ? unknown : error);
-  }
-
-  /** The asker of a command that ends in another way than by the engine's rows. */
-  take(token: number): Asker | undefined {
-    const asker = this.askers.get(token);
-    this.askers.delete(token);
-    return asker;
   }
 
   /** Fails everyone, for good. */

@@ -14,7 +14,8 @@ interface Manager {
   query(): Promise<{ held?: { name?: string; mode?: string }[] }>;
 }
 
-const manager = (): Manager | undefined => (globalThis as { navigator?: { locks?: Manager } }).navigator?.locks;
+/** The platform's locks, where it has any. */
+export const manager = (): Manager | undefined => (globalThis as { navigator?: { locks?: Manager } }).navigator?.locks;
 /** In `localStorage`, which a page can still write to as it goes: the names of those that left in good order, the last of them. */
 const NOTES = "posthaste:left";
 const NOTES_MAX = 64;

@@ -3,15 +3,10 @@
  * milliseconds after its worker, tab or renderer died, with no message and no heartbeat.
  */
 
-interface Manager {
-  request(name: string, options: { signal: AbortSignal }, held: () => unknown): Promise<unknown>;
-  query(): Promise<{ held?: { name?: string }[] }>;
-}
+import { manager } from "../locks";
 
 /** Lets the lock go, or stops asking for it. */
 export type Release = () => void;
-
-const manager = (): Manager | undefined => (globalThis as { navigator?: { locks?: Manager } }).navigator?.locks;
 
 /** `granted`: called when it is held; `refused` where it never will be: a sandboxed frame has no right to locks. Undefined: there are no locks. */
 function ask(name: string, granted: () => void, refused: () => void): Release | undefined {
