@@ -203,7 +203,7 @@ export class Model {
     if (message.wild || this.#outOfDate(message, queue, context, received)) {
       return Object.assign(new Delivery(message, context, received.attempts, 0, world.scheduler.now, 0, 0), { over: true });
     }
-    if (message.at !== queue) this.#moved(message, queue, received);
+    if (message.at !== queue) this.#moved(message, queue, context, received);
     const { spec, holder } = message;
     if (!sameBody(body, uid, spec.body, spec.size)) this.fail("body", `${uid} is not what was sent: ${show(body)}`);
     if (spec.headers && received.headers.h !== `h${uid}`) this.fail("headers", `${uid} has lost its headers`);
@@ -211,8 +211,9 @@ export class Model {
     if (message.id === undefined) message.id = received.id;
     else if (message.id !== received.id) this.fail("id-changed", `${uid} was ${message.id}, and is ${received.id}`);
     this.#mayBeDelivered(message, asked, slackMs, context, queue);
-    if (holder && !holder.over && this.holds(holder) && !queue.scope.late) {
-      this.fail("two-holders", `${uid} is ${holder.context.name}'s ${holder.until - world.latestWall} ms more; ${context.name} got it`);
+    if (holder && !holder.over && this.holds(holder, context) && !queue.scope.late) {
+      const left = holder.until - world.latestWallAt(context.local);
+      this.fail("two-holders", `${uid} is ${holder.context.name}'s ${left} ms more; ${context.name} got it`);
     }
     if (holder?.said === "ack" && holder.firm && this.#calm(holder, holder.firm === "sole") && !this.#blocked(holder)) {
       this.fail("acked-delivered", `${uid}'s handler in ${holder.context.name} returned in time, and ${context.name} got it again`);
@@ -260,11 +261,14 @@ export class Model {
     return ackedBy !== undefined || holder.said === "ack" && holder.firm !== undefined;
   }
 
-  /** Whether the lease is live by every clock. Those that are extended by themselves are, if nothing keeps their holder from it. */
-  holds(delivery) {
+  /**
+   * Whether the lease is live by every clock, when `context` comes to ask: it may have run for long, and be ahead of the world. Those that
+   * are extended by themselves are, if nothing keeps their holder from it.
+   */
+  holds(delivery, context = delivery.context) {
     if (this.#cutOff(delivery) || this.#behind(delivery) || this.#wentBack(delivery)) return false;
     if (delivery.until === Infinity) return this.#calm(delivery, false);
-    return this.world.latestWall < delivery.until - ROUND_MS && this.world.scheduler.now < delivery.untilAt - ROUND_MS;
+    return this.world.latestWallAt(context.local) < delivery.until - ROUND_MS && context.local < delivery.untilAt - ROUND_MS;
   }
 
   /** Nothing went wrong since it was handed out that its holder can't help. */
@@ -300,7 +304,8 @@ export class Model {
 
   #mayBeDelivered(message, asked, slack, context, queue) {
     const { uid } = message;
-    const { latestWall, scheduler: { now } } = this.world;
+    const now = context.local;
+    const latestWall = this.world.latestWallAt(now);
     if (message.state === "refused") this.fail("refused-delivered", `the send of ${uid} was refused, and it was delivered`);
     if (message.duplicateOf) this.fail("duplicate", `${uid} is a duplicate of ${message.duplicateOf}, and was delivered`);
     if (message.cancelled) this.fail("cancelled-delivered", `${uid} was cancelled, and was delivered`);
@@ -322,10 +327,10 @@ export class Model {
   }
 
   /** It turned up in another queue than where it was. */
-  #moved(message, queue, received) {
+  #moved(message, queue, context, received) {
     const { uid, at } = message;
     if (at.scope === queue.scope && at.dlq === queue.name) {
-      this.deadLettered(message, at, received.letter?.reason);
+      this.deadLettered(message, at, context, received.letter?.reason);
       message.dead = true;
     } else if (at.scope !== queue.scope || !at.scope.redriven) {
       this.fail("strayed", `${uid} was sent to ${at.scope.name}/${at.name}, and came from ${queue.scope.name}/${queue.name}`);
@@ -343,14 +348,14 @@ export class Model {
   }
 
   /** Only what has no try left is a dead letter, or what its receiver said so of. */
-  deadLettered(message, from, reason) {
+  deadLettered(message, from, context, reason) {
     const { uid, holder } = message;
     if (MISSING.test(reason ?? "") && from.scope.lossAt < 0) this.fail("body-missing", `${uid}, whose body is there, was dead-lettered: ${reason}`);
     if (message.ackedBy) return this.fail("acked-dead", `${uid} was acked in time, and is among the dead letters`);
     if (message.deadAsked || from.mayHaveGone(message) || from.scope.redriven) return;
     if (message.attempts < from.tries) {
       this.fail("tries-left", `${uid} was dead-lettered by ${from.name} after ${message.attempts} of ${from.tries} attempts`);
-    } else if (holder && !holder.over && this.holds(holder)) {
+    } else if (holder && !holder.over && this.holds(holder, context)) {
       this.fail("dead-held", `${uid} was dead-lettered while ${holder.context.name} has it`);
     }
   }
@@ -438,7 +443,7 @@ export class Model {
     if (queue.purgedAt >= delivery.at - SKEW_MS || scope.lossAt >= delivery.at || scope.deletedAt >= delivery.at) return;
     if (message.mayExpire) return;
     if (this.holds(delivery)) {
-      const early = delivery.until - this.world.latestWall;
+      const early = delivery.until - this.world.latestWallAt(delivery.context.local);
       return this.fail("lease-lost", `${message.uid}: ${delivery.context.name}'s ${kind} came ${early} ms in time`);
     }
     if (this.world.latestWall < delivery.until || queue.policy.overflow === "drop-oldest") return;

@@ -199,7 +199,7 @@ export const MANAGING = {
   },
 };
 
-function peeked(lab, { model }, infos, op) {
+function peeked(lab, { model, actor }, infos, op) {
   if (infos.length > (op.max ?? 10)) lab.model.fail("too-many", `peek told ${infos.length}`);
   const seen = new Set();
   for (const { id, body, state, availableAt } of infos) {
@@ -209,18 +209,18 @@ function peeked(lab, { model }, infos, op) {
     if (!message) lab.model.fail("unsent", `peek at ${model.name} told what nobody sent: ${id}, ${show(body)}`);
     else if (message.wild) continue;
     else if (message.state === "refused") lab.model.fail("refused-there", `peek at ${model.name} told ${message.uid}, which was refused`);
-    else backoff(lab, model, message, state, availableAt);
+    else backoff(lab, model, message, actor, state, availableAt);
     if (message?.id !== undefined && message.id !== id) lab.model.fail("id-changed", `${message.uid} was ${message.id}, and is ${id}`);
   }
 }
 
 /** No retry waits for longer than the policy says. */
-function backoff(lab, model, message, state, availableAt) {
+function backoff(lab, model, message, { context }, state, availableAt) {
   const { retryDelay = {} } = model.policy;
   if (state !== "delayed" || !message.attempts || message.at !== model || message.holder?.said !== "retry") return;
   if (message.explicit || model.scope.skewed || lab.script.world !== "memory") return;
   const most = typeof retryDelay === "number" ? retryDelay : retryDelay.max ?? 300;
-  const wait = availableAt.getTime() - lab.world.latestWall;
+  const wait = availableAt.getTime() - lab.world.latestWallAt(context.local);
   // Clocks that were set go on from the journal's time, a little off.
   if (wait > most * 1000 + (model.scope.clockSet ? SKEW_MS : 0)) lab.model.fail("backoff", `${message.uid} waits for ${wait} ms, and the most is ${most} s`);
 }

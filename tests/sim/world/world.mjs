@@ -46,7 +46,12 @@ export class World {
 
   /** The latest time that anyone can know of: what a clock showed, and what has passed since. */
   get latestWall() {
-    return Math.max(this.#shown, Math.floor(this.#lead + this.scheduler.now));
+    return this.latestWallAt(this.scheduler.now);
+  }
+
+  /** As `latestWall`, for who has come as far as `time`: whoever runs for long is ahead of the world. */
+  latestWallAt(time) {
+    return Math.max(this.#shown, Math.floor(this.#lead + time));
   }
 
   /** A context, with the package in it. */
