@@ -11,6 +11,7 @@ import type { Lease } from "./lease";
 import type { ReceivedMessage } from "./message";
 import { flag, object, refuseLater, seconds, signalOption, whole } from "./options";
 import type { OpenedQueue } from "./queue";
+import { stillHeld } from "./receive";
 import { Stop } from "./stop";
 import type { BacklogMetrics, Consumer, ConsumerOptions, MessageBatch, QueueHandler } from "./types";
 
@@ -177,7 +178,7 @@ export class LocalConsumer<Body> implements Consumer {
         messages = messages.filter(({ isHeld }) => isHeld).concat(more);
         left -= Math.max(0, clock.now() - began);
       }
-      return messages.filter(({ isHeld }) => isHeld);
+      return await stillHeld(this.queue.backing, messages);
     } catch {
       // Stopped, or the queue is closed: what is here goes back, unhandled.
       messages.forEach((message) => void message.release());

@@ -36,7 +36,8 @@ export class Lease {
     readonly queue: Handle,
     readonly part: Part,
     readonly grant: number,
-    readonly until: number,
+    /** Until when it is its receiver's at least, as far as is known here. */
+    public until: number,
     readonly attempts: number,
     readonly sent: number,
     /** In a handler the first word counts and later ones are not heard; elsewhere another word is an error. */
@@ -60,16 +61,20 @@ export class Lease {
 
   /**
    * Those of which nothing was said go on for so long from now, which is until `until`, unless they do so anyway; also of a queue
-   * that is closing: it waits for its handlers.
+   * that is closing: it waits for its handlers. Resolves when it is known of which it stood.
    */
-  extend(ms: number, until: number): void {
-    const { messages } = this;
-    if (this.forgotten) return;
-    for (let at = 0; at < messages.length; at += 1) {
+  extend(ms: number, until: number): Promise<void> {
+    const { messages, part } = this;
+    const asked: Promise<void>[] = [];
+    for (let at = 0; at < messages.length && !this.forgotten; at += 1) {
       const from = at;
       while (at < messages.length && messages[at].isHeld && messages[at].until < until) at += 1;
-      if (at > from) void this.leases.settle(effect.EXTEND, this.range(from, at - from), ms);
+      if (at > from) asked.push(this.leases.settle(effect.EXTEND, this.range(from, at - from), ms).then((lost) => lost?.forEach((index) => messages[index - part.index]?.lose())));
     }
+    const extended = Promise.all(asked).then(() => void (this.until = Math.max(this.until, until)));
+    // It need not be awaited.
+    extended.catch(() => undefined);
+    return extended;
   }
 
   /** The message's word, for this one or, with `count`, it and those after it. */

@@ -21,7 +21,7 @@ import { flag, messageIdOption, object, queueName, refuseLater, seconds, signalO
 import type { Port, Transferable } from "./platform";
 import { agree } from "./policy";
 import { portOption } from "./ports";
-import { receive, type Request } from "./receive";
+import { receive, stillHeld, type Request } from "./receive";
 import { Batch, messageId, sameTerms, SingleOutgoing, type Outgoing, type Terms } from "./send";
 import { soon } from "./soon";
 import type { Headers } from "./store";
@@ -270,7 +270,7 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
       void message.deadLetter(messageOf(error));
       return false;
     })));
-    return messages.filter(({ isHeld }, at) => sound[at] && isHeld);
+    return stillHeld(this.backing, messages.filter((_, at) => sound[at]));
   }
 
   consume(handler: QueueHandler<Body>, options?: ConsumerOptions): Consumer {

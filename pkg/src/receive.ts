@@ -38,12 +38,24 @@ export interface Request {
 
 /** Messages under a lease, oldest first; empty: none came in time. Rejects with the signal's reason when it aborts. */
 export async function receive<Body>(backing: Backing, request: Request, closed: Stop): Promise<ReceivedMessage<Body>[]> {
-  request.signal?.throwIfAborted();
-  // A storage that is silent keeps nobody waiting who does not want to any more.
-  if (request.waitMs === 0 || backing.handle.ready) await unless(request.signal, [request.stop, closed], ready(backing, request.waitMs === 0));
-  const deliveries = await lease(backing, request, closed);
-  if (!deliveries.length) return [];
-  const parts = await load(backing, deliveries, closed);
+  const { signal, stop, leaseMs } = request;
+  for (let { waitMs } = request; ; ) {
+    const began = backing.clock.now();
+    signal?.throwIfAborted();
+    // A storage that is silent keeps nobody waiting who does not want to any more.
+    if (waitMs === 0 || backing.handle.ready) await unless(signal, [stop, closed], ready(backing, waitMs === 0));
+    const deliveries = await lease(backing, request, waitMs, closed);
+    if (!deliveries.length) return [];
+    const messages = held<Body>(backing, request, deliveries, await load(backing, deliveries, closed), closed);
+    const still = lapsed(backing, messages) ? await stillHeld(backing, messages, leaseMs) : messages;
+    if (still.length || waitMs === 0) return still;
+    // Others had taken what came: it waits on.
+    waitMs = Math.max(0, waitMs - Math.max(0, backing.clock.now() - began));
+  }
+}
+
+/** What was leased, as messages. Throws where it has no bodies, and there is nothing else. */
+function held<Body>(backing: Backing, request: Request, deliveries: Delivery[], parts: Part[][], closed: Stop): ReceivedMessage<Body>[] {
   const messages: ReceivedMessage<Body>[] = [];
   let failed: unknown;
   deliveries.forEach((delivery, at) => {
@@ -55,6 +67,26 @@ export async function receive<Body>(backing: Backing, request: Request, closed: 
   if (failed !== undefined && !messages.length) throw failed;
   if (failed !== undefined) for (const onlooker of backing.handle.onlookers) onlooker.error(failed);
   return messages;
+}
+
+/** Leases of these messages that have run out, as far as is known here; undefined: none. */
+function lapsed(backing: Backing, messages: readonly ReceivedMessage<unknown>[]): Set<Lease> | undefined {
+  const now = backing.leases.now();
+  const over = messages.filter((message) => message.isHeld && message.until <= now);
+  return over.length ? new Set(over.map(({ lease }) => lease)) : undefined;
+}
+
+/**
+ * Those of these messages that are still their receiver's. What has lapsed others may have taken, and a context that was kept from
+ * running does not know it: before anyone is handed it, it is extended, and lost where that does not stand.
+ */
+export async function stillHeld<Message extends ReceivedMessage<unknown>>(backing: Backing, messages: Message[], leaseMs = 0): Promise<Message[]> {
+  // A storage may take longer than a lease is.
+  for (let ms = leaseMs || backing.visibilityMs, over; (over = lapsed(backing, messages)); ms *= 2) {
+    const until = backing.leases.now() + ms;
+    await Promise.all([...over].map((lease) => lease.extend(ms, until)));
+  }
+  return messages.filter(({ isHeld }) => isHeld);
 }
 
 /** The queue is there; `fresh`: as the storage has it by now. */
@@ -125,7 +157,7 @@ export function unreadable(backing: Backing, part: Part, grant: number): unknown
   return undefined;
 }
 
-async function lease(backing: Backing, { max, leaseMs, waitMs, stop, signal }: Request, closed: Stop): Promise<Delivery[]> {
+async function lease(backing: Backing, { max, leaseMs, stop, signal }: Request, waitMs: number, closed: Stop): Promise<Delivery[]> {
   signal?.throwIfAborted();
   stop?.throwIfCome();
   closed.throwIfCome();
