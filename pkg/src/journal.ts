@@ -108,6 +108,19 @@ export abstract class Journal {
     if (adopted === Infinity && this.peer.isKeeper(id)) throw this.full(name);
   }
 
+  /** Finds that queue in another replica, or makes it as it was. */
+  protected async remake({ name, policy, deadLetterQueue }: Handle): Promise<number> {
+    for (;;) {
+      const { peer } = this;
+      const id = this.closed ? -1 : peer.queue(name);
+      // It may have been made before its turn, to keep the dead letters of another.
+      const differs = id >= 0 && peer.isKeeper(id) && (peer.deadLetterQueue(id) !== deadLetterQueue || numbers(peer.policy(id)).some((number, at) => number !== policy[at]));
+      if (id >= 0 && !differs) return id;
+      if (id < 0) await this.create(name, policy, deadLetterQueue);
+      else await this.adopt(id, name, policy, deadLetterQueue);
+    }
+  }
+
   private full(name: string): DOMException {
     const there = this.peer.names().length;
     return platformError("QuotaExceededError", `the queue ${show(name)} can't be made: a storage holds ${QUEUES_MAX} queues with their dead-letter queues, and has ${there}; delete some first`);

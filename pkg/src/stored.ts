@@ -462,8 +462,7 @@ export class StoredJournal extends Journal {
   private async renew(handle: Handle): Promise<void> {
     const { peer } = this;
     try {
-      let id = this.closed ? -1 : peer.queue(handle.name);
-      if (id < 0) id = await this.create(handle.name, handle.policy, handle.deadLetterQueue);
+      const id = await this.remake(handle);
       // Made anew once more: that renews it, too.
       if (peer === this.peer) handle.id = id;
     } catch {
