@@ -44,6 +44,7 @@ impl Peer {
             }
             self.place_batch(batch, more == 0, &mut draft);
         }
+        let before = draft.items.len();
         self.place_leases(&mut draft);
         self.place_riders(&mut draft, false);
         let tick = self.engine.due(now).any(|(_, queue)| queue.wants_tick(now));
@@ -51,7 +52,10 @@ impl Peer {
         if draft.items.is_empty() && !tick && !starts_due {
             return false;
         }
+        // What was handed out may have lapsed before that could be told: it counts before the message is leased anew.
+        let rest = draft.items.len();
         self.place_riders(&mut draft, true);
+        draft.bring_forward(before, rest);
         self.take_off(draft);
         true
     }

@@ -82,6 +82,13 @@ impl Draft {
         self.origins.push(origin);
     }
 
+    /// The items from place `from` on take effect before those from place `to` on.
+    pub fn bring_forward(&mut self, to: usize, from: usize) {
+        let count = self.items.len() - from;
+        self.items[to..].rotate_right(count);
+        self.origins[to..].rotate_right(count);
+    }
+
     /// Something is said of messages that anyone could take.
     pub fn say(&mut self, first: MessageId, count: u32) {
         let pair = (first.0, u64::from(count));
