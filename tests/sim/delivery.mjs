@@ -1,5 +1,8 @@
 /** What the model keeps of a message that was handed out. */
 
+/** What was leased ahead and is handed out is told after so long. */
+const TOLD_MS = 110;
+
 /** A message in someone's hands. */
 export class Delivery {
   /** Nothing more is to be said of it, or nobody is there to say it. */
@@ -27,5 +30,10 @@ export class Delivery {
     this.untilAt = at + leaseMs;
     /** Of the queue, when it was handed out. */
     this.calls = calls;
+  }
+
+  /** Its holder was stopped before it could tell that it had been handed what was leased ahead. */
+  get untold() {
+    return this.context.stops.some((stop) => stop >= this.at && stop < this.at + TOLD_MS);
   }
 }

@@ -218,7 +218,7 @@ export class Model {
     if (holder?.said === "ack" && holder.firm && this.#calm(holder, holder.firm === "sole") && !this.#blocked(holder)) {
       this.fail("acked-delivered", `${uid}'s handler in ${holder.context.name} returned in time, and ${context.name} got it again`);
     }
-    this.#attempts(message, queue, received.attempts);
+    this.#attempts(message, queue, received.attempts, context);
     const older = queue.order.before(message, this.isThere);
     if (older) this.fail("order", `${uid} came from ${queue.name} before ${older.uid}, which was there before it`);
     // A client that was kept from running may have been given it long before.
@@ -366,12 +366,12 @@ export class Model {
     return at.scope.redriven && (deadAsked || attempts >= at.tries || at.mayHaveGone(message));
   }
 
-  #attempts(message, queue, attempts) {
+  #attempts(message, queue, attempts, context) {
     const { uid, holder } = message;
     const unseen = queue.mayHaveGone(message);
     if (queue.scope.late) return;
     const back = holder && (holder.said === "release" || (holder.over ? holder.closing : this.#wentBack(holder)));
-    const given = back || holder && this.#cutOff(holder);
+    const given = back || holder && (this.#cutOff(holder) || holder.context !== context && holder.untold);
     if (attempts > queue.triesMax) this.fail("attempts", `${uid} has attempt ${attempts} of ${queue.triesMax}`);
     if (!unseen && attempts > message.attempts + 1) this.fail("attempts", `${uid} has attempt ${attempts} after ${message.attempts}`);
     if (attempts <= message.attempts && !(given && attempts === message.attempts) && !this.#mayBeBack(message)) {
@@ -439,8 +439,10 @@ export class Model {
     const { message } = delivery;
     const { scope } = queue;
     if (message.holder !== delivery || message.at !== queue || message.cancelAsked) return;
-    // What was taken from it while it was on its way is handed out all the same.
-    if (queue.purgedAt >= delivery.at - SKEW_MS || scope.lossAt >= delivery.at || scope.deletedAt >= delivery.at) return;
+    // What was taken from it while it was on its way is handed out all the same: for long, where something keeps its context from hearing.
+    const late = Math.max(delivery.context.disturbedAt, scope.disturbedAt) >= delivery.at - OUT_OF_DATE_MS;
+    const since = delivery.at - (late ? OUT_OF_DATE_MS : SKEW_MS);
+    if (queue.purgedAt >= since || scope.lossAt >= delivery.at || scope.deletedAt >= delivery.at) return;
     if (message.mayExpire) return;
     if (this.holds(delivery)) {
       const early = delivery.until - this.world.latestWallAt(delivery.context.local);

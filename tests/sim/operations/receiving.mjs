@@ -10,6 +10,7 @@ export function taken(lab, opened, messages, asked, leaseMs, slackMs) {
     lab.operations += 1;
     const delivery = lab.model.delivered(opened.model, context, received, asked, leaseMs, slackMs);
     lab.note("got", opened.name, delivery?.message.uid);
+    lab.trace?.(`${lab.scheduler.now.toFixed(3)}   ${context.name}, attempt ${received.attempts}, asked at ${asked}, for ${leaseMs} ms`);
     if (delivery) found.push({ delivery, received, opened });
   }
   return found;
@@ -35,17 +36,15 @@ export function say(lab, actor, held, kind, seconds) {
   const until = actor.context.wall() + ms;
   const untilAt = lab.scheduler.now + ms;
   const endless = delivery.until === Infinity;
+  if (kind === "extend") delivery.extending = promise;
   if (kind === "extend" && !endless) {
     Object.assign(delivery, { until: Math.min(delivery.until, until), untilAt: Math.min(delivery.untilAt, untilAt) });
   }
   lab.follow(actor, kind, opened, promise, {
     allowed: (name) => name === "LeaseLostError" || name === "InvalidStateError" && before !== undefined,
     done: () => {
-      // Who extends a lease that is extended by itself sets its end.
-      if (kind === "extend" && endless) Object.assign(delivery, { until, untilAt });
-      else if (kind === "extend") {
-        Object.assign(delivery, { until: Math.max(delivery.until, until), untilAt: Math.max(delivery.untilAt, untilAt) });
-      }
+      // Who extends a lease that is extended by itself sets its end. Of two words the later counts, which may be on its way.
+      if (kind === "extend" && (endless || delivery.extending === promise)) Object.assign(delivery, { until, untilAt });
       else if (before === undefined || before === "extend") lab.model.stood(delivery, kind);
     },
     failed: (error, name) => {

@@ -40,6 +40,8 @@ export class Context {
   queuedUntil = 0;
   /** When something was last done to it that may make it late. */
   disturbedAt = -Infinity;
+  /** When it was blocked or frozen. */
+  stops = [];
   /** So often it has looked at the platform, or done something to it. */
   looks = 0;
   /** It dies at this look. */
@@ -107,10 +109,12 @@ export class Context {
 
   /** Blocks the thread for so long. */
   block(ms) {
+    this.stops.push(this.local);
     this.busyUntil = this.local + ms;
   }
 
   freeze() {
+    this.stops.push(this.local);
     this.frozen = true;
   }
 
