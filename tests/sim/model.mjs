@@ -30,6 +30,8 @@ export class QueueModel {
   unseen = 0;
   /** A batch may fill here for longer than a lease that nothing extends: what it loses was handed out, and nobody saw it. */
   lapses = false;
+  /** Batches fill here: where clocks differ, another's ends any lease. */
+  fills = false;
   purgedAt = -Infinity;
   /** Sends whose outcome nobody knows. */
   unknown = 0;
@@ -55,7 +57,7 @@ export class QueueModel {
 
   /** Whether it may have been handed out, and nobody have seen it, since it was seen last. */
   mayHaveGone(message) {
-    return this.lapses || this.unseen > message.unseenAt || this.scope.unseenUntil > message.seenAt;
+    return this.lapses || this.fills && this.scope.skewed || this.unseen > message.unseenAt || this.scope.unseenUntil > message.seenAt;
   }
 }
 
@@ -441,8 +443,7 @@ export class Model {
     if (message.holder !== delivery || message.at !== queue || message.cancelAsked) return;
     // What was taken from it while it was on its way is handed out all the same: for long, where something keeps its context from hearing.
     const late = Math.max(delivery.context.disturbedAt, scope.disturbedAt) >= delivery.at - OUT_OF_DATE_MS;
-    const since = delivery.at - (late ? OUT_OF_DATE_MS : SKEW_MS);
-    if (queue.purgedAt >= since || scope.lossAt >= delivery.at || scope.deletedAt >= delivery.at) return;
+    if (queue.purgedAt >= delivery.at - (late ? OUT_OF_DATE_MS : SKEW_MS) || scope.lossAt >= delivery.at || scope.deletedAt >= delivery.at) return;
     if (message.mayExpire) return;
     if (this.holds(delivery)) {
       const early = delivery.until - this.world.latestWallAt(delivery.context.local);

@@ -165,6 +165,7 @@ class Consuming {
     const signal = abortOf(op, actor)?.signal;
     // Timers of a hidden page come once a minute.
     if (op.auto === false && op.fill > 0 && (op.fill * 1000 >= model.leaseMs || actor.context.kind === "page")) model.lapses = true;
+    if (op.fill > 0) model.fills = true;
     model.calls += 1;
     waiting(opened, this.lanes);
     this.consumer = queue.consume((batch) => this.#handle(batch), {

@@ -104,7 +104,8 @@ export const MANAGING = {
           if (!cancelled && still && opened.model.unseen === unseen && opened.model.calls === calls) {
             lab.model.fail("not-cancelled", `${message.uid} can't be cancelled, though nobody has received it`);
           }
-          if (!cancelled) return;
+          // Numbers begin again in a storage that was made anew: another message may have the one that is meant.
+          if (!cancelled || message.sentAt <= opened.model.scope.lossAt) return;
           message.cancelled = true;
           if (message.ackedBy && !message.wild) lab.model.fail("cancelled", `${message.uid} was acked, and then cancelled`);
         },
