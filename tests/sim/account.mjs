@@ -229,8 +229,10 @@ function mayHaveEnded(message) {
   const { home, at, mayExpire, cancelAsked, deadAsked, attempts } = message;
   if (mayExpire || cancelAsked || drops(home) || drops(at)) return true;
   if (!deadAsked && attempts < at.tries && !at.mayHaveGone(message)) return false;
-  // It may be a dead letter that nobody has seen.
-  const letters = at.scope.queues.get(at.dlq);
+  // It may be a dead letter that nobody has seen, or have been one, and have been put into a queue that drops.
+  const { queues, redrivenTo } = at.scope;
+  const letters = queues.get(at.dlq);
+  for (const name of redrivenTo) if (queues.has(name) && drops(queues.get(name))) return true;
   return at.dlq === undefined || at.keeps || letters !== undefined && drops(letters);
 }
 

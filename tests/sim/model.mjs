@@ -5,8 +5,7 @@
 
 import { sameBody, uidOf } from "./bodies.mjs";
 import { Delivery } from "./delivery.mjs";
-import { Order } from "./order.mjs";
-import { Scope } from "./scope.mjs";
+import { QueueModel, Scope } from "./scope.mjs";
 
 /** What came ahead may have been leased so long before it was handed out. */
 const AHEAD_MS = 1_500;
@@ -19,47 +18,6 @@ const TAKEN_MS = 10;
 const ROUND_MS = 2;
 /** By this reason a message is dead-lettered whose body is gone: never that of a sound one. */
 const MISSING = /body is missing/;
-
-export class QueueModel {
-  /** Lanes of consumers, receives that wait, iterators. */
-  receivers = 0;
-  order = new Order(this);
-  /** Calls that could have taken a message, so far: each counts when it begins, and where it waited when that is over. */
-  calls = 0;
-  /** Leases that nobody may have seen: deaths of receivers and the like. */
-  unseen = 0;
-  /** A batch may fill here for longer than a lease that nothing extends: what it loses was handed out, and nobody saw it. */
-  lapses = false;
-  /** Batches fill here: where clocks differ, another's ends any lease. */
-  fills = false;
-  purgedAt = -Infinity;
-  /** Sends whose outcome nobody knows. */
-  unknown = 0;
-  confirmed = 0;
-  acked = 0;
-  /** Acks that may have been heard. */
-  ackAsked = 0;
-  keys = new Map();
-  /** Retries whose wait is the policy's. */
-  refused = 0;
-
-  constructor(scope, name, policy) {
-    this.scope = scope;
-    this.name = name;
-    this.policy = policy;
-    this.dlq = policy.deadLetterQueue === false ? undefined : policy.deadLetterQueue ?? `${name}-dlq`;
-    this.leaseMs = (policy.visibilityTimeout ?? 30) * 1000;
-    this.tries = (policy.maxRetries ?? 3) + 1;
-    /** It may have been made as another's for dead letters: then it keeps them, and has no such queue itself. */
-    this.keeps = name === "dead" || name.endsWith("-dlq");
-    this.triesMax = policy.maxRetries === undefined && this.keeps ? Infinity : this.tries;
-  }
-
-  /** Whether it may have been handed out, and nobody have seen it, since it was seen last. */
-  mayHaveGone(message) {
-    return this.lapses || this.fills && this.scope.skewed || this.unseen > message.unseenAt || this.scope.unseenUntil > message.seenAt;
-  }
-}
 
 class MessageModel {
   id = undefined;
@@ -334,7 +292,7 @@ export class Model {
     if (at.scope === queue.scope && at.dlq === queue.name) {
       this.deadLettered(message, at, context, received.letter?.reason);
       message.dead = true;
-    } else if (at.scope !== queue.scope || !at.scope.redriven) {
+    } else if (at.scope !== queue.scope || !at.scope.redriven && !at.passesOn(queue)) {
       this.fail("strayed", `${uid} was sent to ${at.scope.name}/${at.name}, and came from ${queue.scope.name}/${queue.name}`);
     }
     message.at = queue;
@@ -443,7 +401,7 @@ export class Model {
     if (message.holder !== delivery || message.at !== queue || message.cancelAsked) return;
     // What was taken from it while it was on its way is handed out all the same: for long, where something keeps its context from hearing.
     const late = Math.max(delivery.context.disturbedAt, scope.disturbedAt) >= delivery.at - OUT_OF_DATE_MS;
-    if (queue.purgedAt >= delivery.at - (late ? OUT_OF_DATE_MS : SKEW_MS) || scope.lossAt >= delivery.at || scope.deletedAt >= delivery.at) return;
+    if (Math.max(queue.purgedAt, scope.lossAt, scope.deletedAt) >= delivery.at - (late ? OUT_OF_DATE_MS : SKEW_MS)) return;
     if (message.mayExpire) return;
     if (this.holds(delivery)) {
       const early = delivery.until - this.world.latestWallAt(delivery.context.local);

@@ -1,5 +1,7 @@
 /** What contexts share, as the model has it: one journal, and what was done to all who use it. */
 
+import { Order } from "./order.mjs";
+
 /** What shares one journal: a context's memory, or a disk. */
 export class Scope {
   queues = new Map();
@@ -19,6 +21,8 @@ export class Scope {
   served = false;
   /** Dead letters may have come back since. */
   redriven = false;
+  /** And have gone to these queues, by name. */
+  redrivenTo = new Set();
   /** Its storage was lost: what was confirmed before may be gone. */
   lossAt = -Infinity;
   /** Queues may have been deleted since. */
@@ -31,5 +35,53 @@ export class Scope {
 
   constructor(name) {
     this.name = name;
+  }
+}
+
+/** What the model has of a queue. */
+export class QueueModel {
+  /** Lanes of consumers, receives that wait, iterators. */
+  receivers = 0;
+  order = new Order(this);
+  /** Calls that could have taken a message, so far: each counts when it begins, and where it waited when that is over. */
+  calls = 0;
+  /** Leases that nobody may have seen: deaths of receivers and the like. */
+  unseen = 0;
+  /** A batch may fill here for longer than a lease that nothing extends: what it loses was handed out, and nobody saw it. */
+  lapses = false;
+  /** Batches fill here: where clocks differ, another's ends any lease. */
+  fills = false;
+  purgedAt = -Infinity;
+  /** Sends whose outcome nobody knows. */
+  unknown = 0;
+  confirmed = 0;
+  acked = 0;
+  /** Acks that may have been heard. */
+  ackAsked = 0;
+  keys = new Map();
+  /** Retries whose wait is the policy's. */
+  refused = 0;
+
+  constructor(scope, name, policy) {
+    this.scope = scope;
+    this.name = name;
+    this.policy = policy;
+    this.dlq = policy.deadLetterQueue === false ? undefined : policy.deadLetterQueue ?? `${name}-dlq`;
+    this.leaseMs = (policy.visibilityTimeout ?? 30) * 1000;
+    this.tries = (policy.maxRetries ?? 3) + 1;
+    /** It may have been made as another's for dead letters: then it keeps them, and has no such queue itself. */
+    this.keeps = name === "dead" || name.endsWith("-dlq");
+    this.triesMax = policy.maxRetries === undefined && this.keeps ? Infinity : this.tries;
+  }
+
+  /** Whether a dead letter of its own may have gone to `queue` in turn, and nobody have seen it on the way. */
+  passesOn(queue) {
+    const letters = this.scope.queues.get(this.dlq);
+    return letters?.dlq === queue.name && letters.mayHaveGone({ unseenAt: 0, seenAt: -Infinity });
+  }
+
+  /** Whether it may have been handed out, and nobody have seen it, since it was seen last. */
+  mayHaveGone(message) {
+    return this.lapses || this.fills && this.scope.skewed || this.unseen > message.unseenAt || this.scope.unseenUntil > message.seenAt;
   }
 }

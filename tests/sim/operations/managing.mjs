@@ -145,6 +145,7 @@ export const MANAGING = {
       const opened = actor.queues.get(op.q);
       if (!opened) return;
       opened.model.scope.redriven = true;
+      if (op.to) opened.model.scope.redrivenTo.add(op.to);
       const options = { ...(op.to && { to: op.to }), ...(op.max && { max: op.max }), ...(op.rate && { ratePerSecond: op.rate }) };
       lab.follow(actor, "redrive", opened, opened.queue.redrive(options), {
         allowed: (name) => name === "QueueFullError" || name === "NotFoundError",
