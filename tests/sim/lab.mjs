@@ -122,8 +122,8 @@ export class Lab {
     actor.context.disturbedAt = Math.max(now, actor.context.busyUntil);
     this.world.disturbedAt = Math.max(this.world.disturbedAt, actor.context.disturbedAt);
     if (this.host) scope.stoppedUntil = Math.max(scope.stoppedUntil, actor.context.disturbedAt, now + ms);
-    // Nobody's word is heard while who serves is kept from running.
-    if (all || actor === this.host) scope.disturbedAt = actor.context.disturbedAt;
+    // Nobody's word is heard while who serves is kept from running, or who has begun to write.
+    if (all || actor === this.host || this.disk?.heldUpBy?.(actor.context)) scope.disturbedAt = actor.context.disturbedAt;
     for (const queue of scope.queues.values()) queue.unseen += 1;
   }
 

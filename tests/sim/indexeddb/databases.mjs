@@ -87,6 +87,11 @@ export class Databases {
     return [...this.origin.shelf(DATABASE).connections].filter(({ _context, _closing }) => !_context.dead && !_closing).length;
   }
 
+  /** Whether that context has a transaction that ends only when it runs on: others wait for it. */
+  heldUpBy(context) {
+    return this.origin.shelf(DATABASE).live.some(({ db, _commitAsked }) => db._context.owner === context && !_commitAsked);
+  }
+
   /** The browser closes every connection. */
   disconnect() {
     this.origin.disconnect(DATABASE);

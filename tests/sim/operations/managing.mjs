@@ -192,10 +192,11 @@ export const MANAGING = {
     run(lab, actor, op) {
       if (actor.port) return;
       const options = actor.storage === "memory" ? {} : { storage: actor.storage };
-      actor.scope.deletedAt = lab.scheduler.now;
+      actor.scope.deletedAt = Infinity;
+      const over = () => (actor.scope.deletedAt = lab.scheduler.now);
       lab.disturb(actor, true);
       lab.follow(actor, "remove", undefined, actor.context.api.deleteQueue(op.q, { ...options, force: op.force }), {
-        allowed: (name) => name === "NotFoundError" || name === "InvalidStateError",
+        allowed: (name) => name === "NotFoundError" || name === "InvalidStateError", over, died: over,
       });
     },
   },
