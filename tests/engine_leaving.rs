@@ -191,6 +191,32 @@ fn a_peer_that_goes_writes_its_parting_beside_the_step_under_way() {
 }
 
 #[test]
+fn a_peer_that_left_hands_out_nothing_of_the_step_that_was_under_way() {
+    for shown_anew in [false, true] {
+        let mut peer = peer_on(&held(Policy::default()), 9);
+        peer.receive(1, 0, 1, None, true, NOW);
+        peer.receive(2, 0, 1, None, false, NOW);
+        assert!(peer.decide(NOW));
+        let parting = peer.parting(NOW);
+        if shown_anew {
+            peer.show(11);
+        }
+        // The step was first: what it leased has gone back by now, though this peer has not read that.
+        peer.committed(4);
+        let effects = peer.effects();
+        assert!(!effects.iter().any(|effect| matches!(effect, Effect::Delivered { .. })), "{effects:?}");
+        let received = |of| effects.iter().any(|effect| matches!(effect, Effect::Received { token } if *token == of));
+        assert!(!received(1) && received(2), "who waits goes on to wait");
+        peer.apply(5, &parting).expect("it was just written");
+        peer.show(11);
+        assert!(peer.decide(NOW));
+        peer.committed(6);
+        let delivered = |effect: &Effect| matches!(effect, Effect::Delivered { token: 1, attempt: 1, .. });
+        assert!(peer.effects().iter().any(delivered), "as if it had not been taken before");
+    }
+}
+
+#[test]
 fn a_peer_may_be_gone_for_one_queue_alone() {
     let mut engine = held(Policy::default());
     let leave = |queue| vec![Item::Leave { peer: DEAD, queue: Some(queue), counted: true }];

@@ -129,3 +129,13 @@ function shown(value: unknown, depth: number): string {
   }
   return list ? `[${text}]` : `{${text}}`;
 }
+
+/** What was asked of a journal whose storage was lost meanwhile. */
+export const lostUnderWay = (cause: unknown, outcomeUnknown: boolean): StorageLostError =>
+  new StorageLostError("the storage was lost while this was under way", outcomeUnknown, { cause });
+
+/** The storage does not take a body. */
+export function unstorable(error: Error): unknown {
+  if (error.name !== "DataCloneError") return publicError(error);
+  return platformError(error.name, `the storage can't hold the body: it can be cloned, but not stored: ${error.message}`);
+}

@@ -54,16 +54,19 @@ export class Living {
    */
   async show(others: ArrayLike<number>): Promise<number | undefined> {
     const { presence } = this;
-    if (this.away || this.over) return undefined;
-    if (!presence) return named(0);
-    const name = named(presence.fleeting ? FLEETING : SEEN);
-    const hide = await presence.show(name).catch(() => undefined);
-    if (this.away || this.over) return hide?.() as undefined;
-    if (!hide) return named(0);
-    this.shown.set(name, hide);
-    const dead = await Promise.all(visible(others).map(async (other) => ((await presence.lives(other).catch(() => true)) ? undefined : this.end(other))));
-    await Promise.all(dead);
-    return this.away || this.over ? undefined : name;
+    for (;;) {
+      if (this.away || this.over) return undefined;
+      if (!presence) return named(0);
+      const name = named(presence.fleeting ? FLEETING : SEEN);
+      const hide = await presence.show(name).catch(() => undefined);
+      if (this.away || this.over) return hide?.() as undefined;
+      if (!hide) return named(0);
+      this.shown.set(name, hide);
+      const dead = await Promise.all(visible(others).map(async (other) => ((await presence.lives(other).catch(() => true)) ? undefined : this.end(other))));
+      await Promise.all(dead);
+      // Left and back meanwhile, it is hidden again: another name it is.
+      if (this.shown.has(name)) return name;
+    }
   }
 
   /** Watches those who hold leases. */

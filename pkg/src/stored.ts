@@ -2,7 +2,7 @@
 
 import type { Load } from "./desk";
 import { numbers } from "./crossing";
-import { StorageLostError, platformError, publicError } from "./errors";
+import { StorageLostError, lostUnderWay, platformError, publicError, unstorable } from "./errors";
 import type { Delivery, Handle, Part } from "./effects";
 import { Journal } from "./journal";
 import { Living } from "./living";
@@ -33,6 +33,8 @@ export class StoredJournal extends Journal {
   private wary = 0;
   private stale = false;
   private birth = 0;
+  /** So often this context was left: what it was given before is others'. */
+  private partings = 0;
   private pollMs = POLL_MS;
   private failures = 0;
   /** Steps that did not fit into a full storage. */
@@ -93,20 +95,21 @@ export class StoredJournal extends Journal {
   }
 
   override async load(deliveries: Delivery[]): Promise<Part[][]> {
-    const { birth } = this;
+    const { birth, partings } = this;
+    const same = (): boolean => birth === this.birth && partings === this.partings;
     const found = await this.loader.load(deliveries).catch(() => deliveries.map((delivery) => [bare(delivery)]));
-    if (found.every((parts) => parts.every(({ parcel }) => parcel)) && birth === this.birth) return found;
+    if (found.every((parts) => parts.every(({ parcel }) => parcel)) && same()) return found;
     // Others settle, purge and clean up meanwhile, and a store is lost and opened again: that is no damage.
-    const held = await this.stillHeld(deliveries, found, birth);
+    const held = await this.stillHeld(deliveries, found, same);
     const again = held.map((parts, at) => parts.map((part) => (part.parcel ? [part] : this.loader.each([{ ...deliveries[at], ...placeOf(part) }]).then(([parts]) => parts))));
     const read = await Promise.all(again.map(async (parts) => (await Promise.all(parts)).flat()));
-    return this.stillHeld(deliveries, read, birth);
+    return this.stillHeld(deliveries, read, same);
   }
 
   /** These parts, but for those without bodies that the journal as it is now does not say to be leased as they were. */
-  private async stillHeld(deliveries: Delivery[], parts: Part[][], birth: number): Promise<Part[][]> {
+  private async stillHeld(deliveries: Delivery[], parts: Part[][], same: () => boolean): Promise<Part[][]> {
     await this.fresh();
-    if (birth !== this.birth) return deliveries.map(() => []);
+    if (!same()) return deliveries.map(() => []);
     const held = (part: Part, grant: number): Part[] => {
       const places = numbers(this.peer.held(part.number, part.index, part.count, grant));
       return Array.from({ length: places.length / 2 }, (_, at) => ({ ...part, index: places[2 * at], count: places[2 * at + 1] }));
@@ -217,9 +220,11 @@ export class StoredJournal extends Journal {
 
   /** The context ends, in good order: what is held here goes back as if it had never been taken. */
   private leave(): void {
-    if (this.closed || this.recovering) return;
+    if (this.closed) return;
+    this.partings += 1;
     const record = this.peer.parting(this.clock.now());
-    if (record.length) void this.store.append(0, () => ({ record, bodies: [], chunk: -1 }), this.strict).catch(() => undefined);
+    // Where the store is not open, whoever finds that this peer is not there any more does that.
+    if (record.length && !this.recovering) void this.store.append(0, () => ({ record, bodies: [], chunk: -1 }), this.strict).catch(() => undefined);
     this.leases.loseAll();
   }
 
@@ -484,12 +489,4 @@ export class StoredJournal extends Journal {
   }
 }
 
-const lostUnderWay = (cause: unknown, outcomeUnknown: boolean): StorageLostError =>
-  new StorageLostError("the storage was lost while this was under way", outcomeUnknown, { cause });
-
 const placeOf = ({ number, index, count }: Part): Pick<Part, "number" | "index" | "count"> => ({ number, index, count });
-
-function unstorable(error: Error): unknown {
-  if (error.name !== "DataCloneError") return publicError(error);
-  return platformError(error.name, `the storage can't hold the body: it can be cloned, but not stored: ${error.message}`);
-}

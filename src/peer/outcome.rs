@@ -25,6 +25,8 @@ impl Peer {
             return self.unknown(flight);
         }
         let Flight { record, origins, mut demands, .. } = flight;
+        // This context was left since it was decided: what it leases goes back, or has gone, and nobody is handed it.
+        let left = self.hidden || record.writer != self.id;
         let mut events = Vec::new();
         let outcomes = self.engine.apply(number, &record, &mut events);
         self.clean.applied(number, record.chunk.is_some(), &events);
@@ -39,7 +41,7 @@ impl Peer {
                     moved += if let Outcome::Done(count) = outcome { count } else { 0 };
                     last.and_then(|command| self.redriven(command, core::mem::take(&mut moved)))
                 }
-                (Origin::Demand(token), Outcome::Leased(runs)) => {
+                (Origin::Demand(token), Outcome::Leased(runs)) if !left => {
                     if !runs.is_empty() {
                         served.get_or_insert(token, ());
                     }
@@ -48,7 +50,7 @@ impl Peer {
                     }
                     None
                 }
-                (Origin::Ahead(queue), Outcome::Leased(runs)) => {
+                (Origin::Ahead(queue), Outcome::Leased(runs)) if !left => {
                     if !runs.is_empty() {
                         let ahead = self.ahead.get_or_insert(queue, Default::default());
                         ahead.add(runs.into_iter().map(|(id, run)| held(id, run)));
