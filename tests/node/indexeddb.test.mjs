@@ -35,6 +35,24 @@ for (const commits of [true, false]) {
   });
 }
 
+test("a context dies while it hears an event: it might have asked for more, and nothing of that transaction is there", async () => {
+  const origin = new Origin({ schedule: setImmediate });
+  const [victim, other] = [0, 1].map(() => origin.context({ schedule: setImmediate }));
+  const open = victim.globals.indexedDB.open("shared");
+  open.onupgradeneeded = () => open.result.createObjectStore("store", { autoIncrement: true });
+  await check.event(open, "success", 5);
+  const put = open.result.transaction("store", "readwrite").objectStore("store").put("the first of two");
+  await new Promise((heard) => (put.onsuccess = () => {
+    victim.kill(() => true);
+    heard();
+  }));
+  const opened = other.globals.indexedDB.open("shared");
+  await check.event(opened, "success", 5);
+  const request = opened.result.transaction("store").objectStore("store").getAll();
+  await check.event(request, "success", 5);
+  check.same(request.result, []);
+});
+
 /** The package, in contexts of one origin: each a module of its own that finds its IndexedDB among the globals. */
 class World {
   constructor(options) {

@@ -357,9 +357,10 @@ export class IDBTransaction extends Target {
     this._ended?.();
   }
 
-  /** The context has died. What was asked to be committed may be all the same. */
+  /** The context has died. What was asked to be committed may be all the same, and what asks for nothing more once its task is over. */
   _orphan(mayCommit) {
-    const whole = this._commitAsked || (this._begun && this._asked.length === 0 && this._owed.size === 0);
+    const active = this._activity !== undefined && this._activity === this.db._context.turn();
+    const whole = this._commitAsked || (!active && this._begun && this._asked.length === 0 && this._owed.size === 0);
     if (!whole || !mayCommit || this._failures > 0) return this._forget(false);
     this._commitAsked = true;
     this._owed.clear();
