@@ -192,6 +192,22 @@ fn what_expires_soon_is_not_leased_ahead() {
 }
 
 #[test]
+fn what_was_handed_out_and_lapsed_before_the_journal_knew_is_taken_at_the_next_attempt() {
+    let (mut peer, _, queue, first, _) = four_handed_out();
+    let late = NOW + 60_000;
+    peer.receive(6, queue, 4, None, false, late);
+    let (_, effects) = step(&mut peer, late);
+    let attempts: Vec<_> = effects
+        .iter()
+        .filter_map(|effect| match *effect {
+            Effect::Delivered { first, attempt, .. } => Some((first, attempt)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(attempts, [0, 1, 2, 3].map(|place| (first.plus(place), 2)));
+}
+
+#[test]
 fn what_another_gave_back_is_handed_out_before_what_is_younger_and_held_ahead() {
     let (mut peer, _, queue, first, grant) = four_handed_out();
     peer.settle(4, queue, first.plus(3), 1, grant, Settle::Release);
