@@ -150,7 +150,8 @@ export class ReceivedMessage<Body> implements Message<Body> {
   private async extending(duration: number): Promise<void> {
     const ms = seconds("seconds", duration, 0.001);
     const until = this.lease.leases.now() + ms;
-    this.lease.closed.throwIfCome();
+    // As with every other word, a handler is heard until its messages go back.
+    if (!this.lease.firstWins || this.said === effect.RELEASE) this.lease.closed.throwIfCome();
     if (this.said !== undefined) throw this.settled(effect.EXTEND);
     const lost = await this.lease.say(effect.EXTEND, this.place, ms);
     if (lost?.has(this.index)) throw this.leaseLost();

@@ -41,6 +41,25 @@ test("a lease that its receiver made long is not cut while the handler works on"
   assert.equal((await queue.metrics()).acked, 1);
 });
 
+test("a handler that is told that its queue closes can have more time, though nothing extends its lease by itself", async () => {
+  const { queue, clock } = await freshQueue({ visibilityTimeout: 5 });
+  const other = await openQueue(queue.name, { clock });
+  const words = [];
+  queue.consume(async ({ messages: [message] }) => {
+    await aborted(message);
+    words.push(await message.extend(20).then(() => "extended", ({ name }) => name));
+    await new Promise((resolve) => clock.setTimeout(resolve, 15_000));
+  }, { autoExtend: false });
+  await queue.send("work");
+  await quiet();
+  const closing = queue.close();
+  await clock.advance(10);
+  assert.deepEqual({ words, taken: (await other.receive()).length }, { words: ["extended"], taken: 0 });
+  await clock.advance(10);
+  await bounded(closing, "the close");
+  assert.equal((await other.metrics()).acked, 1);
+});
+
 test("a handler that has its queue deleted can stop its consumer", async () => {
   const { queue } = await freshQueue();
   const stopped = new Promise((resolve, reject) => {
