@@ -175,7 +175,9 @@ export abstract class Journal {
   protected abstract setTimer(): void;
 
   protected decide(): boolean {
-    const decided = this.peer.decide(this.now());
+    const now = this.now();
+    this.leases.reach(now);
+    const decided = this.peer.decide(now);
     this.tell();
     return decided;
   }

@@ -1,5 +1,6 @@
 /** Leases that wait in our hands, or are worked on: they are extended until they are let go, though timers may be late. */
 
+import type { Leases } from "./lease";
 import type { Clock } from "./types";
 
 /** Hidden pages get their timers once a minute. */
@@ -10,6 +11,8 @@ const MARGIN_MAX_MS = 300_000;
 
 /** What has leases: asked to extend those that end before `until`, for so long from now. */
 export interface Kept {
+  /** When the first of them ended as they were given. */
+  readonly until: number;
   extend(ms: number, until: number): void;
 }
 
@@ -29,9 +32,10 @@ export class Keeper {
   private due = 0;
   /** How late timers were of late. */
   private late = 0;
+  /** None of them ends before. */
+  private end = Infinity;
 
-  /** `now`: the present time by the clock that leases go by, which is never set back. */
-  constructor(private readonly clock: Clock, private readonly now: () => number, private readonly leaseMs: () => number) {}
+  constructor(private readonly clock: Clock, private readonly leases: Leases, private readonly leaseMs: () => number) {}
 
   /** How much longer than the queue's own a lease must be to outlive timers that are late. 0: they are on time. */
   get margin(): number {
@@ -41,13 +45,17 @@ export class Keeper {
 
   add(kept: Kept): void {
     this.kept.add(kept);
+    this.end = Math.min(this.end, kept.until);
     if (this.kept.size > 1) return;
+    this.leases.keepers.add(this);
     page()?.addEventListener("visibilitychange", this.look);
     this.arm();
   }
 
   delete(kept: Kept): void {
     if (!this.kept.delete(kept) || this.kept.size > 0) return;
+    this.end = Infinity;
+    this.leases.keepers.delete(this);
     page()?.removeEventListener("visibilitychange", this.look);
     this.clock.clearTimeout(this.timer);
   }
@@ -69,9 +77,17 @@ export class Keeper {
     (this.timer as { unref?: () => void } | undefined)?.unref?.();
   }
 
-  private extend(): void {
+  /** It is `now`, and timers may have been too late, or clocks set: what is over is extended before others may take it. */
+  reach(now: number): boolean {
+    if (now < this.end) return false;
+    this.extend(now);
+    return true;
+  }
+
+  private extend(now = this.leases.now()): void {
     const ms = this.leaseMs() + this.margin;
-    const until = this.now() + ms;
+    const until = now + ms;
+    this.end = until;
     for (const kept of [...this.kept]) kept.extend(ms, until);
   }
 }

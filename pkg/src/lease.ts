@@ -169,8 +169,10 @@ class Settlement implements Asker {
 export class Leases {
   private readonly held = new Map<number, Lease[]>();
   private open: Settlement | undefined;
+  /** Whoever extends leases here. */
+  readonly keepers = new Set<Keeper>();
 
-  /** `now`: the present time by the clock that leases go by. */
+  /** `now`: the present time by the clock that leases go by, which is never set back. */
   constructor(private readonly ask: (asker: Asker, command: (commands: Commands, token: number) => void) => void, readonly now: () => number) {}
 
   add(lease: Lease): void {
@@ -213,6 +215,13 @@ export class Leases {
       lease.forgotten = true;
       for (const message of lease.messages) message.lose();
     }
+  }
+
+  /** It is `now`, before anyone can take what is over by then: those that are kept go on. */
+  reach(now: number): void {
+    let some = false;
+    for (const keeper of this.keepers) some = keeper.reach(now) || some;
+    if (some) this.flush();
   }
 
   settle(kind: Settle, range: Range, arg = 0, text?: string): Promise<Set<number> | undefined> {

@@ -23,7 +23,7 @@ export class LocalBacking implements Backing {
     private readonly lock: { hold(): void; release(): void },
     private readonly done: () => Promise<void>,
   ) {
-    this.keeper = new Keeper(journal.clock, () => journal.now(), () => this.visibilityMs);
+    this.keeper = new Keeper(journal.clock, journal.leases, () => this.visibilityMs);
   }
 
   get clock(): Journal["clock"] {
@@ -98,6 +98,7 @@ export class LocalBacking implements Backing {
     if (Array.isArray(loading)) return loading;
     const { keeper, leases, handle } = this;
     const kept = deliveries.map((delivery) => ({
+      until: delivery.until,
       extend(ms: number, until: number) {
         if (delivery.until < until) void leases.settle(effect.EXTEND, { queue: handle, ...delivery }, ms);
       },

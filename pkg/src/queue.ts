@@ -64,7 +64,7 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
 
   constructor(readonly name: string, readonly backing: Backing, private readonly options: QueueOptions<Body>) {
     super();
-    this.keeper = new Keeper(backing.clock, () => backing.leases.now(), () => backing.visibilityMs);
+    this.keeper = new Keeper(backing.clock, backing.leases, () => backing.visibilityMs);
     backing.handle.onlookers.add(this);
     this.hadBacklog = this.backlog().metrics.backlogCount > 0;
   }

@@ -74,6 +74,23 @@ for (const kind of ["memory", "stored"]) {
       await queue.close();
     });
 
+    test(`${kind}: the clock is set ${how} while a handler works for longer than a lease: nobody else is given its message`, async () => {
+      const { queue, clock } = await opened(kind);
+      let handed = 0;
+      const consumer = queue.consume(() => {
+        handed += 1;
+        return new Promise((resolve) => clock.setTimeout(resolve, 100_000));
+      }, { maxConcurrency: 2 });
+      await queue.send("long work");
+      await clock.real.advance(1);
+      set(clock);
+      await clock.real.advance(110);
+      const { acked } = await queue.metrics();
+      assert.deepEqual({ handed, acked }, { handed: 1, acked: 1 });
+      await consumer.stop();
+      await queue.close();
+    });
+
     test(`${kind}: the clock is set ${how}: messages expire in time`, async () => {
       const { queue, clock } = await opened(kind);
       const dropped = [];
