@@ -202,9 +202,14 @@ export class Model {
     const { scope } = queue;
     const disturbedAt = scope.served ? Math.max(context.disturbedAt, scope.disturbedAt, scope.behindUntil) : context.disturbedAt;
     if (disturbedAt < this.world.scheduler.now - OUT_OF_DATE_MS || !message.holder) return false;
-    if (message.holder.said === "release" || this.#cutOff(message.holder)) return false;
+    if (this.#isBack(message.holder) || this.#cutOff(message.holder)) return false;
     if (message.at !== queue) return message.at.name === queue.dlq && !queue.scope.redriven;
     return attempts <= message.attempts && message.holder.context !== context && (this.#ackStood(message) || !this.#mayBeBack(message));
+  }
+
+  /** It was given back, as if it had not been taken. */
+  #isBack(holder) {
+    return holder.said === "release" || (holder.over ? holder.closing : this.#wentBack(holder));
   }
 
   /** Its holder has gone, or has lost whoever gave it. */
@@ -330,7 +335,7 @@ export class Model {
     const { uid, holder } = message;
     const unseen = queue.mayHaveGone(message);
     if (queue.scope.late) return;
-    const back = holder && (holder.said === "release" || (holder.over ? holder.closing : this.#wentBack(holder)));
+    const back = holder && this.#isBack(holder);
     const given = back || holder && (this.#cutOff(holder) || holder.context !== context && holder.untold);
     if (attempts > queue.triesMax) this.fail("attempts", `${uid} has attempt ${attempts} of ${queue.triesMax}`);
     if (!unseen && attempts > message.attempts + 1) this.fail("attempts", `${uid} has attempt ${attempts} after ${message.attempts}`);
