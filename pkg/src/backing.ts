@@ -3,6 +3,7 @@
 import type { Commands } from "./commands";
 import type { Asker, Delivery, Handle, Onlooker, Part } from "./effects";
 import type { Leases } from "./lease";
+import type { LocalBacking } from "./local";
 import type { Outgoing } from "./send";
 import type { Stop } from "./stop";
 import type { Clock, MessageInfo, MessageState, Queue, QueueMetrics } from "./types";
@@ -10,6 +11,8 @@ import type { Clock, MessageInfo, MessageState, Queue, QueueMetrics } from "./ty
 export interface Backing {
   readonly handle: Handle;
   readonly clock: Clock;
+  /** It is this context's own, and can be served to others. */
+  readonly local?: LocalBacking;
   readonly leases: Leases;
   readonly mode: Queue["mode"];
   /** Why it can't go on. */

@@ -13,6 +13,7 @@ import type { Stop } from "./stop";
 import type { MessageInfo, MessageState, Queue, QueueMetrics } from "./types";
 
 export class LocalBacking implements Backing {
+  readonly local = this;
   private receivers = 0;
   /** Extends what was leased while its bodies are loaded. */
   private readonly keeper: Keeper;

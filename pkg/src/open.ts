@@ -6,13 +6,13 @@ import type { Handle } from "./effects";
 import { IndexedDb, loadEngine } from "./engine";
 import { notSupported, platformError, publicError, show } from "./errors";
 import type { Journal } from "./journal";
-import { ClientBacking } from "./port/client";
 import { LocalBacking } from "./local";
 import { presence } from "./locks";
 import { MemoryJournal } from "./memory";
-import { clockOption, object, policyOptions, queueName, refuseLater, schemaOption, signalOption, storageOption, systemClock, type CheckedStorage, type PolicyOptions } from "./options";
+import { object, openingOptions, queueName, storageOption, systemClock, type CheckedStorage, type PolicyOptions } from "./options";
 import { agree } from "./policy";
-import { portOption } from "./ports";
+import { portOf } from "./port/event-port";
+import { loadPorts, loadWith } from "./port/registry";
 import { OpenedQueue } from "./queue";
 import type { StorageDriver, Store } from "./store";
 import { StoredJournal } from "./stored";
@@ -33,6 +33,8 @@ interface Opened {
 }
 
 const opened = new Set<Opened>();
+
+loadWith(() => import("./ports"));
 
 async function openStore(storage: "indexeddb" | StorageDriver): Promise<Store> {
   if (storage !== "indexeddb") return storage.open();
@@ -88,18 +90,7 @@ async function borrow(storage: CheckedStorage, clock = systemClock): Promise<{ j
 
 /** Opens the queue `name`, and makes it where it is new. */
 export async function openQueue<Body = unknown>(name: string, options: QueueOptions<Body> = {}): Promise<Queue<Body>> {
-  queueName(name);
-  object("options", options);
-  refuseLater(options, ["encryptionKey"]);
-  const storage = storageOption(options.storage);
-  const policy = policyOptions(name, options);
-  const signal = signalOption(options.signal);
-  clockOption(options.clock);
-  schemaOption(options.schema);
-  if (options.durability !== undefined && options.durability !== "relaxed" && options.durability !== "strict") {
-    throw new TypeError(`durability must be "relaxed" or "strict", not ${show(options.durability)}`);
-  }
-  signal?.throwIfAborted();
+  const { storage, policy, signal } = openingOptions(name, options);
   if (options.port !== undefined) return openClient<Body>(name, options, policy, signal);
   const elsewhere = (storage as Elsewhere)["~backing"];
   if (elsewhere) return new OpenedQueue<Body>(name, await elsewhere(), options) as Queue<Body>;
@@ -118,11 +109,9 @@ export async function openQueue<Body = unknown>(name: string, options: QueueOpti
 
 /** The queue that the context at the other end of the port serves. */
 async function openClient<Body>(name: string, options: QueueOptions<Body>, policy: PolicyOptions, signal: AbortSignal | undefined): Promise<Queue<Body>> {
-  const port = portOption(options.port, "port");
-  if (options.storage !== undefined) throw new TypeError(`storage ${show(options.storage)} is the host's business: leave it out beside a port`);
-  await loadEngine();
-  const backing = new ClientBacking(name, port, options.clock ?? systemClock, policy);
-  await backing.open(policy, signal);
+  const port = portOf(options);
+  const { connect } = await loadPorts();
+  const backing = await connect(name, port, options.clock ?? systemClock, policy, signal);
   return new OpenedQueue<Body>(name, backing, options) as Queue<Body>;
 }
 

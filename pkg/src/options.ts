@@ -219,3 +219,20 @@ export function checkedHeaders(headers: Record<string, string>): Headers | undef
   if (size > HEADER_CHARACTERS_MAX) throw new RangeError(`headers may have ${HEADER_CHARACTERS_MAX} characters in all, not ${size}`);
   return names.length ? Object.freeze(checked) : undefined;
 }
+
+/** What every way of opening a queue checks first. */
+export function openingOptions<Body>(name: string, options: QueueOptions<Body>): { storage: CheckedStorage; policy: PolicyOptions; signal: AbortSignal | undefined } {
+  queueName(name);
+  object("options", options);
+  refuseLater(options, ["encryptionKey"]);
+  const storage = storageOption(options.storage);
+  const policy = policyOptions(name, options);
+  const signal = signalOption(options.signal);
+  clockOption(options.clock);
+  schemaOption(options.schema);
+  if (options.durability !== undefined && options.durability !== "relaxed" && options.durability !== "strict") {
+    throw new TypeError(`durability must be "relaxed" or "strict", not ${show(options.durability)}`);
+  }
+  signal?.throwIfAborted();
+  return { storage, policy, signal };
+}

@@ -9,18 +9,16 @@ import type { Onlooker } from "./effects";
 import { closedError, notSupported, platformError, show } from "./errors";
 import { detailEvent } from "./event";
 import { messageOf } from "./foreign";
-import { PortServing } from "./port/host";
-import { ALLOW } from "./port/served-client";
 import { STATES } from "./inspect";
 import { isInside } from "./inside";
 import { MessageIterator } from "./iterate";
 import { Keeper } from "./keep";
-import { LocalBacking } from "./local";
 import type { ReceivedMessage } from "./message";
 import { flag, messageIdOption, object, queueName, refuseLater, seconds, signalOption, whole } from "./options";
 import type { Port, Transferable } from "./platform";
 import { agree } from "./policy";
-import { portOption } from "./ports";
+import { portOption } from "./port/event-port";
+import { ALLOW, serve } from "./port/registry";
 import { receive, stillHeld, type Request } from "./receive";
 import { Batch, messageId, sameTerms, SingleOutgoing, type Outgoing, type Terms } from "./send";
 import { soon } from "./soon";
@@ -51,7 +49,8 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
   private closing: Promise<void> | undefined;
   private readonly closed = new Stop();
   private readonly consumers = new Set<Consumer>();
-  private readonly servings = new Set<PortServing>();
+  /** By the port at which they serve. */
+  private readonly servings = new Map<unknown, Serving>();
   /** Sends that more can still be added to. */
   private open: SingleOutgoing | undefined;
   /** Ends when every body before has been through the schema. */
@@ -360,17 +359,20 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
   serve(port: Port, options: { allow?: ("send" | "receive" | "admin")[] } = {}): Serving {
     this.check();
     object("options", options);
-    const { backing } = this;
-    if (!(backing instanceof LocalBacking)) throw notSupported("serving a queue that another context serves");
+    const { local: backing } = this.backing;
+    if (!backing) throw notSupported("serving a queue that another context serves");
     const target = portOption(port, "port");
     const list: unknown = options.allow ?? ["send", "receive", "admin"];
     const allow = (Array.isArray(list) ? (list as string[]) : [refuseAllow(list)]).reduce((sum, what) => sum | (ALLOW[what as keyof typeof ALLOW] ?? refuseAllow(what)), 0);
-    if ([...this.servings].some((serving) => serving.port === port)) {
+    if (this.servings.has(port)) {
       throw platformError("InvalidStateError", `the queue ${show(this.name)} is served at this port already`);
     }
     const { policy, deadLetterQueue } = backing.handle;
-    const serving: PortServing = new PortServing(backing, port, target, allow, (given, letters) => agree(this.name, policy, deadLetterQueue, (at) => given[at], letters), () => this.servings.delete(serving));
-    this.servings.add(serving);
+    const serving = serve(
+      { backing, target, allow, agree: (given, letters) => agree(this.name, policy, deadLetterQueue, (at) => given[at], letters), over: () => this.servings.delete(port) },
+      (error) => this.error(error),
+    );
+    this.servings.set(port, serving);
     return serving;
   }
 
@@ -454,7 +456,7 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     for (const consumer of this.consumers) void consumer.stop();
     closed.now(closedError(this.name));
     for (const lease of backing.leases.of(closed)) for (const message of lease.messages) message.interrupt(closed.reason);
-    await Promise.all([...this.servings].map((serving) => serving.close()));
+    await Promise.all(Array.from(this.servings.values(), (serving) => serving.close()));
     await Promise.all([...this.consumers].map((consumer) => consumer.stop()));
     for (const lease of backing.leases.of(closed)) for (const message of lease.messages) if (message.said === undefined) message.abandon(closed.reason);
     backing.leases.flush();

@@ -1,8 +1,36 @@
 /** The default entry where wasm is a module that is imported: Cloudflare's Workers, which compile no bytes. */
 
-import module from "./posthaste.wasm";
+import imported from "./posthaste.wasm";
 import { provide } from "./engine";
+import * as opening from "./open";
 
-provide(async () => module);
+const module = async (): Promise<WebAssembly.Module> => imported;
 
-export * from "./api";
+/*
+ * Each says itself where the module comes from: a statement that does so once would be a side effect, which bundlers leave out of a
+ * package that says it has none.
+ */
+
+/** Opens the queue `name`, and makes it where it is new. */
+export const openQueue: typeof opening.openQueue = (name, options) => {
+  provide(module);
+  return opening.openQueue(name, options);
+};
+
+/** Names, storage and depth of every queue kept in this storage. */
+export const listQueues: typeof opening.listQueues = (options) => {
+  provide(module);
+  return opening.listQueues(options);
+};
+
+/**
+ * Deletes a queue and everything in it; in memory, every queue of that name, whatever its clock. Rejects with `InvalidStateError` while
+ * a context consumes it, unless `force`.
+ */
+export const deleteQueue: typeof opening.deleteQueue = (name, options) => {
+  provide(module);
+  return opening.deleteQueue(name, options);
+};
+
+export { openTopic } from "./open";
+export * from "./contract";

@@ -61,3 +61,17 @@ promise("what a page sent through the service worker is there after the page is 
     await message.ack();
   });
 });
+
+promise("a service worker that can't load ports says which line to import", async (world) => {
+  const page = await world.page();
+  const { name, message } = await page.evaluate(async () => {
+    await navigator.serviceWorker.register("/portless-service-worker.mjs", { type: "module" });
+    await until(() => navigator.serviceWorker.controller, "the service worker controls the page");
+    const { port1, port2 } = new MessageChannel();
+    const said = new Promise((resolve) => { port1.onmessage = ({ data }) => resolve(data); });
+    navigator.serviceWorker.controller.postMessage({ port: port2 }, [port2]);
+    return bounded(said, "an error");
+  });
+  assert.equal(name, "NotSupportedError");
+  assert.match(message, /import "posthaste\/ports"/);
+});

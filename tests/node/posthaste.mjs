@@ -9,6 +9,7 @@ const found = (specifier) => {
 };
 export const entry = found("posthaste") ?? new URL("../../pkg/dist/index.js", import.meta.url).href;
 export const slimEntry = found("posthaste/slim") ?? new URL("../../pkg/dist/slim.js", import.meta.url).href;
+export const clientEntry = found("posthaste/client") ?? new URL("../../pkg/dist/client.js", import.meta.url).href;
 export const wasmFile = found("posthaste/posthaste.wasm") ?? new URL("../../pkg/dist/posthaste.wasm", import.meta.url).href;
 
 export const {

@@ -23,11 +23,14 @@ test("its licence and its front page are in it", () => {
   assert.match(readFileSync(join(folder, "LICENSE"), "utf8"), /MIT License[^]*Apache License/);
 });
 
-test("the engine is in those files alone that platforms take for the entry, and in slim", () => {
-  const brings = scripts.filter((name) => readFileSync(join(folder, name), "utf8").includes("new WebAssembly.Instance("));
+test("the engine is in one file, which the entry shares on every platform with slim; ports and their client have none", () => {
+  const imports = (name) => [...readFileSync(join(folder, name), "utf8").matchAll(/\b(?:from|import)\s*"\.\/([^"]+)"/g)].map(([, other]) => `./dist/${other}`);
+  const engine = "./dist/engine.js";
   const { ".": entry, "./slim": slim } = manifest.exports;
   const meant = [...Object.values(entry), ...Object.values(slim)].filter((name) => name.endsWith(".js"));
-  assert.deepEqual(brings.sort(), meant.sort());
+  assert.deepEqual(scripts.filter((name) => imports(name).includes(engine)).sort(), meant.sort());
+  const all = readdirSync(join(folder, "dist")).filter((name) => name.endsWith(".js"));
+  assert.deepEqual(all.filter((name) => readFileSync(join(folder, "dist", name), "utf8").includes("posthaste/slim has no wasm")), ["engine.js"]);
 });
 
 test("the module is in it once, and once more inside the default entry", () => {

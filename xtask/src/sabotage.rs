@@ -135,9 +135,9 @@ fn package(fault: Option<&Fault>) -> Result<PathBuf> {
         fs::remove_dir_all(&made)?;
     }
     fs::create_dir_all(&made)?;
-    for name in ["index.js", "package.json"] {
-        let from = if name == "index.js" { tree.join("pkg/dist/index.js") } else { tree.join("pkg/package.json") };
-        fs::copy(from, made.join(name))?;
+    fs::copy(tree.join("pkg/package.json"), made.join("package.json"))?;
+    for name in ["index.js", "engine.js", "shared.js", "ports-part.js", "client.js"] {
+        fs::copy(tree.join("pkg/dist").join(name), made.join(name))?;
     }
     fs::write(stamp, mark)?;
     Ok(made)

@@ -2,13 +2,12 @@
 
 import { disposable } from "../dispose";
 import { closedError } from "../errors";
-import type { LocalBacking } from "../local";
-import type { EventPort } from "../platform";
 import type { Serving } from "../types";
 import { isFirst } from "./frame";
 import { Multiplexer, type Station } from "./multiplexer";
 import * as presence from "./presence";
-import { ServedClient, type Agree } from "./served-client";
+import type { Place } from "./registry";
+import { ServedClient } from "./served-client";
 
 /** Serves one queue at one port. */
 export class PortServing implements Serving, Station {
@@ -19,21 +18,13 @@ export class PortServing implements Serving, Station {
   private readonly lock: Promise<string>;
   private closing: Promise<void> | undefined;
 
-  /** `agree` throws where a client names another policy than the queue has; `over` is called when it ends. */
-  constructor(
-    readonly backing: LocalBacking,
-    readonly port: unknown,
-    target: EventPort,
-    private readonly allow: number,
-    private readonly agree: Agree,
-    private readonly over: () => void,
-  ) {
-    this.target = Multiplexer.at(target, this);
+  constructor(private readonly place: Place) {
+    this.target = Multiplexer.at(place.target, this);
     this.lock = new Promise((settled) => {
       const name = `posthaste:host:${Math.random().toString(36).slice(2)}`;
       this.presence = presence.hold(name, () => settled(name));
     });
-    this.target.post(0, undefined, [backing.handle.name], [], [], () => undefined);
+    this.target.post(0, undefined, [place.backing.handle.name], [], [], () => undefined);
   }
 
   arrived(session: unknown, frame: unknown, texts: unknown, values: unknown): void {
@@ -41,11 +32,12 @@ export class PortServing implements Serving, Station {
     const along = [Array.isArray(texts) ? texts : [], Array.isArray(values) ? values : []] as const;
     const known = this.clients.get(session);
     if (known) return known.arrived(frame, ...along);
+    const { backing, allow, agree } = this.place;
     // Only who says hello to this queue is one of ours: a later frame may bring its name as well, for another queue at this port.
-    if (this.closing || along[0][0] !== this.backing.handle.name || !isFirst(frame)) return;
-    const client = new ServedClient(this.backing, this.target, session, this.allow, () => this.clients.delete(session));
+    if (this.closing || along[0][0] !== backing.handle.name || !isFirst(frame)) return;
+    const client = new ServedClient(backing, this.target, session, allow, () => this.clients.delete(session));
     this.clients.set(session, client);
-    client.greet(frame, along[0] as string[], this.agree, this.lock);
+    client.greet(frame, along[0] as string[], agree, this.lock);
   }
 
   join(): void {
@@ -63,10 +55,10 @@ export class PortServing implements Serving, Station {
   }
 
   private async end(): Promise<void> {
-    for (const client of [...this.clients.values()]) client.dismiss(closedError(this.backing.handle.name));
+    for (const client of [...this.clients.values()]) client.dismiss(closedError(this.place.backing.handle.name));
     this.target.leave(this);
     this.presence?.();
-    this.over();
+    this.place.over();
   }
 
   declare [Symbol.asyncDispose]: () => Promise<void>;

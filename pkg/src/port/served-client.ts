@@ -20,13 +20,9 @@ import { Held, gaps, type Span } from "./held";
 import { InOrder } from "./in-order";
 import type { Multiplexer } from "./multiplexer";
 import * as presence from "./presence";
+import { ALLOW, type Agree } from "./registry";
 import { ServedOutgoing } from "./served";
 
-/** Throws where a client names another policy than the queue has: its numbers, and the dead-letter queue (null: none is to be). */
-export type Agree = (policy: Float64Array, letters: string | undefined | null) => void;
-
-/** What a client may do, as bits. */
-export const ALLOW = { send: 1, receive: 2, admin: 4 };
 const DURABILITY = { none: 0, relaxed: 1, strict: 2 };
 const STORAGE = { ok: 0, degraded: 1, lost: 2 };
 /** A frame with so many bytes of bodies goes before more are added: shared memory has room for a few of these. */

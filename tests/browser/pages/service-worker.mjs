@@ -1,5 +1,6 @@
 /** A service worker that is a peer: it sends what is posted to it, and takes what is asked of it. */
 import { openQueue } from "/posthaste/index.js";
+import "/posthaste/ports.js";
 
 addEventListener("install", (event) => event.waitUntil(skipWaiting()));
 addEventListener("activate", (event) => event.waitUntil(clients.claim()));

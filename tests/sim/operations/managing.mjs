@@ -32,6 +32,12 @@ function schemaOf({ context }) {
   return { "~standard": { version: 1, vendor: "sim", validate } };
 }
 
+/** Every other context that is a client has the entry for that alone, where the package brings one. */
+function clientOf({ world }, { context }) {
+  if (!world.package.hasClient || /^c\d*[13579]/.test(context.name)) return context.api;
+  return (context.client ??= world.package.evaluate(context.globals, "client.js"));
+}
+
 /** The host serves the queue at the actor's port, if it does not yet. */
 function served(lab, actor, op) {
   const { host } = lab;
@@ -58,7 +64,7 @@ export const MANAGING = {
         ...(client && { port: actor.port }), ...signalOf(op, actor),
       };
       (actor.opening ??= new Set()).add(op.q);
-      lab.follow(actor, "open", { name: op.q }, actor.context.api.openQueue(op.q, options), {
+      lab.follow(actor, "open", { name: op.q }, (client ? clientOf(lab, actor) : actor.context.api).openQueue(op.q, options), {
         over: () => actor.opening.delete(op.q),
         done: (queue) => {
           const opened = new Opened(actor, op.q, queue, model);

@@ -1,7 +1,7 @@
 /**
- * The shipped file, evaluated once for each context of the world: its text is not touched but for the `export` at its end,
- * which becomes a `return`, so that what it takes for globals can be given to it as parameters. One compiled function serves
- * all contexts: what the engine of JavaScript has learnt of it in one, it knows in the next.
+ * The shipped files, evaluated once for each context of the world. Their texts are not touched but for what they import, which is
+ * given to them, and what they export, which becomes a `return`: so what they take for globals can be given as parameters. One compiled
+ * function a file serves all contexts: what the engine of JavaScript has learnt of it in one, it knows in the next.
  */
 
 import fs from "node:fs";
@@ -10,21 +10,52 @@ import vm from "node:vm";
 import zlib from "node:zlib";
 
 const EXPORTS = /export\s*\{([^{}]*)\};?\s*(?:\/\/[^\n]*\s*)?$/;
-const IMPORTS = /(?:^|[;}])\s*import\s*(?:[\w*{]|["'])|\bimport\s*\(/;
+/** `import { a as b } from "./file.js"`, `import * as a from "./file.js"` and `import "./file.js"`, as bundlers write them. */
+const IMPORTS = /\bimport\s*(?:(?:\{([^{}]*)\}|\*\s*as ([\w$]+))\s*from)?\s*"(\.\/[^"]+)";?/g;
+const DEFAULT = /\bexport default function\s*\(/;
+const LOADS = /\bimport\(\s*"(\.\/[^"]+)"\s*\)/g;
+/** What is none of these: the simulator would have to learn it. */
+const OTHERS = /(?:^|[;}])\s*import\s*(?:[\w*{]|["'])|\bimport\s*\(/;
 
 /** Characters past which a text is the wasm in base64. */
 const INLINE_MIN = 50_000;
 
-/** `names`: the globals that each context has of its own. */
+const pairs = (list) => list.split(",").map((pair) => pair.trim().split(/\s+as\s+/)).map(([from, to = from]) => [from, to]);
+
+/** `names`: the globals that each context has of its own. `evaluate` takes them and an entry's file, and answers with its exports. */
 export function loadPackage(folder, names) {
-  const file = path.join(folder, "index.js");
+  const files = new Map();
+  const compiled = (file) => {
+    if (!files.has(file)) files.set(file, compile(file, names));
+    return files.get(file);
+  };
+  const evaluate = (globals, entry = "index.js") => {
+    const given = names.map((name) => globals[name]);
+    const modules = new Map();
+    const load = (file) => {
+      if (!modules.has(file)) modules.set(file, compiled(file)(load, async (one) => load(one), ...given));
+      return modules.get(file);
+    };
+    return load(path.join(folder, entry));
+  };
+  return { evaluate, hasClient: fs.existsSync(path.join(folder, "client.js")), inflation: new Inflation() };
+}
+
+/** A function of what loads other files, at once or later, and of the globals. It answers with the file's exports. */
+function compile(file, names) {
   const text = fs.readFileSync(file, "utf8");
   const found = EXPORTS.exec(text);
-  if (!found) throw new Error(`${file} does not end with an export`);
-  if (IMPORTS.test(text.slice(0, found.index))) throw new Error(`${file} imports something: the simulator must learn to load that`);
-  const exported = found[1].split(",").map((pair) => pair.trim().split(/\s+as\s+/)).map(([own, name = own]) => `${name}:${own}`);
-  const evaluate = vm.compileFunction(`"use strict";${text.slice(0, found.index)};return{${exported}}`, names, { filename: file });
-  return { evaluate: (globals) => evaluate(...names.map((name) => globals[name])), inflation: new Inflation() };
+  const other = (name) => JSON.stringify(path.join(path.dirname(file), name));
+  const body = text.slice(0, found?.index)
+    .replace(IMPORTS, (_, list, all, name) => {
+      const into = list ? `{${pairs(list).map(([from, to]) => `${from}:${to}`)}}` : all;
+      return `${into ? `const ${into}=` : ""}$load(${other(name)});`;
+    })
+    .replace(DEFAULT, "const $default=function(")
+    .replace(LOADS, (_, name) => `$later(${other(name)})`);
+  if (OTHERS.test(body)) throw new Error(`${file} imports something in a way that the simulator must learn`);
+  const exported = [...(found ? pairs(found[1]) : []), ...(DEFAULT.test(text) ? [["$default", "default"]] : [])].map(([own, name]) => `${name}:${own}`);
+  return vm.compileFunction(`"use strict";${body};return{${exported}}`, ["$load", "$later", ...names], { filename: file });
 }
 
 /** The wasm is inflated and compiled once. The platform does it beside the event loop, when it likes; here it is done at once. */

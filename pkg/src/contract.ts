@@ -1,5 +1,4 @@
-/** Everything both entries export. */
+/** What every entry exports beside the functions that open queues: the errors, and the types. */
 
-export { openQueue, openTopic, listQueues, deleteQueue } from "./open";
 export { CorruptionError, LeaseLostError, MessageTooLargeError, PolicyMismatchError, PosthasteError, QueueFullError, StorageLostError } from "./errors";
 export type * from "./types";
