@@ -10,7 +10,7 @@ import { Loader, bare } from "./loader";
 import { valuesOf } from "./parcel";
 import { soon } from "./soon";
 import type { Append, Store, Tail } from "./store";
-import { RECOVERIES_MAX, canGoOn, clean, isFinal, pause } from "./upkeep";
+import { RECOVERIES_MAX, after, canGoOn, clean, isFinal, pause, putBack } from "./upkeep";
 import { holdsBlob } from "./weight";
 import type { Clock } from "./types";
 
@@ -32,9 +32,11 @@ export class StoredJournal extends Journal {
   /** Steps left that read the tail first. */
   private wary = 0;
   private stale = false;
+  /** Nothing was heard for long: that the storage has what was read of it is looked at, too. */
+  private doubtful = false;
   private birth = 0;
-  /** So often this context was left: what it was given before is others'. */
-  private partings = 0;
+  /** So often what had been given out before went to others: the storage was made anew or put back, or this context was left. */
+  private losses = 0;
   private pollMs = POLL_MS;
   private failures = 0;
   /** Steps that did not fit into a full storage. */
@@ -95,21 +97,20 @@ export class StoredJournal extends Journal {
   }
 
   override async load(deliveries: Delivery[]): Promise<Part[][]> {
-    const { birth, partings } = this;
-    const same = (): boolean => birth === this.birth && partings === this.partings;
+    const { losses } = this;
     const found = await this.loader.load(deliveries).catch(() => deliveries.map((delivery) => [bare(delivery)]));
-    if (found.every((parts) => parts.every(({ parcel }) => parcel)) && same()) return found;
+    if (found.every((parts) => parts.every(({ parcel }) => parcel)) && losses === this.losses) return found;
     // Others settle, purge and clean up meanwhile, and a store is lost and opened again: that is no damage.
-    const held = await this.stillHeld(deliveries, found, same);
+    const held = await this.stillHeld(deliveries, found, losses);
     const again = held.map((parts, at) => parts.map((part) => (part.parcel ? [part] : this.loader.each([{ ...deliveries[at], ...placeOf(part) }]).then(([parts]) => parts))));
     const read = await Promise.all(again.map(async (parts) => (await Promise.all(parts)).flat()));
-    return this.stillHeld(deliveries, read, same);
+    return this.stillHeld(deliveries, read, losses);
   }
 
   /** These parts, but for those without bodies that the journal as it is now does not say to be leased as they were. */
-  private async stillHeld(deliveries: Delivery[], parts: Part[][], same: () => boolean): Promise<Part[][]> {
+  private async stillHeld(deliveries: Delivery[], parts: Part[][], losses: number): Promise<Part[][]> {
     await this.fresh();
-    if (!same()) return deliveries.map(() => []);
+    if (losses !== this.losses) return deliveries.map(() => []);
     const held = (part: Part, grant: number): Part[] => {
       const places = numbers(this.peer.held(part.number, part.index, part.count, grant));
       return Array.from({ length: places.length / 2 }, (_, at) => ({ ...part, index: places[2 * at], count: places[2 * at + 1] }));
@@ -221,7 +222,7 @@ export class StoredJournal extends Journal {
   /** The context ends, in good order: what is held here goes back as if it had never been taken. */
   private leave(): void {
     if (this.closed) return;
-    this.partings += 1;
+    this.losses += 1;
     const record = this.peer.parting(this.clock.now());
     // Where the store is not open, whoever finds that this peer is not there any more does that.
     if (record.length && !this.recovering) void this.store.append(0, () => ({ record, bodies: [], chunk: -1 }), this.strict).catch(() => undefined);
@@ -262,6 +263,7 @@ export class StoredJournal extends Journal {
 
   /** The step was committed under `number`: applies what came before it, it, and what came after. */
   private async land(number: number): Promise<void> {
+    if (number <= this.peer.base) throw putBack(this.peer.base);
     if (number === this.peer.base + 1) {
       this.wary = Math.max(0, this.wary - 1);
       this.peer.committed(number);
@@ -278,6 +280,7 @@ export class StoredJournal extends Journal {
     if (!tail) return;
     this.checkBirth(tail);
     if (tail.numbers.length && !own) this.wary = CALM_STEPS;
+    if (own > (tail.snapshot?.number ?? 0) && !tail.numbers.includes(own)) throw putBack(own);
     if (tail.snapshot) {
       this.peer.load(tail.snapshot.number, tail.snapshot.bytes);
       this.loader.clear();
@@ -297,13 +300,14 @@ export class StoredJournal extends Journal {
   }
 
   private async catchUp(): Promise<void> {
-    const { looking, life } = this;
-    this.stale = false;
+    const { looking, life, doubtful } = this;
+    this.stale = this.doubtful = false;
     // Whoever comes while it is read waits for the next; whoever waits when that fails, for the recovery or the end.
     const { length } = looking;
-    const tail = await this.patient(() => this.store.read(this.peer.base + 1));
+    const { base } = this.peer;
+    const tail = await this.patient(() => this.store.read(Math.max(1, doubtful ? base : base + 1)));
     if (life !== this.life) return;
-    this.meet(tail);
+    this.meet(doubtful && tail.birth === this.birth ? after(tail, base) : tail);
     this.tell();
     for (const { resolve } of looking.splice(0, length)) resolve();
   }
@@ -316,7 +320,7 @@ export class StoredJournal extends Journal {
     // Only someone who waits keeps a program from ending.
     this.alarm.set(at, waiting, () => {
       if (polls) {
-        this.stale = true;
+        this.stale = this.doubtful = true;
         this.pollMs = this.peer.waiting() ? POLL_MS : POLL_IDLE_MS;
       }
       this.kick();
@@ -418,11 +422,17 @@ export class StoredJournal extends Journal {
     this.store = store;
     this.watch();
     this.wary = CALM_STEPS;
-    const tail = await store.read(this.peer.base + 1);
+    const { base } = this.peer;
+    const tail = await store.read(Math.max(1, base));
     if (this.closed) return;
-    const gone = this.birth !== 0 && tail.birth !== this.birth;
-    if (gone || !canGoOn(error)) await this.rebuild(error, gone ? tail.birth : this.birth);
-    else this.resume(tail);
+    const gone = error instanceof StorageLostError || (this.birth !== 0 && tail.birth !== this.birth);
+    if (gone) {
+      // In another journal the numbers of leases mean others.
+      this.leases.loseAll();
+      this.losses += 1;
+    }
+    if (gone || !canGoOn(error)) await this.rebuild(error, tail.birth);
+    else this.resume(after(tail, base));
     this.everyOnlooker((onlooker) => onlooker.storage(gone ? "lost" : "ok", gone ? error : undefined));
   }
 
@@ -445,8 +455,6 @@ export class StoredJournal extends Journal {
     const lost = (outcomeUnknown: boolean): unknown => (full ? error : lostUnderWay(error, outcomeUnknown));
     this.loader.clear();
     this.peer = this.newPeer();
-    // In another journal the numbers of leases mean others.
-    if (birth !== this.birth) this.leases.loseAll();
     this.birth = birth;
     let read!: () => void;
     const whenRead = new Promise<void>((resolve) => (read = resolve));

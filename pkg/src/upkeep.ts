@@ -4,7 +4,7 @@ import { numbers } from "./crossing";
 import type { Peer } from "./engine";
 import { StorageLostError } from "./errors";
 import { messageOf } from "./foreign";
-import type { Store } from "./store";
+import type { Store, Tail } from "./store";
 
 /** Failures in a row after which the store is opened again at once; then it is, after each of these waits; then the queue ends. */
 export const RECOVERIES_MAX = 3;
@@ -30,9 +30,23 @@ export function isFinal(error: unknown): boolean {
   return name === "VersionError" || name === "CorruptionError";
 }
 
-/** Whether the replica is sound after this error: a trap leaves it half changed, and a full storage wants all asked for dropped. */
+/**
+ * Whether the replica is sound after this error: a trap leaves it half changed, it is none of another storage, and a full one wants all
+ * asked for dropped.
+ */
 export function canGoOn(error: unknown): boolean {
-  return !(error instanceof WebAssembly.RuntimeError) && (error as Error)?.name !== "QuotaExceededError";
+  return !(error instanceof WebAssembly.RuntimeError || error instanceof StorageLostError) && (error as Error)?.name !== "QuotaExceededError";
+}
+
+/** That record was written or read, and is not there: the storage is older than what was read of it. */
+export const putBack = (number: number): StorageLostError =>
+  new StorageLostError(`an older copy of the storage was put in its place: it has not record ${number}, which was there`, true);
+
+/** What came after record `base`, out of what was read from it on; that itself stays for as long as it is not in a snapshot. */
+export function after(tail: Tail, base: number): Tail {
+  if (tail.snapshot || base === 0) return tail;
+  if (tail.numbers[0] !== base) throw putBack(base);
+  return { ...tail, numbers: tail.numbers.slice(1), records: tail.records.slice(1) };
 }
 
 /** Waits before the store is opened again, after so many failures in a row. Throws `StorageLostError` when they were too many. */

@@ -5,11 +5,8 @@
 
 import { Random, mix } from "./world/random.mjs";
 
-/**
- * What is known to be wrong, and hides the rest: not drawn until it is mended. `restore`: a send that is under way when an old copy
- * of the storage is put in its place may hang.
- */
-const HELD = new Set(["restore"]);
+/** What is known to be wrong, and hides the rest: not drawn until it is mended. */
+const HELD = new Set([]);
 /** What a body may be said to be. */
 const TYPES = { number: "json", text: "text", bytes: "bytes", object: "json", map: "v8", tree: "v8", buffer: "v8" };
 
