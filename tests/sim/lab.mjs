@@ -162,7 +162,7 @@ export class Lab {
       const name = error?.name ?? String(error);
       this.count(`${what} ${name}`);
       this.note(what, actor.name, name);
-      if (!this.#expected(error, actor, opened, signal, allowed) && !this.#unserved(name, entry)) {
+      if (!this.#expected(error, actor, opened, signal, allowed) && !this.#unserved(name, entry) && !this.#behind(error, entry)) {
         const stack = error?.stack?.split("\n").slice(1, 5).join(" ");
         this.model.fail("rejection", `${actor.name} ${what} of ${opened?.name ?? "-"}: ${name}: ${error?.message} ${stack}`);
       }
@@ -178,6 +178,11 @@ export class Lab {
     const { host } = this;
     if (!host || actor === host || name !== "TimeoutError" && name !== "StorageLostError") return false;
     return host.context.frozen || host.context.disturbedAt >= at || actor.context.disturbedAt >= at;
+  }
+
+  /** Who was kept from running while it sent may find that what became of it is in no record any more. */
+  #behind({ name, outcomeUnknown }, { actor: { context }, at }) {
+    return name === "StorageLostError" && outcomeUnknown === true && context.disturbedAt >= at;
   }
 
   #anyoneStopped() {

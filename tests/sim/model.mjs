@@ -105,7 +105,9 @@ export class Model {
 
   confirmed(message, id) {
     if (message.state === "refused") this.fail("settled-twice", `the send of ${message.uid} was refused and confirmed`);
-    if (message.id !== undefined && message.id !== id) this.fail("id-changed", `${message.uid} was ${message.id}, and is ${id}`);
+    const changed = message.id !== undefined && message.id !== id;
+    // The older copy had not what was under way, and it was sent again.
+    if (changed && !message.wild) this.fail("id-changed", `${message.uid} was ${message.id}, and is ${id}`);
     message.id = id;
     message.state = "confirmed";
     message.confirmedBy = this.world.latestWall;
