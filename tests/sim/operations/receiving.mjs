@@ -30,7 +30,8 @@ export function say(lab, actor, held, kind, seconds) {
   // A retry that comes late is none.
   const { until: lease } = delivery;
   const firm = lab.model.holds(delivery) && (lease === Infinity || lease > lab.world.latestWall + 1000);
-  if (kind === "retry") delivery.message.explicit = seconds !== undefined;
+  // Of two who say so, the one that has it is heard.
+  if (kind === "retry" && delivery.message.holder === delivery) delivery.message.explicit = seconds !== undefined;
   if (kind === "retry") delivery.message.delayed(firm ? seconds ?? 0 : 0, actor.context.wall(), lab.scheduler.now);
   const ms = (seconds ?? 5) * 1000;
   const until = actor.context.wall() + ms;
