@@ -152,7 +152,7 @@ export class LocalConsumer<Body> implements Consumer {
   private take(max: number, waitMs: number): Promise<ReceivedMessage<Body>[]> {
     const { queue, stopping } = this;
     const report = (error: unknown): void => queue.report(error, "what a handler said of a message makes no sense, and it is retried, in the queue");
-    return queue.take({ max, leaseMs: this.settings.extend ? queue.leaseMs : 0, autoExtend: this.settings.extend, waitMs, borrow: this.settings.borrow, firstWins: true, stop: stopping, signal: undefined, report });
+    return queue.take({ max, leaseMs: this.extends ? queue.leaseMs : 0, autoExtend: this.extends, waitMs, borrow: this.settings.borrow, firstWins: true, stop: stopping, signal: undefined, report });
   }
 
   private async gather(): Promise<ReceivedMessage<Body>[]> {
@@ -168,17 +168,19 @@ export class LocalConsumer<Body> implements Consumer {
     // A clock may be set meanwhile, or stand: what was awaited counts, by its timers.
     let [left, over] = [fillMs, false];
     const callOff = after(clock, fillMs, () => (over = true));
-    this.keep(messages);
+    this.queue.keep(messages);
     try {
       while (messages.length > 0 && messages.length < size && !over && left > 0) {
         const began = clock.now();
         const more = await this.take(size - messages.length, left);
-        this.keep(more);
+        this.queue.keep(more);
         // Who was kept from running too long has lost what it had: others may work on that.
         messages = messages.filter(({ isHeld }) => isHeld).concat(more);
         left -= Math.max(0, clock.now() - began);
       }
-      return await stillHeld(this.queue.backing, messages);
+      messages = await stillHeld(this.queue.backing, messages);
+      if (!this.settings.extend) this.begin(messages);
+      return messages;
     } catch {
       // Stopped, or the queue is closed: what is here goes back, unhandled.
       messages.forEach((message) => void message.release());
@@ -218,7 +220,18 @@ export class LocalConsumer<Body> implements Consumer {
     return { said: last?.catch(() => undefined) };
   }
 
-  /** What waits here, or is worked on, has its leases extended until all is said of it. */
+  /** Whether leases are extended before a handler has them. */
+  private get extends(): boolean {
+    return this.settings.extend || this.settings.fillMs > 0;
+  }
+
+  /** A handler that extends its leases by itself, if it wants to, has them from now on for as long as the queue says. */
+  private begin(messages: readonly ReceivedMessage<Body>[]): void {
+    this.queue.letGo(messages);
+    for (const lease of new Set(messages.map(({ lease }) => lease))) lease.extend(this.queue.backing.visibilityMs, Infinity);
+  }
+
+  /** What is worked on has its leases extended until all is said of it. */
   private keep(messages: ReceivedMessage<Body>[]): void {
     if (this.settings.extend) this.queue.keep(messages);
   }

@@ -39,10 +39,10 @@ class Run {
     const { opened, op } = consumer;
     const { model, actor } = opened;
     const calls = model.calls;
-    // Leases of batches are extended from the grant on; without that they began when the batch did.
+    // Leases are extended until the batch is full; without extension by itself they go on from there.
     const fillMs = (op.fill ?? 0) * 1000;
     const late = Math.max(actor.context.disturbedAt, actor.scope.disturbedAt) > lab.scheduler.now - fillMs - 2000;
-    const leaseMs = op.auto !== false ? Infinity : late ? 0 : Math.max(0, model.leaseMs - fillMs);
+    const leaseMs = op.auto !== false ? Infinity : late ? 0 : model.leaseMs;
     // What is handled was taken when the batch was begun.
     this.held = taken(lab, opened, batch.messages, actor.context.wall(), leaseMs, Infinity);
     for (const { delivery } of this.held) delivery.from = opened;
@@ -163,8 +163,6 @@ class Consuming {
     const { queue, model, actor } = opened;
     this.#random = new Random(mix(op.seed ?? 1, 7));
     const signal = abortOf(op, actor)?.signal;
-    // Timers of a hidden page come once a minute.
-    if (op.auto === false && op.fill > 0 && (op.fill * 1000 >= model.leaseMs || actor.context.kind === "page")) model.lapses = true;
     if (op.fill > 0) model.fills = true;
     model.calls += 1;
     waiting(opened, this.lanes);
