@@ -197,11 +197,13 @@ class SimStore {
     if (context.touch()) return new Promise(() => undefined);
     if (this.#closed) return Promise.reject(closed());
     const fault = disk.fault(context, name);
+    const begunAt = context.local;
     return new Promise((resolve, reject) => {
       const answer = (settle, value) => {
         if (fault?.when !== "silent") context.task(ANSWER_MS, () => (this.#closed ? reject(closed()) : settle(value)));
       };
-      disk.world.scheduler.at(context.local + COMMIT_MS + (fault?.ms ?? 0), null, () => {
+      disk.world.scheduler.at(begunAt + COMMIT_MS + (fault?.ms ?? 0), null, () => {
+        if (context.diedAt < begunAt) return;
         if (fault?.when === "before") return answer(reject, new Error(`the disk failed before ${name}`));
         if (fault?.when === "full") return answer(reject, new DOMException("the disk is full", "QuotaExceededError"));
         let value;

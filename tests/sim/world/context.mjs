@@ -44,6 +44,8 @@ export class Context {
   stops = [];
   /** So often it has looked at the platform, or done something to it. */
   looks = 0;
+  /** What its own time had not come to by then, it has never done. */
+  diedAt = Infinity;
   /** It dies at this look. */
   diesAt = Infinity;
   /** Called once, when it dies. */
@@ -72,7 +74,7 @@ export class Context {
     if (this.dead) return true;
     this.looks += 1;
     if (this.looks >= this.diesAt) {
-      this.die();
+      this.die(this.local);
       return true;
     }
     const { scheduler } = this.world;
@@ -84,7 +86,7 @@ export class Context {
     this.#spun += 1;
     if (this.#spun > LOOKS_A_TASK_MAX) {
       scheduler.spinning(`${this.name} looks at the platform ${LOOKS_A_TASK_MAX} times in one task`);
-      this.die();
+      this.die(this.local);
       return true;
     }
     return false;
@@ -125,9 +127,11 @@ export class Context {
     this.world.scheduler.resume(parked);
   }
 
-  die() {
+  /** `at`: at a look of its own, which may be ahead of the world's time. */
+  die(at = this.world.scheduler.now) {
     if (this.dead) return;
     this.dead = true;
+    this.diedAt = at;
     this.parked = [];
     for (const told of this.onDeath) told();
     this.onDeath = [];
