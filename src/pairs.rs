@@ -64,6 +64,10 @@ impl Pairs {
         }
     }
 
+    pub fn has(&self, pair: (u64, u64)) -> bool {
+        self.from(pair).next() == Some(pair)
+    }
+
     /// The pairs that are not less than this one.
     pub fn from(&self, pair: (u64, u64)) -> From<'_> {
         let (chunk, at) = self.place(pair);

@@ -3,7 +3,7 @@
 import type { EngineCommands } from "./commands";
 import { numbers } from "./crossing";
 import * as effect from "./effects";
-import type { Asker } from "./effects";
+import type { Asker, Handle } from "./effects";
 import type { Segment } from "./parcel";
 import type { Outgoing } from "./send";
 import type { HeadersByIndex } from "./store";
@@ -19,7 +19,9 @@ export interface Load {
 export class Desk {
   private readonly askers = new Map<number, Asker>();
   /** Sends that no step has taken up; more may be added to them until then. */
-  private collecting: Outgoing[] = [];
+  private collecting = new Set<Outgoing>();
+  /** Sends that are not over, by where they go. */
+  private readonly sends = new Map<Handle, Set<Outgoing>>();
   private token = 0;
   /** Whose bodies the step under way has, as pairs of token and count: from its hand-over until it is known what became of it. */
   private inStep: readonly number[] | undefined;
@@ -32,23 +34,40 @@ export class Desk {
   }
 
   collect(outgoing: Outgoing): void {
-    this.collecting.push(outgoing);
+    this.collecting.add(outgoing);
+    const { handle } = outgoing;
+    const sends = this.sends.get(handle);
+    if (sends) sends.add(outgoing);
+    else this.sends.set(handle, new Set([outgoing]));
+  }
+
+  /** Nothing more is told to who asked. */
+  private drop(token: number, asker: Asker | undefined): void {
+    this.askers.delete(token);
+    if ((asker as Outgoing | undefined)?.handle) this.forget(asker as Outgoing);
+  }
+
+  private forget(outgoing: Outgoing): void {
+    const { handle } = outgoing;
+    const sends = this.sends.get(handle);
+    if (sends?.delete(outgoing) && !sends.size) this.sends.delete(handle);
   }
 
   /** Gives the sends that collected to the engine. Those to a queue that is being made anew wait. */
   load(commands: EngineCommands): void {
     const { collecting } = this;
-    if (!collecting.length) return;
-    this.collecting = [];
+    if (!collecting.size) return;
+    this.collecting = new Set();
     for (const send of collecting) {
       if (send.handle.id < 0) {
-        this.collecting.push(send);
+        this.collecting.add(send);
         continue;
       }
       send.departed = true;
       const { delayMs, expiresMs } = send.terms;
       const [kind, more, moreBytes] = send.whole();
-      if (send.left) commands.send(this.register(send), send.handle.id, send.left, send.size, send.sizesLeft, delayMs, expiresMs, kind, more, send.key, moreBytes);
+      if (!send.left) this.forget(send);
+      else commands.send((send.ownToken = this.register(send)), send.handle.id, send.left, send.size, send.sizesLeft, delayMs, expiresMs, kind, more, send.key, moreBytes);
     }
   }
 
@@ -70,22 +89,20 @@ export class Desk {
 
   /** Takes back a send that no step has taken up; false: too late. */
   recall(outgoing: Outgoing, commands: EngineCommands): boolean {
-    const at = this.collecting.indexOf(outgoing);
-    if (at >= 0) {
-      this.collecting.splice(at, 1);
+    const { ownToken: token } = outgoing;
+    if (this.collecting.delete(outgoing)) {
+      this.forget(outgoing);
       return true;
     }
-    for (const [token, asker] of this.askers) {
-      if (asker === outgoing) return commands.unsend(token) && this.askers.delete(token);
-    }
-    return false;
+    if (token === undefined || this.askers.get(token) !== outgoing || !commands.unsend(token)) return false;
+    this.drop(token, outgoing);
+    return true;
   }
 
-  /** Fails the sends of that owner (or to that queue) which no step has taken up. */
-  failSends(owner: unknown, error: unknown, commands: EngineCommands): void {
-    const pending = [...this.collecting, ...this.askers.values()] as Outgoing[];
-    for (const outgoing of pending) {
-      if ((outgoing.owner === owner || outgoing.handle === owner) && outgoing.left && this.recall(outgoing, commands)) outgoing.fail(error);
+  /** Fails the sends to that queue of that owner (or of all) which no step has taken up. */
+  failSends(handle: Handle, owner: unknown, error: unknown, commands: EngineCommands): void {
+    for (const outgoing of [...(this.sends.get(handle) ?? [])]) {
+      if ((outgoing.owner === owner || handle === owner) && outgoing.left && this.recall(outgoing, commands)) outgoing.fail(error);
     }
   }
 
@@ -104,7 +121,8 @@ export class Desk {
       if (outgoing && commands.unsend(token)) {
         this.askers.delete(token);
         judge(outgoing, from, count);
-        if (outgoing.left) this.collecting.push(outgoing);
+        if (outgoing.left) this.collecting.add(outgoing);
+        else this.forget(outgoing);
       }
       from += count;
     }
@@ -119,7 +137,7 @@ export class Desk {
   failAsked(error: unknown, unknown: unknown): void {
     const inStep = this.inStep && new Set(this.inStep.filter((_, at) => at % 2 === 0));
     const askers = [...this.askers];
-    this.askers.clear();
+    for (const [token, asker] of askers) this.drop(token, asker);
     this.known();
     // Of sends the step says which it has; of all else it may be any.
     for (const [token, asker] of askers) asker.fail(inStep && ((asker as Outgoing).departed === undefined || inStep.has(token)) ? unknown : error);
@@ -128,8 +146,9 @@ export class Desk {
   /** Fails everyone, for good. */
   failAll(error: unknown): void {
     const pending = [...this.collecting, ...this.askers.values()];
-    this.collecting = [];
+    this.collecting.clear();
     this.askers.clear();
+    this.sends.clear();
     for (const asker of pending) asker.fail(error);
   }
 
@@ -139,6 +158,6 @@ export class Desk {
     const asker = this.askers.get(token);
     if (effect.isLast(rows[at])) this.askers.delete(token);
     if (asker) effect.tellAsker(asker, rows, at);
-    if (rows[at] <= effect.DUPLICATE && (asker as Outgoing | undefined)?.left === 0) this.askers.delete(token);
+    if (rows[at] <= effect.DUPLICATE && (asker as Outgoing | undefined)?.left === 0) this.drop(token, asker);
   }
 }

@@ -34,8 +34,8 @@ export abstract class Journal {
   closed: unknown;
   /** The queues opened here, by name. */
   readonly handles = new Map<string, Handle>();
-  /** Those that were looked up by number. */
-  private readonly found = new Map<number, Handle>();
+  /** And by number. */
+  private readonly numbered = new Map<number, Handle>();
   readonly leases = new Leases((asker, command) => this.ask(asker, command), () => this.now());
   protected readonly desk = new Desk();
   protected readonly alarm: Alarm;
@@ -145,9 +145,9 @@ export abstract class Journal {
     return this.desk.recall(outgoing, this.peer);
   }
 
-  /** Fails the sends of that owner (or to that queue) which no step has taken up. */
-  fail(owner: unknown, error: unknown): void {
-    this.desk.failSends(owner, error, this.peer);
+  /** Fails the sends to that queue of that owner (or of all) which no step has taken up. */
+  fail(handle: Handle, owner: unknown, error: unknown): void {
+    this.desk.failSends(handle, owner, error, this.peer);
   }
 
   /** Resolves when everything asked so far is committed; what waits for room or for messages is not waited for. */
@@ -209,8 +209,9 @@ export abstract class Journal {
 
   /** The queue is gone: whoever opens one of its name has another. */
   private letGo(queue: number): void {
-    for (const [name, { id }] of this.handles) if (id === queue) this.handles.delete(name);
-    this.found.delete(queue);
+    const known = this.handleOf(queue);
+    if (known) this.handles.delete(known.name);
+    this.numbered.delete(queue);
   }
 
   /** The replica was replaced: queues that are not in it were deleted, and nobody said so. */
@@ -226,14 +227,23 @@ export abstract class Journal {
   protected forget(_number: number, _index: number, _count: number): void {}
 
   private onlookersOf(queue: number): Onlooker[] {
-    let known = this.found.get(queue);
-    // Numbers change where queues are made anew.
-    if (known?.id !== queue || this.handles.get(known.name) !== known) {
-      known = [...this.handles.values()].find(({ id }) => id === queue);
-      if (!known) return [];
-      this.found.set(queue, known);
-    }
-    return [...known.onlookers];
+    return [...(this.handleOf(queue)?.onlookers ?? [])];
+  }
+
+  private handleOf(queue: number): Handle | undefined {
+    const known = this.numbered.get(queue);
+    return known?.id === queue && this.handles.get(known.name) === known ? known : undefined;
+  }
+
+  /** The queue is opened here, under that number. */
+  opened(handle: Handle, id: number): void {
+    this.handles.set(handle.name, handle);
+    this.number(handle, id);
+  }
+
+  protected number(handle: Handle, id: number): void {
+    handle.id = id;
+    this.numbered.set(id, handle);
   }
 
   protected everyOnlooker(tell: (onlooker: Onlooker) => void): void {

@@ -9,6 +9,7 @@ import { LentBytes } from "./lent";
 import type { ReceivedMessage } from "./message";
 import { messageId } from "./send";
 import { soon } from "./soon";
+import { Spans } from "./spans";
 import type { Stop } from "./stop";
 
 /** Neighbouring messages of one queue under one lease. One record may bring neighbours of several queues, and lease them. */
@@ -49,6 +50,18 @@ export class Lease {
     readonly report?: (error: unknown) => void,
   ) {
     this.left = part.count;
+  }
+
+  get number(): number {
+    return this.part.number;
+  }
+
+  get index(): number {
+    return this.part.index;
+  }
+
+  get count(): number {
+    return this.part.count;
   }
 
   /** From now on it is extended by that keeper, or none. */
@@ -167,7 +180,9 @@ class Settlement implements Asker {
 
 /** All leases of one journal or port in this context. Settlements of one moment that are alike and of neighbours are one command. */
 export class Leases {
-  private readonly held = new Map<number, Lease[]>();
+  private readonly held = new Spans<Lease>();
+  /** By whoever's end they end with. */
+  private readonly ending = new Map<Stop, Set<Lease>>();
   private open: Settlement | undefined;
   /** Whoever extends leases here. */
   readonly keepers = new Set<Keeper>();
@@ -176,29 +191,29 @@ export class Leases {
   constructor(private readonly ask: (asker: Asker, command: (commands: Commands, token: number) => void) => void, readonly now: () => number) {}
 
   add(lease: Lease): void {
-    const known = this.held.get(lease.grant);
-    if (known) known.push(lease);
-    else this.held.set(lease.grant, [lease]);
+    this.held.add(lease);
+    const others = this.ending.get(lease.closed);
+    if (others) others.add(lease);
+    else this.ending.set(lease.closed, new Set([lease]));
   }
 
   end(lease: Lease): void {
-    const known = this.held.get(lease.grant);
-    if (!known) return;
-    known.splice(known.indexOf(lease), 1);
-    if (!known.length) this.held.delete(lease.grant);
+    const others = this.ending.get(lease.closed);
+    if (!others?.delete(lease)) return;
+    if (!others.size) this.ending.delete(lease.closed);
+    this.held.delete(lease);
     lease.letGo();
   }
 
   /** Of whoever closes: all leases that end with it. */
-  *of(closed: Stop): Iterable<Lease> {
-    for (const leases of [...this.held.values()]) for (const lease of [...leases]) if (lease.closed === closed) yield lease;
+  of(closed: Stop): Lease[] {
+    return [...(this.ending.get(closed) ?? [])];
   }
 
   /** The journal took these leases away. */
   lost(number: number, index: number, count: number, grant: number): void {
-    for (const lease of [...(this.held.get(grant) ?? [])]) {
+    for (const lease of this.held.at({ number, index, count, grant })) {
       const { part } = lease;
-      if (part.number !== number) continue;
       const from = Math.max(0, index - part.index);
       const to = Math.min(part.count, index + count - part.index);
       for (let at = from; at < to; at += 1) lease.messages[at]?.lose();
@@ -211,7 +226,7 @@ export class Leases {
     this.open = undefined;
     open?.lost(open.range.number, open.range.index, open.count);
     open?.done();
-    for (const lease of [...this.held.values()].flat()) {
+    for (const lease of [...this.ending.values()].flatMap((leases) => [...leases])) {
       lease.forgotten = true;
       for (const message of lease.messages) message.lose();
     }

@@ -75,7 +75,7 @@ export class LocalBacking implements Backing {
   }
 
   fail(owner: unknown, error: unknown): void {
-    this.journal.fail(owner, error);
+    this.journal.fail(this.handle, owner, error);
   }
 
   /** The queue is there, and not being made anew. */

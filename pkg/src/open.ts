@@ -74,8 +74,8 @@ async function borrow(storage: CheckedStorage, clock = systemClock): Promise<{ j
     entry.users -= 1;
     const journal = await entry.journal;
     // What is in memory outlives the last one who has it open. A clock of its own would never be asked for again: with it goes what is empty.
-    const stays = storage === "memory" && (clock === systemClock || holds(journal));
-    if (entry.users === 0 && !stays && opened.delete(entry)) await journal.close();
+    const stays = entry.users > 0 || (storage === "memory" && (clock === systemClock || holds(journal)));
+    if (!stays && opened.delete(entry)) await journal.close();
   };
   try {
     const journal = await entry.journal;
@@ -131,7 +131,8 @@ async function handleOf(journal: Journal, name: string, policy: PolicyOptions): 
   agree(name, current, journal.peer.deadLetterQueue(id), (at) => (policy.given[at] ? policy.numbers[at] : NaN), policy.givenDeadLetterQueue ? policy.deadLetterQueue ?? null : undefined);
   const known = journal.handles.get(name);
   if (known) {
-    [known.id, known.policy, known.deadLetterQueue] = [id, current, journal.peer.deadLetterQueue(id)];
+    [known.policy, known.deadLetterQueue] = [current, journal.peer.deadLetterQueue(id)];
+    journal.opened(known, id);
     return known;
   }
   const handle: Handle = {
@@ -143,7 +144,7 @@ async function handleOf(journal: Journal, name: string, policy: PolicyOptions): 
     onlookers: new Set(),
     ready: undefined,
   };
-  journal.handles.set(name, handle);
+  journal.opened(handle, id);
   return handle;
 }
 

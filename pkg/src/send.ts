@@ -46,6 +46,8 @@ export abstract class Outgoing implements Asker {
   departed = false;
   /** What to reject with, once its sender has called it off. */
   withdrawn: unknown;
+  /** By which the engine or the host knows it, once it was asked. */
+  ownToken: number | undefined;
   /** How many were accepted or refused. */
   protected over = 0;
   /** How many have gone through a port, whether they have their answer or not. Set by `post` alone. */

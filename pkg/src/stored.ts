@@ -477,7 +477,7 @@ export class StoredJournal extends Journal {
     try {
       const id = await this.remake(handle);
       // Made anew once more: that renews it, too.
-      if (peer === this.peer) handle.id = id;
+      if (peer === this.peer) this.number(handle, id);
     } catch {
       // The journal has ended, or is made anew once more; everyone was told.
     }

@@ -1,7 +1,7 @@
 //! Queues themselves: making, deleting, pausing, emptying, and moving dead letters back.
 
 use super::{
-    Cause, Engine, Event, Outcome, Queue, State,
+    Cause, Engine, Event, Outcome, Queue, State, key_sums,
     settle::{drop_run, tell_ended},
 };
 use crate::{
@@ -39,7 +39,7 @@ impl Engine {
         if keeper.is_none_or(|known| !self.takes(&known.name, policy, 0)) {
             return Outcome::Void;
         }
-        if let Some(known) = self.queues.get_mut(queue) {
+        if let Some(known) = self.touch(queue) {
             (known.policy, known.keeper) = (policy.clone(), false);
         }
         if let Some(letters) = &policy.dead_letter_queue {
@@ -58,7 +58,7 @@ impl Engine {
         let queue = self.next_queue;
         self.touched.0.push(queue);
         self.next_queue += 1;
-        self.queues.get_or_insert(queue, Queue::new(name.into(), policy, keeper));
+        self.put(queue, Queue::new(name.into(), policy, keeper));
         queue
     }
 
@@ -66,6 +66,7 @@ impl Engine {
         let outcome = self.purge(queue, events);
         if let Some(gone) = self.queues.remove(queue) {
             self.wake.remove((gone.wake, queue.into()));
+            self.names.remove((key_sums(&gone.name), queue.into()));
             events.push(Event::QueueGone { queue });
         }
         outcome

@@ -85,7 +85,7 @@ impl PartialEq for Keys {
 }
 
 /// The second sum is seeded with the first: texts alike in both are not found by accident.
-fn sums(text: &str) -> u64 {
+pub fn sums(text: &str) -> u64 {
     let first = xxh32(text.as_bytes(), 0);
     u64::from(first) << 32 | u64::from(xxh32(text.as_bytes(), first))
 }

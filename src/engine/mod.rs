@@ -20,6 +20,7 @@ mod settle;
 mod snapshot;
 mod timers;
 
+pub use keys::sums as key_sums;
 pub use pick::Pick;
 pub use queue::{Cause, Counts, Queue, Tally};
 pub use run::{Lease, Note, Run, State};
@@ -39,6 +40,8 @@ pub struct Engine {
     base: u64,
     time: Time,
     queues: Sorted<Queue>,
+    /// Where to look for a name: its sums, and the queue.
+    names: Pairs,
     next_queue: QueueId,
     /// When the first timer of each queue that has one is due.
     wake: Pairs,
@@ -165,7 +168,9 @@ impl Engine {
     }
 
     pub fn named(&self, name: &str) -> Option<QueueId> {
-        self.queues.iter().find(|(_, queue)| *queue.name == *name).map(|(id, _)| *id)
+        let sums = key_sums(name);
+        let alike = self.names.from((sums, 0)).take_while(|(known, _)| *known == sums);
+        alike.map(|(_, id)| id as QueueId).find(|id| self.queue(*id).is_some_and(|queue| *queue.name == *name))
     }
 
     /// The queues that the last record may have changed.
@@ -192,6 +197,12 @@ impl Engine {
             }
             self.note_timer(id);
         }
+    }
+
+    /// A queue is there from now on.
+    fn put(&mut self, id: QueueId, queue: Queue) {
+        self.names.insert((key_sums(&queue.name), id.into()));
+        self.queues.get_or_insert(id, queue);
     }
 
     fn note_timer(&mut self, id: QueueId) {

@@ -69,14 +69,18 @@ impl Engine {
         events: &mut Vec<Event>,
     ) -> Outcome {
         let (time, mut messages) = (self.time, 0);
+        let mut left = Vec::new();
         for (id, queue) in self.queues.iter_mut() {
             let held = if only.is_none_or(|only| only == *id) { queue.held_by(peer) } else { Vec::new() };
+            if !held.is_empty() {
+                left.push(*id);
+            }
             for first in held {
                 messages += queue.end_lease(*id, first, counted, time, events);
-                self.touched.0.push(*id);
             }
         }
-        for queue in self.touched.0.clone() {
+        for queue in left {
+            self.touched.0.push(queue);
             self.fire_due(queue, events);
         }
         Outcome::Done(messages)

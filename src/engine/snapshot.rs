@@ -31,7 +31,7 @@ impl Engine {
             let queue = Queue::read(engine.time, &mut from);
             let new = id < engine.next_queue && engine.queues.get(id).is_none() && engine.named(&queue.name).is_none();
             from.check(new, "queue");
-            engine.queues.get_or_insert(id, queue);
+            engine.put(id, queue);
             engine.note_timer(id);
         }
         from.end()?;

@@ -114,18 +114,17 @@ impl Peer {
 
     /// Forgets a send that is still pending. False: there is none, it is under way or over.
     pub fn unsend(&mut self, token: u32) -> bool {
-        let mut found = false;
-        let asked = |command: &Command| command.token == token && matches!(command.order, Order::Send(_));
-        while let Some(at) = self.pending.iter().position(asked) {
-            self.pending.remove(at);
-            found = true;
-        }
-        found
+        let Some(sends) = self.parked.remove(token) else {
+            return self.pending.unsend(token);
+        };
+        // The others of a batch are told.
+        self.pending.extend(sends.into_iter().filter(|send| send.token != token));
+        true
     }
 
     /// Asks for up to `max` messages under a lease. Answered at once where some were leased ahead.
     pub fn receive(&mut self, token: u32, queue: QueueId, max: u32, lease_ms: Option<u64>, wait: bool, wall: Time) {
-        self.demands.push(Demand { token, queue, max, lease_ms, wait });
+        self.demands.push(Demand { token, queue, max, lease_ms, wait, place: 0 });
         let now = self.now(wall);
         self.serve_ahead(queue, now);
     }
@@ -136,7 +135,7 @@ impl Peer {
             return self.effects.push(Effect::Received { token });
         }
         if let Some(flight) = &mut self.flight {
-            do_not_wait(&mut flight.demands, token);
+            flight.ended.insert((token.into(), 0));
         }
     }
 
@@ -182,12 +181,5 @@ impl Peer {
     /// Moves dead letters: those in `queue` where it is a dead-letter queue, else those that came from it.
     pub fn redrive(&mut self, token: u32, queue: QueueId, to: Option<QueueId>, max: u64) {
         self.order(token, Order::Redrive { queue, to, max: max.min(limits::RECORD_ITEMS_MAX as u64 * 1024), moved: 0 });
-    }
-}
-
-/// The receive is answered even when there is nothing for it.
-pub(super) fn do_not_wait(demands: &mut [Demand], token: u32) {
-    for demand in demands {
-        demand.wait &= demand.token != token;
     }
 }

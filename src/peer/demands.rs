@@ -1,9 +1,8 @@
 //! Receives that have no answer yet, by queue; and in which queues there may be something for theirs, so that a step looks at
 //! no others.
 
-use std::collections::VecDeque;
-
-use crate::{id::QueueId, pairs::Pairs, sorted::Sorted};
+use super::lines::Lines;
+use crate::{id::QueueId, sorted::Sorted};
 
 /// A receive that has not been answered.
 #[derive(Clone, PartialEq, Debug)]
@@ -15,66 +14,59 @@ pub(super) struct Demand {
     pub lease_ms: Option<u64>,
     /// Stays until there is something.
     pub wait: bool,
+    /// Among the receives of its queue: who came first has the least.
+    pub place: u64,
 }
 
 #[derive(Default)]
 pub(super) struct Demands {
-    /// Oldest first.
-    queues: Sorted<VecDeque<Demand>>,
-    /// The queue of each, by token.
-    tokens: Pairs,
+    waiting: Lines<Demand>,
+    /// Those that do not wait.
+    hasty: Lines<Demand>,
+    /// How many there have been.
+    count: u64,
     /// Queues to look at.
     due: Sorted<()>,
-    /// Queues in which some do not wait.
-    hasty: Sorted<()>,
 }
 
 impl Demands {
     pub fn is_empty(&self) -> bool {
-        self.queues.is_empty()
+        self.waiting.is_empty() && self.hasty.is_empty()
     }
 
-    pub fn push(&mut self, demand: Demand) {
-        self.tokens.insert((demand.token.into(), demand.queue.into()));
-        self.due.get_or_insert(demand.queue, ());
-        if !demand.wait {
-            self.hasty.get_or_insert(demand.queue, ());
-        }
-        self.queues.get_or_insert(demand.queue, VecDeque::new()).push_back(demand);
+    pub fn has(&self, queue: QueueId) -> bool {
+        self.waiting.has(queue) || self.hasty.has(queue)
+    }
+
+    pub fn push(&mut self, mut demand: Demand) {
+        self.count += 1;
+        demand.place = self.count;
+        self.look(demand.queue);
+        self.put(demand);
     }
 
     /// They ask again, before those that came later.
     pub fn put_back(&mut self, demands: Vec<Demand>) {
-        for demand in demands.into_iter().rev() {
-            self.tokens.insert((demand.token.into(), demand.queue.into()));
-            self.due.get_or_insert(demand.queue, ());
-            if !demand.wait {
-                self.hasty.get_or_insert(demand.queue, ());
-            }
-            self.queues.get_or_insert(demand.queue, VecDeque::new()).push_front(demand);
+        for demand in demands {
+            self.look(demand.queue);
+            self.put(demand);
         }
+    }
+
+    /// As [`Demands::put_back`], where there is nothing for it now.
+    pub fn put(&mut self, demand: Demand) {
+        let lines = if demand.wait { &mut self.waiting } else { &mut self.hasty };
+        lines.put(demand.queue, demand.token, demand.place, demand);
     }
 
     /// There may be something in this queue.
     pub fn look(&mut self, queue: QueueId) {
-        if self.queues.get(queue).is_some() {
-            self.due.get_or_insert(queue, ());
-        }
-    }
-
-    /// Some of a queue's receives do not wait.
-    pub fn hurry(&mut self, queue: QueueId) {
-        self.hasty.get_or_insert(queue, ());
-    }
-
-    /// As [`Demands::look`], while the receives of the queue are taken out.
-    pub fn look_again(&mut self, queue: QueueId) {
         self.due.get_or_insert(queue, ());
     }
 
     pub fn look_everywhere(&mut self) {
-        for (queue, _) in self.queues.iter() {
-            self.due.get_or_insert(*queue, ());
+        for queue in self.waiting.queues().chain(self.hasty.queues()) {
+            self.due.get_or_insert(queue, ());
         }
     }
 
@@ -83,40 +75,25 @@ impl Demands {
         core::mem::take(&mut self.due).iter().map(|(queue, ())| *queue).collect()
     }
 
-    /// Takes out the receives of a queue, and whether some do not wait; [`Demands::give`] brings back those that do.
-    pub fn take(&mut self, queue: QueueId) -> (VecDeque<Demand>, bool) {
-        (self.queues.remove(queue).unwrap_or_default(), self.hasty.remove(queue).is_some())
+    /// Takes out the first receive of a queue.
+    pub fn pop(&mut self, queue: QueueId) -> Option<Demand> {
+        let first = |lines: &Lines<Demand>| lines.first(queue).unwrap_or(u64::MAX);
+        if first(&self.waiting) < first(&self.hasty) { self.waiting.pop(queue) } else { self.hasty.pop(queue) }
     }
 
-    pub fn give(&mut self, queue: QueueId, demands: VecDeque<Demand>) {
-        if !demands.is_empty() {
-            self.queues.get_or_insert(queue, demands);
-        }
-    }
-
-    /// A receive that was taken out does not come back.
-    pub fn over(&mut self, demand: &Demand) {
-        self.tokens.remove((demand.token.into(), demand.queue.into()));
+    /// Takes out the first receive of a queue that does not wait.
+    pub fn pop_hasty(&mut self, queue: QueueId) -> Option<Demand> {
+        self.hasty.pop(queue)
     }
 
     /// Ends a receive; false: there is none of that token.
     pub fn remove(&mut self, token: u32) -> bool {
-        let Some((_, queue)) = self.tokens.from((token.into(), 0)).next().filter(|(at, _)| *at == u64::from(token))
-        else {
-            return false;
-        };
-        self.tokens.remove((token.into(), queue));
-        let queue = queue as QueueId;
-        if let Some(demands) = self.queues.get_mut(queue) {
-            // Tokens grow, but for where they begin anew.
-            let at = demands.binary_search_by_key(&token, |demand| demand.token).ok();
-            if let Some(at) = at.or_else(|| demands.iter().position(|demand| demand.token == token)) {
-                demands.remove(at);
-            }
-            if demands.is_empty() {
-                self.queues.remove(queue);
-            }
-        }
-        true
+        self.waiting.remove(token).or_else(|| self.hasty.remove(token)).is_some()
+    }
+
+    /// The queue is gone.
+    pub fn forget(&mut self, queue: QueueId) {
+        self.waiting.forget(queue);
+        self.hasty.forget(queue);
     }
 }

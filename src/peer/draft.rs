@@ -36,6 +36,10 @@ pub(super) struct Flight {
     pub sends: Vec<(u32, u32)>,
     /// Receives that this step answers; those that wait are asked again when it gave them nothing.
     pub demands: Vec<Demand>,
+    /// The tokens of those that were told not to wait any more.
+    pub ended: Pairs,
+    /// What it gives back of what was leased ahead.
+    pub back: Vec<(QueueId, Held)>,
 }
 
 /// The record being decided.
@@ -48,18 +52,11 @@ pub(super) struct Draft {
     pub messages: u32,
     /// Of bodies and keys.
     pub bytes: u64,
-    pub queues: Sorted<Drafted>,
+    pub back: Vec<(QueueId, Held)>,
+    /// Messages and bytes it adds to each queue.
+    pub added: Sorted<(u64, u64)>,
     /// Messages whose lease ran out of which something is said here, as id and count: nobody else takes them.
     pub said: Pairs,
-}
-
-/// What this record does to a queue so far.
-#[derive(Clone, Default)]
-pub(super) struct Drafted {
-    /// Messages and bytes it adds.
-    pub added: (u64, u64),
-    /// A send waits: later ones stay behind it.
-    pub full: bool,
 }
 
 impl Draft {
@@ -72,7 +69,8 @@ impl Draft {
             demands: Vec::new(),
             messages: 0,
             bytes: 0,
-            queues: Sorted::default(),
+            back: Vec::new(),
+            added: Sorted::default(),
             said: Pairs::default(),
         }
     }
@@ -92,7 +90,7 @@ impl Draft {
     /// Something is said of messages that anyone could take.
     pub fn say(&mut self, first: MessageId, count: u32) {
         let pair = (first.0, u64::from(count));
-        if self.said.from(pair).next() != Some(pair) {
+        if !self.said.has(pair) {
             self.said.insert(pair);
         }
     }
@@ -106,8 +104,8 @@ impl Draft {
         self.items.len() + items <= limits::DRAFT_ITEMS_MAX
     }
 
-    pub fn queue(&mut self, queue: QueueId) -> &mut Drafted {
-        self.queues.get_or_insert(queue, Drafted::default())
+    pub fn added(&mut self, queue: QueueId) -> &mut (u64, u64) {
+        self.added.get_or_insert(queue, (0, 0))
     }
 
     /// Where the record's bodies go: with it while they are few and small, else apart, in values of a good size.

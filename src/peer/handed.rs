@@ -69,11 +69,8 @@ impl Peer {
         mut ranges: Vec<(MessageId, u32)>,
     ) -> Vec<(MessageId, u32)> {
         let ahead = self.ahead.get(queue).into_iter().flat_map(|ahead| ahead.held());
-        let origins = self.flight.iter().flat_map(|flight| &flight.origins);
-        let back = origins.filter_map(|origin| match origin {
-            Origin::Rider { queue: of, held, start: false } if *of == queue => Some(held),
-            _ => None,
-        });
+        let back = self.flight.iter().flat_map(|flight| &flight.back);
+        let back = back.filter(|(of, _)| *of == queue).map(|(_, held)| held);
         for held in ahead.chain(back).filter(|held| grant.is_none_or(|grant| grant == held.grant)) {
             ranges = ranges.into_iter().flat_map(|range| without(range, held)).collect();
         }

@@ -16,15 +16,19 @@ mod demands;
 mod draft;
 mod effect;
 mod handed;
+mod lines;
 mod outcome;
+mod parked;
+mod pending;
 mod prefetch;
+mod sending;
 
 pub use command::{Command, Order, SendOrder, Settle};
 pub use effect::{Effect, Why};
 
 use crate::{
     engine::{Engine, Event},
-    format::{FormatError, Record},
+    format::{FormatError, Item, Record, Send},
     id::{MessageId, NEVER, QueueId, TIME_MAX, Time},
     limits,
     sorted::Sorted,
@@ -33,7 +37,9 @@ use clean::Clean;
 use demands::Demands;
 use draft::Flight;
 use handed::Undecided;
-use prefetch::Ahead;
+use parked::Parked;
+use pending::Pending;
+use prefetch::Aheads;
 
 /// One context's part in a journal.
 pub struct Peer {
@@ -45,10 +51,10 @@ pub struct Peer {
     memory: bool,
     engine: Engine,
     random: Random,
-    pending: Vec<Command>,
+    pending: Pending,
+    parked: Parked,
     demands: Demands,
-    /// By queue.
-    ahead: Sorted<Ahead>,
+    ahead: Aheads,
     undecided: Undecided,
     flight: Option<Flight>,
     effects: Vec<Effect>,
@@ -56,8 +62,6 @@ pub struct Peer {
     /// How far this peer's clock is behind the journal's time; added to it.
     clock_lag: u64,
     clean: Clean,
-    /// Whether a send waits for room.
-    blocked: bool,
     /// The backlogs that were told, by queue.
     depths: Sorted<u64>,
 }
@@ -71,16 +75,16 @@ impl Peer {
             memory,
             engine: Engine::default(),
             random: Random(seed | 1),
-            pending: Vec::new(),
+            pending: Pending::default(),
+            parked: Parked::default(),
             demands: Demands::default(),
-            ahead: Sorted::default(),
+            ahead: Aheads::default(),
             undecided: Undecided::default(),
             flight: None,
             effects: Vec::new(),
             steps: 0,
             clock_lag: 0,
             clean: Clean::default(),
-            blocked: false,
             depths: Sorted::default(),
         }
     }
@@ -120,9 +124,11 @@ impl Peer {
         }
         self.engine = engine;
         self.clean.loaded(&self.engine);
-        self.ahead = Sorted::default();
+        self.ahead = Aheads::default();
         self.demands.look_everywhere();
-        self.pending.append(&mut self.undecided.take_all());
+        // Of keys, too, others may be known now.
+        self.pending.put_before(self.parked.take_all());
+        self.pending.extend(self.undecided.take_all());
         Ok(())
     }
 
@@ -132,6 +138,7 @@ impl Peer {
         let mut events = Vec::new();
         self.engine.apply(number, &record, &mut events);
         self.clean.applied(number, record.chunk.is_some(), &events);
+        self.look_for_keys(&record);
         self.tell(events);
         Ok(())
     }
@@ -159,15 +166,13 @@ impl Peer {
         let now = self.now(wall);
         let mut at = NEVER;
         at = at.min(self.engine.next_timer(now));
-        for (_, ahead) in self.ahead.iter() {
-            at = at.min(ahead.deadline());
-        }
+        at = at.min(self.ahead.deadline());
         if at == NEVER { NEVER } else { at.saturating_sub(self.clock_lag).max(wall) }
     }
 
     /// Whether someone waits for what another peer may do: messages to come, or room.
     pub fn waiting(&self) -> bool {
-        self.blocked || !self.demands.is_empty() || !self.undecided.is_empty()
+        !self.parked.is_empty() || !self.demands.is_empty() || !self.undecided.is_empty()
     }
 
     /// The present time as the journal counts it. The journal's time never goes back, a clock may: then it is taken to
@@ -184,8 +189,31 @@ impl Peer {
 
     /// Something may have happened in a queue for which some wait.
     fn look(&mut self, queue: QueueId) {
-        self.demands.look(queue);
-        self.pending.append(&mut self.undecided.take(queue));
+        if self.demands.has(queue) || self.ahead.get(queue).is_some() {
+            self.demands.look(queue);
+        }
+        if self.parked.has(queue) {
+            self.parked.look(queue);
+        }
+        self.pending.extend(self.undecided.take(queue));
+    }
+
+    /// A send whose key the record has made known needs no room any more.
+    fn look_for_keys(&mut self, record: &Record) {
+        if self.parked.is_empty() {
+            return;
+        }
+        for item in &record.items {
+            let Item::Send(Send { key: Some(key), .. }) = item else {
+                continue;
+            };
+            for token in self.parked.keyed(key) {
+                let sends = self.parked.get(token).unwrap_or_default();
+                if self.needs(sends, self.engine.time()).messages == 0 {
+                    self.pending.extend(self.parked.remove(token).unwrap_or_default());
+                }
+            }
+        }
     }
 
     /// Drops what is not leased ahead any more.
@@ -226,6 +254,7 @@ impl Peer {
                 }
                 Event::QueueGone { queue } => {
                     self.ahead.remove(queue);
+                    self.demands.forget(queue);
                     self.depths.remove(queue);
                     self.effects.push(Effect::QueueGone { queue });
                 }

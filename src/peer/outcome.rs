@@ -9,8 +9,9 @@ use super::{
 };
 use crate::{
     engine::{Outcome, Run, State},
-    format::Overflow,
-    id::{MessageId, NEVER},
+    format::{Overflow, Whole},
+    id::{MessageId, NEVER, QueueId},
+    pairs::Pairs,
     sorted::Sorted,
 };
 
@@ -24,7 +25,7 @@ impl Peer {
         if number <= self.engine.base() {
             return self.unknown(flight);
         }
-        let Flight { record, origins, mut demands, .. } = flight;
+        let Flight { record, origins, mut demands, ended, .. } = flight;
         // This context was left since it was decided: what it leases goes back, or has gone, and nobody is handed it.
         let left = self.hidden || record.writer != self.id;
         let mut events = Vec::new();
@@ -32,7 +33,7 @@ impl Peer {
         self.clean.applied(number, record.chunk.is_some(), &events);
         let mut moved = 0;
         // Receives that got something.
-        let mut served = Sorted::default();
+        let mut served = Pairs::default();
         let mut back = Vec::new();
         for (outcome, origin) in outcomes.into_iter().zip(origins) {
             let rest = match (origin, outcome) {
@@ -42,8 +43,8 @@ impl Peer {
                     last.and_then(|command| self.redriven(command, core::mem::take(&mut moved)))
                 }
                 (Origin::Demand(token), Outcome::Leased(runs)) if !left => {
-                    if !runs.is_empty() {
-                        served.get_or_insert(token, ());
+                    if !runs.is_empty() && !served.has((token.into(), 0)) {
+                        served.insert((token.into(), 0));
                     }
                     for (id, run) in runs {
                         self.effects.push(held(id, run).delivered(token));
@@ -52,7 +53,7 @@ impl Peer {
                 }
                 (Origin::Ahead(queue), Outcome::Leased(runs)) if !left => {
                     if !runs.is_empty() {
-                        let ahead = self.ahead.get_or_insert(queue, Default::default());
+                        let ahead = self.ahead.get_or_insert(queue);
                         ahead.add(runs.into_iter().map(|(id, run)| held(id, run)));
                     }
                     None
@@ -64,15 +65,36 @@ impl Peer {
             }
         }
         for demand in &mut demands {
-            demand.wait &= served.get(demand.token).is_none();
+            let token = (demand.token.into(), 0);
+            demand.wait &= !served.has(token) && !ended.has(token);
         }
         self.answer(demands);
-        let sends = back.iter().any(|command| matches!(command.order, Order::Send(_)));
-        self.put_back(back);
-        if sends {
-            self.rejoin_sends();
-        }
+        let (sends, others) = back.into_iter().partition(|command| matches!(command.order, Order::Send(_)));
+        self.pending.put_before(others);
+        self.park_again(sends);
+        self.look_for_keys(&record);
         self.tell(events);
+    }
+
+    /// There was no room for these sends after all: they are first in their lines again, each with what was cut off it.
+    fn park_again(&mut self, sends: Vec<Command>) {
+        let mut sends = sends.into_iter().rev();
+        let mut batch = Vec::new();
+        while let Some(mut command) = sends.next() {
+            let is_part = command.messages(Whole::Part).is_some();
+            for rest in self.parked.remove(command.token).unwrap_or_default() {
+                rejoin(&mut command, &rest);
+            }
+            let Order::Send(SendOrder { queue, .. }) = command.order else {
+                continue;
+            };
+            batch.push(command);
+            if !is_part {
+                batch.reverse();
+                self.parked.push_front(queue, core::mem::take(&mut batch));
+            }
+        }
+        self.pending.extend(batch);
     }
 
     /// Receives that got something, or do not wait, are answered; the others ask again, before those that came later.
@@ -86,12 +108,6 @@ impl Peer {
             }
         }
         self.demands.put_back(again);
-    }
-
-    /// Commands are pending again, before those that came later.
-    fn put_back(&mut self, commands: Vec<Command>) {
-        let mut later = core::mem::replace(&mut self.pending, commands);
-        self.pending.append(&mut later);
     }
 
     /// Tells what became of a command; answers what is left of it.
@@ -151,7 +167,7 @@ impl Peer {
 
     /// Nothing of the step took place: what asked for it is pending again, in its old order.
     pub(super) fn take_back(&mut self, flight: Flight) {
-        let Flight { origins, demands, .. } = flight;
+        let Flight { origins, demands, ended, .. } = flight;
         let mut back = Vec::new();
         for origin in origins {
             match origin {
@@ -168,32 +184,45 @@ impl Peer {
                 Origin::Redrive(None) | Origin::Demand(_) => {}
             }
         }
-        self.put_back(back);
+        // What waits behind them comes behind them again.
+        let queues: Vec<_> = back.iter().filter_map(queue_of).collect();
+        for queue in queues {
+            back.append(&mut self.parked.take(queue));
+        }
+        self.pending.put_before(back);
         self.rejoin_sends();
-        self.demands.put_back(demands);
+        self.ask_again(demands, &ended);
     }
 
-    /// A send that was cut for the step and comes back, whole or in part, stands before its own rest: they are one again, so
-    /// that an all-or-nothing batch and the order of bodies stay whole.
+    /// A send that was cut for the step stands before its own rest: they are one again, so that the order of bodies stays whole.
     fn rejoin_sends(&mut self) {
-        let mut whole: Vec<Command> = Vec::with_capacity(self.pending.len());
+        let commands = self.pending.take();
+        let mut whole: Vec<Command> = Vec::with_capacity(commands.len());
         let mut sends = Sorted::default();
-        for command in core::mem::take(&mut self.pending) {
-            if let Order::Send(rest) = &command.order {
+        for command in commands {
+            if let Order::Send(_) = command.order {
                 let at = *sends.get_or_insert(command.token, whole.len());
-                if let Some(Command { order: Order::Send(known), .. }) = whole.get_mut(at) {
-                    known.sizes.append(&rest.sizes);
+                if let Some(known) = whole.get_mut(at) {
+                    rejoin(known, &command);
                     continue;
                 }
             }
             whole.push(command);
         }
-        self.pending = whole;
+        self.pending.extend(whole);
+    }
+
+    /// The receives of a step that brought them nothing.
+    fn ask_again(&mut self, mut demands: Vec<Demand>, ended: &Pairs) {
+        for demand in &mut demands {
+            demand.wait &= !ended.has((demand.token.into(), 0));
+        }
+        self.demands.put_back(demands);
     }
 
     /// The step's outcome is lost: what it may have done must not be done again blindly.
     fn unknown(&mut self, flight: Flight) {
-        let Flight { origins, demands, .. } = flight;
+        let Flight { origins, demands, ended, .. } = flight;
         let mut back = Vec::new();
         for origin in origins {
             match origin {
@@ -205,8 +234,20 @@ impl Peer {
                 Origin::Redrive(None) | Origin::Demand(_) | Origin::Ahead(_) | Origin::Rider { .. } => {}
             }
         }
-        self.put_back(back);
-        self.demands.put_back(demands);
+        self.pending.put_before(back);
+        self.ask_again(demands, &ended);
+    }
+}
+
+/// The queue to which a command sends.
+fn queue_of(command: &Command) -> Option<QueueId> {
+    if let Order::Send(send) = &command.order { Some(send.queue) } else { None }
+}
+
+/// A send goes on with what was cut off it.
+fn rejoin(command: &mut Command, rest: &Command) {
+    if let (Order::Send(send), Order::Send(rest)) = (&mut command.order, &rest.order) {
+        send.sizes.append(&rest.sizes);
     }
 }
 

@@ -2,12 +2,12 @@
 //! one costs one step a message. What was leased ahead and not asked for goes back soon; only what was handed out counts
 //! as an attempt.
 
-use std::collections::VecDeque;
-
 use super::{Effect, Peer, demands::Demand};
 use crate::{
     id::{MessageId, NEVER, QueueId, Time},
     limits,
+    pairs::Pairs,
+    sorted::Sorted,
 };
 
 /// A run leased by this peer.
@@ -35,6 +35,104 @@ pub(super) struct Ahead {
     asked: u32,
     /// Whether it came back quickly the last time.
     busy: bool,
+    /// When something is to be done about it, as was noted.
+    noted: Time,
+}
+
+/// What is leased ahead, by queue; and which of them a step must look at.
+#[derive(Default)]
+pub(super) struct Aheads {
+    /// Of each queue that anyone received from here.
+    queues: Sorted<Ahead>,
+    /// When each of them is due that has a deadline.
+    due: Pairs,
+    /// Those with something that was handed out.
+    starting: Sorted<()>,
+    /// Those that may have changed since that was noted.
+    changed: Vec<QueueId>,
+}
+
+impl Aheads {
+    pub fn get(&self, queue: QueueId) -> Option<&Ahead> {
+        self.queues.get(queue)
+    }
+
+    pub fn get_mut(&mut self, queue: QueueId) -> Option<&mut Ahead> {
+        self.change(queue);
+        self.queues.get_mut(queue)
+    }
+
+    pub fn get_or_insert(&mut self, queue: QueueId) -> &mut Ahead {
+        self.change(queue);
+        self.queues.get_or_insert(queue, Ahead { noted: NEVER, ..Ahead::default() })
+    }
+
+    fn change(&mut self, queue: QueueId) {
+        if self.changed.last() != Some(&queue) {
+            self.changed.push(queue);
+        }
+    }
+
+    pub fn remove(&mut self, queue: QueueId) {
+        self.note();
+        if let Some(ahead) = self.queues.remove(queue) {
+            self.due.remove((ahead.noted, queue.into()));
+            self.starting.remove(queue);
+        }
+    }
+
+    /// Notes what has changed.
+    fn note(&mut self) {
+        for queue in core::mem::take(&mut self.changed) {
+            let Some(ahead) = self.queues.get_mut(queue) else {
+                continue;
+            };
+            let at = ahead.deadline();
+            if at != ahead.noted {
+                self.due.remove((ahead.noted, queue.into()));
+                if at != NEVER {
+                    self.due.insert((at, queue.into()));
+                }
+                ahead.noted = at;
+            }
+            if ahead.started.is_empty() {
+                self.starting.remove(queue);
+            } else {
+                self.starting.get_or_insert(queue, ());
+            }
+        }
+    }
+
+    /// When something is to be done first.
+    pub fn deadline(&mut self) -> Time {
+        self.note();
+        self.due.from((0, 0)).next().map_or(NEVER, |(at, _)| at)
+    }
+
+    /// Where something is to be done by `now`.
+    pub fn due(&mut self, now: Time) -> Vec<QueueId> {
+        self.note();
+        self.due.from((0, 0)).take_while(|(at, _)| *at <= now).map(|(_, queue)| queue as QueueId).collect()
+    }
+
+    /// Where something was handed out, which the journal does not know yet.
+    pub fn starting(&mut self) -> Vec<QueueId> {
+        self.note();
+        self.starting.iter().map(|(queue, ())| *queue).collect()
+    }
+
+    pub fn starts_due(&mut self, now: Time) -> bool {
+        let due = self.due(now);
+        due.into_iter().any(|queue| self.get(queue).is_some_and(|ahead| ahead.starts_due(now)))
+    }
+
+    /// Makes everything go back with the next step.
+    pub fn give_back_all(&mut self) {
+        for (queue, ahead) in self.queues.iter_mut() {
+            ahead.give_back_all();
+            self.changed.push(*queue);
+        }
+    }
 }
 
 impl Ahead {
@@ -125,12 +223,6 @@ impl Ahead {
         cut(&mut self.started, first, count, grant);
     }
 
-    /// Nothing is here, nor will be before someone comes.
-    pub fn is_idle(&self, now: Time) -> bool {
-        let gone = now >= self.asked_at.saturating_add(limits::PREFETCH_IDLE_MS);
-        gone && self.held.is_empty() && self.started.is_empty()
-    }
-
     /// Drops what the journal took from us.
     pub fn forget(&mut self, first: MessageId, count: u32, grant: u64) {
         cut(&mut self.held, first, count, grant);
@@ -207,32 +299,24 @@ impl Peer {
         if self.ahead.get(queue).is_none_or(|ahead| ahead.count() == 0) {
             return;
         }
-        let (mut demands, hasty) = self.demands.take(queue);
-        demands.retain_mut(|demand| {
-            let some = self.hand_out(demand, now, true);
-            if some {
-                self.demands.over(demand);
-                self.effects.push(Effect::Received { token: demand.token });
+        while let Some(mut demand) = self.demands.pop(queue) {
+            if !self.hand_out(&mut demand, now, true) {
+                return self.demands.put(demand);
             }
-            !some
-        });
-        self.demands.give(queue, demands);
-        if hasty {
-            self.demands.hurry(queue);
+            self.effects.push(Effect::Received { token: demand.token });
         }
     }
 
-    /// Gives a queue's receives what there is for them, as the beginning of what the step under decision brings; false: there
-    /// was nothing.
-    pub(super) fn begin_with_ahead(&mut self, queue: QueueId, demands: &mut VecDeque<Demand>, now: Time) -> bool {
-        if self.ahead.get(queue).is_none_or(|ahead| ahead.count() == 0) {
-            return false;
+    /// Gives a queue's receives what there is for them, as the beginning of what the step under decision brings: those that got
+    /// some, and who came next.
+    pub(super) fn begin_with_ahead(&mut self, queue: QueueId, now: Time) -> Vec<Demand> {
+        let mut begun = Vec::new();
+        let mut some = self.ahead.get(queue).is_some_and(|ahead| ahead.count() > 0);
+        while some && let Some(mut demand) = self.demands.pop(queue) {
+            some = self.hand_out(&mut demand, now, false);
+            begun.push(demand);
         }
-        let mut some = false;
-        for demand in demands {
-            some |= self.hand_out(demand, now, false);
-        }
-        some
+        begun
     }
 
     /// Gives a receive what was leased ahead; true when there was something. `last`: it is all that the receive gets.

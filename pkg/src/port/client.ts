@@ -65,7 +65,7 @@ export class ClientBacking implements Backing, End, Station {
   readonly asked = new Map<number, Asker & { frame?: number }>();
   private token = 0;
   /** Sends to which more may be added until they go. */
-  private collecting: Outgoing[] = [];
+  private collecting = new Set<Outgoing>();
   /** Called when no send waits for credit. */
   private unblocked: (() => void)[] = [];
   private number = 0;
@@ -195,7 +195,7 @@ export class ClientBacking implements Backing, End, Station {
 
   depart(outgoing: Outgoing): void {
     if (this.closed) return outgoing.fail(this.closed);
-    this.collecting.push(outgoing);
+    this.collecting.add(outgoing);
     this.kick();
   }
 
@@ -214,11 +214,7 @@ export class ClientBacking implements Backing, End, Station {
   }
 
   recall(outgoing: Outgoing): boolean {
-    const at = this.collecting.indexOf(outgoing);
-    if (at >= 0) {
-      this.collecting.splice(at, 1);
-      return true;
-    }
+    if (this.collecting.delete(outgoing)) return true;
     const token = this.outbound.callOff(outgoing);
     if (typeof token === "number") {
       this.order(undefined, frame.UNSEND, token);
@@ -228,7 +224,7 @@ export class ClientBacking implements Backing, End, Station {
   }
 
   fail(owner: unknown, error: unknown): void {
-    const collected = this.collecting.filter((outgoing) => outgoing.owner === owner || outgoing.handle === owner);
+    const collected = [...this.collecting].filter((outgoing) => outgoing.owner === owner || outgoing.handle === owner);
     for (const outgoing of [...collected, ...this.outbound.of(owner)]) {
       if (!outgoing.left) continue;
       if (this.recall(outgoing)) outgoing.fail(error);
@@ -261,7 +257,9 @@ export class ClientBacking implements Backing, End, Station {
   private flush(): void {
     if (this.closed) return;
     this.leases.flush();
-    for (const outgoing of this.collecting.splice(0)) {
+    const { collecting } = this;
+    if (collecting.size) this.collecting = new Set();
+    for (const outgoing of collecting) {
       outgoing.departed = true;
       if (outgoing.left) this.outbound.add(this.nextToken(), outgoing);
     }
@@ -475,7 +473,8 @@ export class ClientBacking implements Backing, End, Station {
     this.welcome?.reject(this.closed);
     this.leases.loseAll();
     for (const { outgoing, gone } of this.outbound.end(heard)) if (outgoing.left) outgoing.fail(gone ? unknown : this.closed);
-    for (const outgoing of this.collecting.splice(0)) outgoing.fail(this.closed);
+    for (const outgoing of this.collecting) outgoing.fail(this.closed);
+    this.collecting.clear();
     const asked = [...this.asked.values()];
     this.asked.clear();
     for (const asker of asked) asker.fail(asker.frame! <= heard ? unknown : this.closed);

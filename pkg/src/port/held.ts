@@ -1,60 +1,34 @@
 /** Leases that a client has from its host: of what it was given for a receive, and of what it was sent ahead and may not have handed out. */
 
-/** Neighbouring messages under one lease. */
-export interface Span {
-  readonly number: number;
-  readonly index: number;
-  readonly count: number;
-  readonly grant: number;
-}
+import { Spans, type Span } from "../spans";
 
-/** Spans by their lease. */
-class Spans {
-  private readonly byGrant = new Map<number, Span[]>();
+export type { Span };
 
-  add(span: Span): void {
-    const known = this.byGrant.get(span.grant);
-    if (known) known.push(span);
-    else this.byGrant.set(span.grant, [span]);
-  }
-
-  take({ number, index, count, grant }: Span): Span[] {
-    const taken: Span[] = [];
-    const left: Span[] = [];
-    const keep = (span: Span, from: number, to: number): void => {
-      if (from < to) left.push({ ...span, index: from, count: to - from });
-    };
-    for (const span of this.byGrant.get(grant) ?? []) {
-      const [start, stop] = [span.index, span.index + span.count];
-      const [from, to] = [Math.max(start, index), Math.min(stop, index + count)];
-      if (span.number !== number || from >= to) {
-        left.push(span);
-        continue;
-      }
-      keep(span, start, from);
-      taken.push({ ...span, index: from, count: to - from });
-      keep(span, to, stop);
-    }
-    if (left.length) this.byGrant.set(grant, left);
-    else this.byGrant.delete(grant);
-    return taken;
-  }
-
-  get isEmpty(): boolean {
-    return this.byGrant.size === 0;
+class Parts extends Spans<Span> {
+  /** Takes out what there is of these messages. */
+  take(range: Span): Span[] {
+    const { index, count } = range;
+    return this.at(range).map((span) => {
+      const stop = span.index + span.count;
+      const [from, to] = [Math.max(span.index, index), Math.min(stop, index + count)];
+      this.delete(span);
+      if (span.index < from) this.add({ ...span, count: from - span.index });
+      if (to < stop) this.add({ ...span, index: to, count: stop - to });
+      return { ...span, index: from, count: to - from };
+    });
   }
 
   /** Takes out everything. */
   takeAll(): Span[] {
-    const all = [...this.byGrant.values()].flat();
-    this.byGrant.clear();
+    const all = this.all();
+    this.clear();
     return all;
   }
 }
 
 export class Held {
-  private readonly given = new Spans();
-  private readonly ahead = new Spans();
+  private readonly given = new Parts();
+  private readonly ahead = new Parts();
 
   get isEmpty(): boolean {
     return this.given.isEmpty && this.ahead.isEmpty;

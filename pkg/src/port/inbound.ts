@@ -4,6 +4,7 @@
  */
 
 import type { Delivery } from "../effects";
+import { Line } from "../line";
 import { PREFETCH_ACTIVE_MS, PREFETCH_FAST_MS, PREFETCH_IDLE_MS, PREFETCH_MAX, PREFETCH_MIN } from "./limits";
 import { AHEAD, AHEAD_TOKEN, RECEIVE, STARTED, UNRECEIVE, WAIT } from "./frame";
 
@@ -37,7 +38,9 @@ interface End {
 }
 
 export class Inbound {
-  private readonly demands: Demand[] = [];
+  private readonly demands = new Map<number, Demand>();
+  /** Those for any message, oldest first: what is here is for them, and more of it is on its way. */
+  private readonly line = new Line<Demand>();
   /** What came and was not asked for yet, oldest first. */
   private held: Delivery[] = [];
   /** More was asked for, and has not been answered. */
@@ -51,12 +54,7 @@ export class Inbound {
   constructor(private readonly end: End) {}
 
   get isWaiting(): boolean {
-    return this.demands.length > 0;
-  }
-
-  /** Someone waits for any message: what is here is for them, and more of it is on its way. */
-  private get demanded(): boolean {
-    return this.demands.some(({ leaseMs }) => leaseMs === 0);
+    return this.demands.size > 0;
   }
 
   private get count(): number {
@@ -65,12 +63,13 @@ export class Inbound {
 
   receive(token: number, max: number, leaseMs: number, wait: boolean): void {
     const demand: Demand = { token, max, leaseMs, wait, asked: false, given: false, ending: false };
-    this.demands.push(demand);
+    this.demands.set(token, demand);
+    if (leaseMs === 0) this.line.add(demand);
     const now = this.end.now();
     // With a lease of its own it is served by itself.
     const more = leaseMs === 0 ? this.more(max, now) : 0;
     this.serve(now);
-    if (this.demands.includes(demand)) this.ask(demand);
+    if (this.demands.get(token) === demand) this.ask(demand);
     if (more === 0) return;
     this.asked = true;
     this.end.order(undefined, RECEIVE, AHEAD_TOKEN, more, this.end.visibilityMs + 2 * PREFETCH_IDLE_MS, AHEAD);
@@ -98,7 +97,7 @@ export class Inbound {
   }
 
   unreceive(token: number): void {
-    const demand = this.demands.find((known) => known.token === token);
+    const demand = this.demands.get(token);
     if (!demand) return;
     demand.ending = true;
     this.end.order(undefined, UNRECEIVE, token);
@@ -106,7 +105,7 @@ export class Inbound {
 
   /** Messages came for this receive, with their bodies. */
   delivered(token: number, delivery: Delivery): void {
-    const demand = this.demands.find((known) => known.token === token);
+    const demand = this.demands.get(token);
     if (!demand || demand.leaseMs === 0) return void this.held.push(delivery);
     demand.given = true;
     this.end.deliver(token, delivery);
@@ -119,7 +118,7 @@ export class Inbound {
       [this.asked, this.cameAt, this.target] = [false, now, Math.min(this.target, this.count)];
     }
     this.serve(now);
-    const demand = this.demands.find((known) => known.token === token);
+    const demand = this.demands.get(token);
     if (!demand) return;
     // What came for it was handed out to someone who had asked before, or the host took it for gone.
     if (demand.wait && !demand.given && !demand.ending) return this.ask(demand);
@@ -130,19 +129,20 @@ export class Inbound {
   /** The receive came to nothing. */
   failed(token: number): void {
     if (token === AHEAD_TOKEN) this.asked = false;
-    const demand = this.demands.find((known) => known.token === token);
+    const demand = this.demands.get(token);
     if (demand) this.over(demand);
     this.serve(this.end.now());
   }
 
   private over(demand: Demand): void {
-    this.demands.splice(this.demands.indexOf(demand), 1);
+    this.demands.delete(demand.token);
+    this.line.delete(demand);
   }
 
   /** Answers receives out of what is here, in their order: whatever a message was asked for by, they are handed out as they came. */
   private serve(now: number): void {
     this.giveBackStale(now);
-    for (let demand; this.held.length && (demand = this.demands.find(({ leaseMs }) => leaseMs === 0)); ) {
+    for (let demand; this.held.length && (demand = this.line.first); ) {
       this.over(demand);
       // What still came for it would wait here, and go back behind what is younger.
       if (demand.asked && demand.wait) this.end.order(undefined, UNRECEIVE, demand.token);
@@ -182,7 +182,7 @@ export class Inbound {
 
   /** What nobody asked for for a while (or `all`) goes back. */
   giveBack(now: number, all: boolean): void {
-    if (!all && (this.demanded || this.asked)) return;
+    if (!all && (this.line.first || this.asked)) return;
     this.giveBackStale(now);
     if (!all && now < this.askedAt + PREFETCH_IDLE_MS) return;
     for (const delivery of this.held.splice(0)) this.end.giveBack(delivery);
@@ -190,7 +190,7 @@ export class Inbound {
 
   /** When it goes back; Infinity: not yet, or there is none. Not while more is on its way, which would be handed out before what went back. */
   get deadline(): number {
-    if (!this.held.length || this.asked || this.demanded) return Infinity;
+    if (!this.held.length || this.asked || this.line.first) return Infinity;
     return Math.min(this.askedAt + PREFETCH_IDLE_MS, this.held[0].until - this.end.visibilityMs / 2 + 1);
   }
 }

@@ -2,6 +2,7 @@
 
 import { WITHDRAWN } from "../effects";
 import { headersBetween } from "../headers";
+import { Line } from "../line";
 import type { Segment } from "../parcel";
 import type { Outgoing } from "../send";
 import type { Beside } from "./beside";
@@ -28,11 +29,11 @@ export class Outbound {
   readonly credit = new Credit();
   private readonly flights = new Map<number, Flight>();
   /** Those with messages that have not gone, oldest first. */
-  private waiting: Flight[] = [];
+  private waiting = new Line<Flight>();
 
   /** Sends wait for credit. */
   get isBlocked(): boolean {
-    return this.waiting.length > 0;
+    return this.waiting.first !== undefined;
   }
 
   get isIdle(): boolean {
@@ -41,26 +42,27 @@ export class Outbound {
 
   add(token: number, outgoing: Outgoing): void {
     const flight = { token, outgoing, answered: 0, frame: Infinity, calledOff: false };
+    outgoing.ownToken = token;
     this.flights.set(token, flight);
-    this.waiting.push(flight);
+    this.waiting.add(flight);
   }
 
   /** Puts what may go into the frame that is being made, which has that number. */
   load(draft: Draft, beside: Beside, frame: number): void {
     const { waiting } = this;
     let room = FRAME_BYTES;
-    while (waiting.length && room > 0 && !draft.isFull) {
-      const { outgoing } = waiting[0];
+    for (let flight; room > 0 && !draft.isFull && (flight = waiting.first); ) {
+      const { outgoing } = flight;
       const count = this.going(outgoing, room);
       if (count === 0 && outgoing.unposted > 0) return;
       const isBatch = outgoing.whole()[0] === 2;
-      waiting[0].frame = Math.min(waiting[0].frame, frame);
-      room -= this.depart(waiting[0], count, draft, beside);
+      flight.frame = Math.min(flight.frame, frame);
+      room -= this.depart(flight, count, draft, beside);
       if (outgoing.unposted > 0) return;
-      waiting.shift();
+      waiting.delete(flight);
       // The parts of a batch go with its first.
-      while (isBatch && waiting[0]?.outgoing.whole()[0] === 1) {
-        const part = waiting.shift()!;
+      for (let part; isBatch && (part = waiting.first)?.outgoing.whole()[0] === 1; ) {
+        waiting.delete(part);
         part.frame = frame;
         room -= this.depart(part, part.outgoing.unposted, draft, beside);
       }
@@ -144,24 +146,20 @@ export class Outbound {
 
   private remove(flight: Flight): void {
     this.flights.delete(flight.token);
-    const at = this.waiting.indexOf(flight);
-    if (at >= 0) this.waiting.splice(at, 1);
+    this.waiting.delete(flight);
   }
 
   /** Calls a send off. True: none of it has gone; else the token by which the host can be asked for what has. Undefined: it is not here. */
   callOff(outgoing: Outgoing): true | number | undefined {
-    for (const flight of this.flights.values()) {
-      if (flight.outgoing !== outgoing) continue;
-      if (outgoing.posted === 0) {
-        this.remove(flight);
-        return true;
-      }
-      flight.calledOff = true;
-      const at = this.waiting.indexOf(flight);
-      if (at >= 0) this.waiting.splice(at, 1);
-      return flight.token;
+    const flight = this.flights.get(outgoing.ownToken ?? -1);
+    if (flight?.outgoing !== outgoing) return undefined;
+    if (outgoing.posted === 0) {
+      this.remove(flight);
+      return true;
     }
-    return undefined;
+    flight.calledOff = true;
+    this.waiting.delete(flight);
+    return flight.token;
   }
 
   /** Some have gone, and may take effect at the host. */
@@ -174,7 +172,7 @@ export class Outbound {
   *end(heard: number): Iterable<{ outgoing: Outgoing; gone: boolean }> {
     const flights = [...this.flights.values()];
     this.flights.clear();
-    this.waiting = [];
+    this.waiting = new Line();
     for (const { outgoing, answered, frame } of flights) yield { outgoing, gone: answered < outgoing.posted && frame <= heard };
   }
 
