@@ -86,8 +86,8 @@ function calm(lab, run) {
 /** In a quiet time, whoever consumes and has nothing to do has had everything that is due. */
 function lateForIdle(lab, began) {
   for (const actor of living(lab)) {
-    for (const { running, opened: { model, closed } } of actor.consumers) {
-      if (closed || running.size || model.paused || actor.troubled || actor.context.busyUntil > began + 1000) continue;
+    for (const { running, ended, opened: { model, closed } } of actor.consumers) {
+      if (ended || closed || running.size || model.paused || actor.troubled || actor.context.busyUntil > began + 1000) continue;
       for (const message of lab.model.messages.values()) {
         if (message.home !== model || message.notBeforeAt > lab.scheduler.now - 1000) continue;
         if (lab.model.mustBeThere(message, model)) lab.model.fail("late", `${message.uid} is due, and ${actor.name} has nothing to do`);

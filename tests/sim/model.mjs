@@ -207,7 +207,7 @@ export class Model {
     if (this.#isBack(message.holder) || this.#cutOff(message.holder)) return false;
     if (message.at !== queue) return message.at.name === queue.dlq && !queue.scope.redriven;
     // Whose serving has just ended hands out what came before it hears of that; by the attempt alone it may be what was redriven.
-    const unheard = context.cutAt >= this.world.scheduler.now - OUT_OF_DATE_MS;
+    const unheard = queue.scope.served && context.cutAt >= this.world.scheduler.now - OUT_OF_DATE_MS;
     const gone = unheard || this.#ackStood(message) || !this.#mayBeBack(message);
     return attempts <= message.attempts && message.holder.context !== context && gone;
   }

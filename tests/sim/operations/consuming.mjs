@@ -156,6 +156,8 @@ class Run {
 
 class Consuming {
   running = new Set();
+  /** Its handler, its signal or whoever began it has stopped it. */
+  ended = false;
   #random;
 
   constructor(lab, opened, op) {
@@ -175,6 +177,7 @@ class Consuming {
   }
 
   #over() {
+    this.ended = true;
     if (!this.opened.actor.gone) waiting(this.opened, -this.lanes);
   }
 
