@@ -288,7 +288,7 @@ test("through a port: sends that wait for credit, called off one by one", () =>
   }));
 
 test("through a port: messages that were leased together, acked one by one from the last", () =>
-  flat(SOME, MANY, async (count) => {
+  flat(SOME, MANY / 2, async (count) => {
     const { client, close } = await served();
     times(count, (at) => void client.send(at, { idempotencyKey: `${at}` }));
     await client.flush();
