@@ -45,7 +45,7 @@ class MessageModel {
   notBeforeAt = 0;
   found = undefined;
 
-  constructor(uid, queue, spec, sentWall, sentAt) {
+  constructor(uid, queue, spec, sentWall, sentAt, local) {
     this.uid = uid;
     this.home = queue;
     this.at = queue;
@@ -55,7 +55,7 @@ class MessageModel {
     this.unseenAt = queue.unseen;
     this.seenAt = sentAt;
     const delay = spec.delay ?? queue.policy.deliveryDelay ?? 0;
-    this.delayed(delay, sentWall, sentAt);
+    this.delayed(delay, sentWall, local);
     const expiry = Math.min(spec.expire ?? Infinity, queue.policy.messageRetention ?? Infinity);
     this.expiryMs = expiry * 1000;
     this.mayExpire = expiry < Infinity;
@@ -97,8 +97,9 @@ export class Model {
 
   /* ----------------------------------------------------------- sending */
 
-  sent(queue, uid, spec, wall) {
-    const message = new MessageModel(uid, queue, spec, wall, this.world.scheduler.now);
+  /** `local`: how far its sender has come, who may have run for long and be ahead of the world. */
+  sent(queue, uid, spec, wall, local) {
+    const message = new MessageModel(uid, queue, spec, wall, this.world.scheduler.now, local);
     this.messages.set(uid, message);
     return message;
   }

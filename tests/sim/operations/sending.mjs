@@ -61,7 +61,7 @@ export const SENDING = {
       // As bytes they come as a buffer, whatever they were.
       const body = bodyOf(op.u, spec.body, spec.size);
       if (op.type === "bytes") spec.body = "buffer";
-      const message = lab.model.sent(opened.model, op.u, spec, context.wall());
+      const message = lab.model.sent(opened.model, op.u, spec, context.wall(), context.local);
       const before = op.key === undefined ? undefined : opened.model.keys.get(op.key);
       let given = options(op, actor);
       if (op.transfer && body instanceof ArrayBuffer) given = { ...given, transfer: [body] };
@@ -94,7 +94,7 @@ export const SENDING = {
         if (op.expiring && random % 5 === 4) request.expirationSeconds = spec.expire = 1 + random % 60;
         if (random % 5 === 2) request.headers = { h: `h${(spec.headers = 1, uid)}` };
         if (random % 5 === 3) request.idempotencyKey = `key ${(spec.key = `of ${uid}`)}`;
-        messages.push(lab.model.sent(opened.model, uid, spec, wall));
+        messages.push(lab.model.sent(opened.model, uid, spec, wall, actor.context.local));
         requests.push(request);
       }
       const batch = { messages, whole: true };
@@ -120,7 +120,9 @@ export const SENDING = {
     run(lab, actor, op) {
       const opened = actor.queues.get(op.q);
       if (!opened || opened.writerFailed || opened.closed || lab.model.messages.has(op.u)) return;
-      const message = lab.model.sent(opened.model, op.u, { body: op.body ?? "number", size: op.size ?? 0 }, actor.context.wall());
+      const { context } = actor;
+      const spec = { body: op.body ?? "number", size: op.size ?? 0 };
+      const message = lab.model.sent(opened.model, op.u, spec, context.wall(), context.local);
       const { queue } = opened;
       opened.writer ??= queue.writable.getWriter();
       opened.writer.closed.catch(() => undefined);
