@@ -139,7 +139,7 @@ export class Model {
     // Where clocks differ, the window is the journal's.
     if (home.scope.skewed) return;
     const window = (home.policy.deduplicationWindow ?? 300) * 1000;
-    if (this.world.latestWall - first.sentWall < window && calledAt - first.sentAt < window) {
+    if (this.world.latestWallAt(calledAt) - first.sentWall < window && calledAt - first.sentAt < window) {
       this.fail("key-forgotten", `${message.uid} has the key of ${first.uid}, which was sent within the window, and was taken for new`);
     }
   }

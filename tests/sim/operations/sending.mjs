@@ -67,7 +67,7 @@ export const SENDING = {
       if (op.transfer && body instanceof ArrayBuffer) given = { ...given, transfer: [body] };
       const promise = given ? opened.queue.send(body, given) : opened.queue.send(body);
       if (op.mutate) changed(body);
-      const calledAt = lab.scheduler.now;
+      const calledAt = actor.context.local;
       const entry = lab.follow(actor, "send", opened, promise, {
         signal: op.abort !== undefined, allowed: full(opened),
         done: (receipt) => answered(lab, message, opened, receipt, calledAt, before),
