@@ -11,7 +11,11 @@ function told(lab, opened, queue) {
   queue.addEventListener("error", () => lab.count("event error"));
   queue.addEventListener("storage", ({ detail }) => {
     lab.count(`event storage ${detail.state}`);
-    if (detail.state === "lost") opened.actor.scope.lossAt = lab.scheduler.now;
+    if (detail.state !== "lost") return;
+    // It is also said by a queue that has given up: its storage failed too often in a row.
+    const givenUp = /times in a row/.test(detail.error?.message);
+    if (lab.disk?.losses === 0 && !givenUp) lab.model.fail("false-alarm", `${opened.name} says that its storage was lost, and it was not: ${detail.error?.message}`);
+    opened.actor.scope.lossAt = lab.scheduler.now;
   });
   queue.addEventListener("drain", () => lab.count("event drain"));
   queue.addEventListener("deadletter", ({ detail: { reason } }) => {
