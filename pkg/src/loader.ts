@@ -155,3 +155,6 @@ function spans({ number, index, count, chunk }: Delivery): Span[] {
 function key({ number, part }: Span): string {
   return `${number}/${part}`;
 }
+
+/** Which messages these are. */
+export const placeOf = ({ number, index, count }: Part): Pick<Part, "number" | "index" | "count"> => ({ number, index, count });

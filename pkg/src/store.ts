@@ -81,8 +81,11 @@ export interface Store {
    * apart) that nobody will ask for again; they may go then or later, or be more than there are.
    */
   snapshot(number: number, floor: number, bytes: Uint8Array, ranges: number[], parts?: number[]): Promise<boolean>;
-  /** `moved` is called when others may have written (a hint, never needed), `lost` when the store is gone. */
-  watch(moved: () => void, lost: (error: unknown) => void): void;
+  /**
+   * `moved` is called when others may have written (a hint, never needed), and, with true, before any step goes on in what was opened
+   * again: that may be an older copy. `lost` is called when the store is gone.
+   */
+  watch(moved: (anew?: boolean) => void, lost: (error: unknown) => void): void;
   /** Tells others that the journal moved. */
   hint(): void;
   /** Bytes used, where that is known. */

@@ -6,11 +6,11 @@ import { StorageLostError, lostUnderWay, platformError, publicError, unstorable 
 import type { Delivery, Handle, Part } from "./effects";
 import { Journal } from "./journal";
 import { Living } from "./living";
-import { Loader, bare } from "./loader";
+import { Loader, bare, placeOf } from "./loader";
 import { valuesOf } from "./parcel";
 import { soon } from "./soon";
 import type { Append, Store, Tail } from "./store";
-import { RECOVERIES_MAX, after, canGoOn, clean, isFinal, pause, putBack } from "./upkeep";
+import { PATIENCE_MS, RECOVERIES_MAX, SILENT, after, canGoOn, clean, isFinal, pause, putBack } from "./upkeep";
 import { holdsBlob } from "./weight";
 import type { Clock } from "./types";
 
@@ -18,9 +18,6 @@ import type { Clock } from "./types";
 const CALM_STEPS = 8;
 const POLL_MS = 2_000;
 const POLL_IDLE_MS = 10_000;
-/** A store that is silent for so long is opened again: browsers have been seen to forget a transaction. */
-const PATIENCE_MS = 30_000;
-const SILENT = `the storage did not answer for ${PATIENCE_MS / 1000} s`;
 
 export class StoredJournal extends Journal {
   /** Steps ask the store to flush to the disk. */
@@ -35,6 +32,8 @@ export class StoredJournal extends Journal {
   /** Nothing was heard for long: that the storage has what was read of it is looked at, too. */
   private doubtful = false;
   private birth = 0;
+  /** The newest record that was read or written, unless a snapshot stands for it. */
+  private last: Uint8Array | undefined;
   /** So often what had been given out before went to others: the storage was made anew or put back, or this context was left. */
   private losses = 0;
   private pollMs = POLL_MS;
@@ -67,9 +66,10 @@ export class StoredJournal extends Journal {
   private watch(): void {
     const { store } = this;
     store.watch(
-      () => {
+      (anew) => {
+        if (anew) this.doubtful = true;
         // Nobody here waits: the next step will notice.
-        if (this.peer.waiting() || this.watched) this.look();
+        if (anew || this.peer.waiting() || this.watched) this.look();
       },
       (error) => {
         if (this.store === store) void this.recover(error);
@@ -175,8 +175,8 @@ export class StoredJournal extends Journal {
       step = this.take();
     }
     const number = await this.append(from, (tail) => {
-      // A recovery decides this step anew, and looked for it before it could be written.
-      if (life !== this.life) return undefined;
+      // A recovery decides this step anew, and looked for it before it could be written. What was opened again is looked at first.
+      if (life !== this.life || (from > 0 && this.doubtful)) return undefined;
       if (from === 0) return step;
       this.meet(tail);
       desk.load(peer);
@@ -186,7 +186,7 @@ export class StoredJournal extends Journal {
     // The recovery has found out what became of this step.
     if (life !== this.life) return true;
     if (number === 0) return this.stale;
-    await this.land(number);
+    await this.land(number, step!.record);
     if (life !== this.life) return true;
     this.failures = 0;
     this.store.hint();
@@ -262,17 +262,17 @@ export class StoredJournal extends Journal {
   }
 
   /** The step was committed under `number`: applies what came before it, it, and what came after. */
-  private async land(number: number): Promise<void> {
+  private async land(number: number, record: Uint8Array): Promise<void> {
     if (number <= this.peer.base) throw putBack(this.peer.base);
-    if (number === this.peer.base + 1) {
+    if (number === this.peer.base + 1 && !this.doubtful) {
       this.wary = Math.max(0, this.wary - 1);
-      this.peer.committed(number);
-      return;
+      this.last = record;
+      return this.peer.committed(number);
     }
     this.wary = CALM_STEPS;
-    const { life } = this;
-    const tail = await this.patient(() => this.store.read(this.peer.base + 1));
-    if (life === this.life) this.meet(tail, number);
+    const { life, peer: { base } } = this;
+    const tail = await this.patient(() => this.store.read(Math.max(1, base)));
+    if (life === this.life) this.meet(tail.birth === this.birth ? after(tail, base, this.last) : tail, number);
   }
 
   /** Applies what others wrote, and the own record in its place. */
@@ -291,7 +291,9 @@ export class StoredJournal extends Journal {
       if (number === own) this.peer.committed(number);
       else this.peer.apply(number, tail.records[at]);
     });
-    if (tail.numbers.length || tail.snapshot) this.living.look(() => numbers(this.peer.others()));
+    if (!tail.numbers.length && !tail.snapshot) return;
+    this.last = tail.records.at(-1);
+    this.living.look(() => numbers(this.peer.others()));
   }
 
   private checkBirth(tail: Tail): void {
@@ -300,14 +302,14 @@ export class StoredJournal extends Journal {
   }
 
   private async catchUp(): Promise<void> {
-    const { looking, life, doubtful } = this;
+    const { looking, life, doubtful, peer: { base } } = this;
     this.stale = this.doubtful = false;
     // Whoever comes while it is read waits for the next; whoever waits when that fails, for the recovery or the end.
     const { length } = looking;
-    const { base } = this.peer;
     const tail = await this.patient(() => this.store.read(Math.max(1, doubtful ? base : base + 1)));
-    if (life !== this.life) return;
-    this.meet(doubtful && tail.birth === this.birth ? after(tail, base) : tail);
+    // What was opened again meanwhile is read from where it can be told apart.
+    if (life !== this.life || (this.doubtful && !doubtful)) return;
+    this.meet(doubtful && tail.birth === this.birth ? after(tail, base, this.last) : tail);
     this.tell();
     for (const { resolve } of looking.splice(0, length)) resolve();
   }
@@ -432,7 +434,7 @@ export class StoredJournal extends Journal {
       this.losses += 1;
     }
     if (gone || !canGoOn(error)) await this.rebuild(error, tail.birth);
-    else this.resume(after(tail, base));
+    else this.resume(after(tail, base, this.last));
     this.everyOnlooker((onlooker) => onlooker.storage(gone ? "lost" : "ok", gone ? error : undefined));
   }
 
@@ -496,5 +498,3 @@ export class StoredJournal extends Journal {
     this.store.close();
   }
 }
-
-const placeOf = ({ number, index, count }: Part): Pick<Part, "number" | "index" | "count"> => ({ number, index, count });

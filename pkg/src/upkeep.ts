@@ -9,6 +9,9 @@ import type { Store, Tail } from "./store";
 /** Failures in a row after which the store is opened again at once; then it is, after each of these waits; then the queue ends. */
 export const RECOVERIES_MAX = 3;
 const WAITS_MS = [250, 500, 1000, 2000, 4000];
+/** A store that is silent for so long is opened again: browsers have been seen to forget a transaction. */
+export const PATIENCE_MS = 30_000;
+export const SILENT = `the storage did not answer for ${PATIENCE_MS / 1000} s`;
 /** A full storage may have room again. */
 const FULL_MS = 1000;
 
@@ -42,10 +45,14 @@ export function canGoOn(error: unknown): boolean {
 export const putBack = (number: number): StorageLostError =>
   new StorageLostError(`an older copy of the storage was put in its place: it has not record ${number}, which was there`, true);
 
-/** What came after record `base`, out of what was read from it on; that itself stays for as long as it is not in a snapshot. */
-export function after(tail: Tail, base: number): Tail {
+/**
+ * What came after record `base`, out of what was read from it on; that itself stays for as long as it is not in a snapshot. `last`: what
+ * was read or written under that number, if that is known: others may have written over where an older copy ended.
+ */
+export function after(tail: Tail, base: number, last: Uint8Array | undefined): Tail {
   if (tail.snapshot || base === 0) return tail;
-  if (tail.numbers[0] !== base) throw putBack(base);
+  const [there] = tail.records;
+  if (tail.numbers[0] !== base || (last && (last.length !== there.length || last.some((byte, at) => byte !== there[at])))) throw putBack(base);
   return { ...tail, numbers: tail.numbers.slice(1), records: tail.records.slice(1) };
 }
 

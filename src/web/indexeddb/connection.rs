@@ -122,11 +122,11 @@ impl Connection {
         *self.watch.borrow_mut() = Some(Watch { moved, lost });
     }
 
-    /// Tells the watcher that there may be new records.
-    pub fn moved(&self) {
+    /// Tells the watcher that there may be new records; `anew`: or an older copy of all of them.
+    pub fn moved(&self, anew: bool) {
         let moved = self.watch.borrow().as_ref().map(|watch| watch.moved.clone());
         if let Some(moved) = moved {
-            call(&moved, &JsValue::UNDEFINED);
+            call(&moved, &anew.into());
         }
     }
 
@@ -193,6 +193,9 @@ impl Connection {
         self.birth.set(Some(proof.birth));
         self.strict.set(proof.strict);
         *self.state.borrow_mut() = State::Open(database);
+        if known.is_some() {
+            self.moved(true);
+        }
         Ok(())
     }
 
@@ -235,9 +238,8 @@ impl Connection {
         }
         let connection = self.clone();
         let _ = operation::run(async move |operation| {
-            match connection.reopen(&operation).await {
-                Ok(()) => connection.moved(),
-                Err(error) => connection.lose(&error),
+            if let Err(error) = connection.reopen(&operation).await {
+                connection.lose(&error);
             }
             Ok(JsValue::UNDEFINED)
         });

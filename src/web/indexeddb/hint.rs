@@ -39,7 +39,7 @@ impl Hints {
                 }),
                 on_message: Closure::new(move |_: JsValue| {
                     if let Some(connection) = watched.upgrade() {
-                        connection.moved();
+                        connection.moved(false);
                     }
                 }),
             }

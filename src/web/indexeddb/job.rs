@@ -35,6 +35,11 @@ pub trait Job {
     /// Makes the requests that can be made now. On an error the transaction is aborted.
     fn step(&mut self, transaction: &Transaction) -> Result<Next, JsValue>;
 
+    /// Whether it may begin in what was opened again: that may be an older copy of what it was made for.
+    fn outlives(&self) -> bool {
+        true
+    }
+
     /// Goes back to the start, for a new transaction; false where that could do something twice.
     fn restart(&mut self) -> bool {
         false
@@ -62,7 +67,10 @@ pub async fn perform(connection: Rc<Connection>, operation: Rc<Operation>, mut j
             },
             Ok(None) => {
                 connection.reopen(&operation).await?;
-                continue;
+                if job.outlives() {
+                    continue;
+                }
+                return Err(errors::closed(&connection.name));
             }
             Err(error) => error,
         };

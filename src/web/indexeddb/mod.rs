@@ -133,10 +133,11 @@ impl IndexedDb {
         self.perform(Reserve::new(false))
     }
 
-    /// `moved` is called when the journal may have new records, `lost` once when the store is lost for good.
+    /// `moved` is called when the journal may have new records (true: or be an older copy, as it was opened again), `lost` once when the
+    /// store is lost for good.
     pub fn watch(
         &self,
-        #[wasm_bindgen(unchecked_param_type = "() => void")] moved: Function,
+        #[wasm_bindgen(unchecked_param_type = "(anew: boolean) => void")] moved: Function,
         #[wasm_bindgen(unchecked_param_type = "(error: any) => void")] lost: Function,
     ) {
         self.hints();

@@ -33,6 +33,10 @@ impl Job for Replacement {
         Mode { write: true, strict: self.strict }
     }
 
+    fn outlives(&self) -> bool {
+        false
+    }
+
     fn step(&mut self, transaction: &Transaction) -> Result<Next, JsValue> {
         let store = &transaction.store;
         let Some(header) = &self.header else {
