@@ -18,7 +18,10 @@ export interface Tail {
   numbers: number[];
   /** As many as `numbers`. */
   records: Uint8Array[];
-  /** A random number but 0, that the store got when it was made. A change means that it was lost and made anew. */
+  /**
+   * A random number but 0, that the store got when it was made. A change means that it was lost and made anew: no write that was under
+   * way then may land in it.
+   */
   birth: number;
 }
 

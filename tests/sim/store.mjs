@@ -7,6 +7,7 @@
 const COMMIT_MS = 0.5;
 const ANSWER_MS = 0.2;
 const HINT_MS = 0.3;
+const WRITES = new Set(["append", "snapshot"]);
 /** What a record takes on the disk beside its bytes and bodies. */
 const RECORD_BYTES = 64;
 
@@ -198,13 +199,16 @@ class SimStore {
     if (this.#closed) return Promise.reject(closed());
     const fault = disk.fault(context, name);
     const begunAt = context.local;
+    const { losses } = disk;
     return new Promise((resolve, reject) => {
       const answer = (settle, value) => {
         if (fault?.when !== "silent") context.task(ANSWER_MS, () => (this.#closed ? reject(closed()) : settle(value)));
       };
       disk.world.scheduler.at(begunAt + COMMIT_MS + (fault?.ms ?? 0), null, () => {
         if (context.diedAt < begunAt) return;
-        if (fault?.when === "before") return answer(reject, new Error(`the disk failed before ${name}`));
+        // What was written to the old one is gone with it.
+        const gone = WRITES.has(name) && disk.losses !== losses;
+        if (gone || fault?.when === "before") return answer(reject, new Error(`the disk failed before ${name}`));
         if (fault?.when === "full") return answer(reject, new DOMException("the disk is full", "QuotaExceededError"));
         let value;
         try {
