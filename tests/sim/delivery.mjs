@@ -18,6 +18,9 @@ export class Delivery {
   /** When something was said of it, it may have gone back already. */
   closing = false;
 
+  /** It was taken for out of date by its attempt, and had been redriven, as it may be. */
+  back = false;
+
   constructor(message, context, attempts, until, at, calls, leaseMs) {
     this.message = message;
     this.scope = message.at.scope;

@@ -164,7 +164,8 @@ export class Model {
     if (!message) return void this.fail("unsent", `${context.name} got from ${queue.name} what nobody sent: ${show(body)}`);
     const { world } = this;
     if (message.wild || this.#outOfDate(message, queue, context, received)) {
-      return Object.assign(new Delivery(message, context, received.attempts, 0, world.scheduler.now, 0, 0), { over: true });
+      const back = message.holder?.over && this.#mayBeBack(message);
+      return Object.assign(new Delivery(message, context, received.attempts, 0, world.scheduler.now, 0, 0), { over: true, back });
     }
     if (message.at !== queue) this.#moved(message, queue, context, received);
     const { spec, holder } = message;
@@ -396,7 +397,8 @@ export class Model {
     const keeps = kind === "dead" && message.at.keeps;
     // One that was kept from running may be told only now of what it had before.
     const since = holder && holder.attempts >= delivery.attempts;
-    if (holder !== delivery && since && holder.said !== "release" && !keeps) {
+    // What is redriven begins anew.
+    if (holder !== delivery && since && holder.said !== "release" && !keeps && !delivery.back) {
       return this.fail("stale-stood", `${message.uid}: the ${kind} of ${delivery.context.name} stood, and ${holder.context.name} has it`);
     }
     if (kind === "ack") {
