@@ -364,9 +364,6 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     const target = portOption(port, "port");
     const list: unknown = options.allow ?? ["send", "receive", "admin"];
     const allow = (Array.isArray(list) ? (list as string[]) : [refuseAllow(list)]).reduce((sum, what) => sum | (ALLOW[what as keyof typeof ALLOW] ?? refuseAllow(what)), 0);
-    if (this.servings.has(port)) {
-      throw platformError("InvalidStateError", `the queue ${show(this.name)} is served at this port already`);
-    }
     const { policy, deadLetterQueue } = backing.handle;
     const serving = serve(
       { backing, target, allow, agree: (given, letters) => agree(this.name, policy, deadLetterQueue, (at) => given[at], letters), over: () => this.servings.delete(port) },

@@ -88,7 +88,7 @@ export class Ledger {
       entry.fails = fails;
       const last = entry.handlings.at(-1);
       if (entry.acked) this.#break(`${id} was acked, and handed to ${context} after`);
-      if (last && !last.ended && !this.dead.has(last.context)) this.#break(`${id} was handed to ${context} while ${last.context} had it`);
+      if (last && !last.ended && !this.dead.has(last.context)) this.#break(`${id} was handed to ${context}, as attempt ${attempts}, while ${last.context} had it: ${JSON.stringify(entry.handlings)}`);
       if (entry.doubtful && !this.dead.has(entry.doubtful)) this.#break(`${id} was handed to ${context} while ${entry.doubtful} acked it`);
       entry.doubtful = false;
       entry.handlings.push({ context, attempts, at, ended: false });

@@ -98,6 +98,58 @@ test("a serving that is closed before ports are loaded serves nobody, and anothe
   assert.deepEqual(said.split("\n"), ["InvalidStateError", "1"]);
 });
 
+test("a queue's name is served at a port once, whichever object serves it, also while ports are loaded", () => {
+  const said = printed(`
+    const { openQueue } = await import(${JSON.stringify(entry)});
+    const [one, other] = [await openQueue("jobs"), await openQueue("jobs")];
+    const { port1, port2 } = new MessageChannel();
+    const names = [];
+    const refused = (queue) => { try { queue.serve(port1); } catch ({ name }) { names.push(name); } };
+    const serving = one.serve(port1);
+    refused(other);
+    const client = await openQueue("jobs", { port: port2 });
+    refused(other);
+    await client.send(1);
+    await client.close();
+    await serving.close();
+    const again = other.serve(port1);
+    await again.close();
+    console.log(names.join(), (await one.metrics()).sent);
+    port1.close();`);
+  assert.equal(said, "InvalidStateError,InvalidStateError 1");
+});
+
+test("ports are made once, however many ask for them while they are loaded", () => {
+  const said = printed(`
+    const { openQueue } = await import(${JSON.stringify(entry)});
+    const queues = [await openQueue("a"), await openQueue("b")];
+    const { port1, port2 } = new MessageChannel();
+    let listeners = 0;
+    const port = {
+      postMessage: (...given) => port1.postMessage(...given), start: () => port1.start(),
+      addEventListener: (type, listener) => { listeners += type === "message"; port1.addEventListener(type, listener); },
+      removeEventListener: (type, listener) => port1.removeEventListener(type, listener),
+    };
+    for (const queue of queues) queue.serve(port);
+    const clients = await Promise.all(["a", "b"].map((name) => openQueue(name, { port: port2 })));
+    await Promise.all(clients.map((client) => client.send(1)));
+    console.log(listeners);
+    port1.close();`);
+  assert.equal(said, "1");
+});
+
+test("a port that fails when it is first used is told by an error event, though ports had to be loaded", () => {
+  const said = printed(`
+    const { openQueue } = await import(${JSON.stringify(entry)});
+    const queue = await openQueue("a");
+    const told = new Promise((resolve) => queue.addEventListener("error", ({ error }) => resolve(error.message)));
+    const port = { postMessage() {}, addEventListener() {}, removeEventListener() {}, start() { throw new Error("no start"); } };
+    queue.serve(port);
+    console.log(await told);
+    await queue.close();`);
+  assert.equal(said, "no start");
+});
+
 test("a queue that is closed while ports are loaded ends what it was to serve, and the process ends", () => {
   const said = printed(`
     const { openQueue } = await import(${JSON.stringify(entry)});

@@ -50,6 +50,22 @@ test("another thread of the process is refused", async () => {
   });
 });
 
+test("the lock of a thread that was terminated is taken over", async () => {
+  const folder = newFolder();
+  const code = `
+    const { parentPort } = require("node:worker_threads");
+    Promise.all([import("posthaste"), import("posthaste/node")])
+      .then(([{ openQueue }, { fileStorage }]) => openQueue("q", { storage: fileStorage(${JSON.stringify(folder)}) }))
+      .then((queue) => queue.send("kept")).then(() => parentPort.postMessage("sent"));
+    setInterval(() => undefined, 1000);`;
+  const worker = new Worker(code, { eval: true });
+  await new Promise((resolve, reject) => worker.once("message", resolve).once("error", reject));
+  await worker.terminate();
+  assert.equal(locksOf(folder).length, 1);
+  await using(folder, async (queue) => assert.deepEqual((await queue.receive()).map(({ body }) => body), ["kept"]));
+  assert.deepEqual(locksOf(folder), []);
+});
+
 test("the lock of a process that was killed, or that ended without closing, is taken over", async () => {
   const folder = newFolder();
   const killed = user(folder);

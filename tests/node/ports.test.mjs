@@ -363,6 +363,22 @@ test("a worker thread is a client of the page that made it; its death gives its 
   await serving.close();
 });
 
+test("a word of a message that the host may have heard before it died says that its outcome is unknown", async () => {
+  const { host, client, serving, port1, port2 } = await served();
+  await client.sendBatch([{ body: 1 }, { body: 2 }]);
+  const [first, second] = await client.receive({ max: 2 });
+  // Nothing comes from the host any more.
+  const answered = port1.postMessage;
+  port1.postMessage = () => undefined;
+  const words = Promise.allSettled([first.ack(), second.retry()]);
+  while ((await host.metrics()).acked === 0) await new Promise((resolve) => setImmediate(resolve));
+  port2.close();
+  for (const { reason } of await bounded(words, "both words")) assert.deepEqual([reason.name, reason.outcomeUnknown], ["StorageLostError", true]);
+  port1.postMessage = answered;
+  assert.equal((await host.metrics()).acked, 1);
+  await serving.close();
+});
+
 test("when the host's thread dies every promise of a client settles, and what may have happened says so", async () => {
   const worker = thread(`const queue = await openQueue(name, { capacity: { messages: 2 } });
     queue.serve(parentPort);

@@ -5,8 +5,8 @@
  * Everyone makes a file of a name that nobody else ever has, and looks then who else has one. Of two who ask at a time at
  * least one sees the other, and a file is only removed by whoever made it, or for one who is dead: nobody can take a lock
  * away from the wrong one. Pids are used again, so the name tells the process apart: by boot, pid namespace and start, where
- * the system says these (Linux). Of a process that can't be seen from here (in another container, on another machine) only
- * the touch of its file tells that it lives.
+ * the system says these (Linux). Of a process that can't be seen from here (in another container, on another machine),
+ * and of another thread of this one, only the touch of its file tells that it lives.
  */
 
 import { closeSync, existsSync, openSync, readFileSync, readdirSync, readlinkSync, statSync, unlinkSync, utimesSync } from "node:fs";
@@ -20,6 +20,8 @@ const DEAD_MS = 10_000;
 /** Whoever is closing it, or asking at the same time, gets so many chances to go away. */
 const TRIES = 8;
 const PAUSE_MS = 20;
+/** Where to see whether it lives took so long, that was chance enough. */
+const PATIENCE_MS = 500;
 const NAME = /^lock\.(\d+)\.([0-9a-f]+)-(\d+)\.[0-9a-z]+$/;
 
 /** The locks of this process, to be removed when it ends. */
@@ -117,7 +119,7 @@ export class Lock {
 
   /** Rejects with `NoModificationAllowedError` when another process has the journal of that folder. */
   static async take(folder: string): Promise<Lock> {
-    const here = world();
+    const [here, began] = [world(), performance.now()];
     for (let tries = 1; ; tries += 1) {
       const name = `lock.${process.pid}.${here}-${processOf(process.pid)?.start ?? 0}.${Math.random().toString(36).slice(2)}`;
       const file = path.join(folder, name);
@@ -132,7 +134,7 @@ export class Lock {
       }
       if (!living) return lock;
       lock.release();
-      if (tries === TRIES) throw refusal(folder, living);
+      if (tries === TRIES || performance.now() - began > PATIENCE_MS) throw refusal(folder, living);
       await pause(PAUSE_MS * (1 + Math.random()));
     }
   }
@@ -149,10 +151,17 @@ export class Lock {
   }
 }
 
+function isLiving(holder: Holder, here: string, own: string): boolean | Promise<boolean> {
+  if (holder.world !== here) return isTouched(holder, own);
+  if (!lives(holder)) return false;
+  // Of a thread of this process nobody hears that it was terminated: its file is touched no more.
+  return holder.pid !== process.pid || held.has(holder.file) || isTouched(holder, own);
+}
+
 /** One of these who lives. The files of those who do not are removed. */
 async function livingOf(holders: Holder[], here: string, own: string): Promise<Holder | undefined> {
   for (const holder of holders) {
-    if (holder.world === here ? lives(holder) : await isTouched(holder, own)) return holder;
+    if (await isLiving(holder, here, own)) return holder;
     remove(holder.file);
   }
   return undefined;

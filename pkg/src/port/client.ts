@@ -62,7 +62,7 @@ export class ClientBacking implements Backing, End, Station {
   private readonly alarm: Alarm;
   private readonly silence: Alarm;
   /** Who asked, by token; senders are the outbound's. */
-  readonly asked = new Map<number, Asker & { frame?: number }>();
+  asked = new Map<number, Asker & { frame?: number }>();
   private token = 0;
   /** Sends to which more may be added until they go. */
   private collecting = new Set<Outgoing>();
@@ -181,15 +181,16 @@ export class ClientBacking implements Backing, End, Station {
       // What goes back unread lies here still.
       if (kind === effect.RELEASE) this.shelf.drop(number, index, count, grant);
       this.order(text, frame.SETTLE, token, kind, number, index, count, grant, argument, text === undefined ? 0 : 1);
+      this.asked.get(token)!.frame = this.number + 1;
     },
   };
 
   /** What is answered with a number or a value. */
   private request<T>(kind: number, a = 0, b = 0, c = 0, text?: string): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const frame = CHANGES.has(kind) ? this.number + 1 : undefined;
-      const asker = { frame, done: resolve as (value: number) => void, value: resolve as (value: unknown) => void, fail: reject };
+      const asker: Asker & { frame?: number } = { done: resolve as (value: number) => void, value: resolve as (value: unknown) => void, fail: reject };
       this.ask(asker, (_, token) => this.order(text, kind, token, a, b, c));
+      if (CHANGES.has(kind)) asker.frame = this.number + 1;
     });
   }
 
@@ -475,9 +476,9 @@ export class ClientBacking implements Backing, End, Station {
     for (const { outgoing, gone } of this.outbound.end(heard)) if (outgoing.left) outgoing.fail(gone ? unknown : this.closed);
     for (const outgoing of this.collecting) outgoing.fail(this.closed);
     this.collecting.clear();
-    const asked = [...this.asked.values()];
-    this.asked.clear();
-    for (const asker of asked) asker.fail(asker.frame! <= heard ? unknown : this.closed);
+    const { asked } = this;
+    this.asked = new Map();
+    for (const asker of asked.values()) asker.fail(asker.frame! <= heard ? unknown : this.closed);
     for (const resolve of this.unblocked.splice(0)) resolve();
     this.everyOnlooker((onlooker) => onlooker.error(this.closed));
   }

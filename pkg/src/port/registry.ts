@@ -5,7 +5,7 @@
 
 import type { Backing } from "../backing";
 import { disposable } from "../dispose";
-import { platformError } from "../errors";
+import { platformError, show } from "../errors";
 import { messageOf } from "../foreign";
 import type { LocalBacking } from "../local";
 import type { PolicyOptions } from "../options";
@@ -37,6 +37,9 @@ export interface Ports {
 
 let ports: Ports | undefined;
 let load: (() => Promise<unknown>) | undefined;
+let loading: Promise<unknown> | undefined;
+/** The names of the queues that are served at each port: a client asks for a name. */
+const served = new WeakMap<EventPort, Set<string>>();
 
 /** Ports are here. */
 export function register(those: Ports): void {
@@ -50,16 +53,32 @@ export function loadWith(loader: () => Promise<unknown>): void {
 
 export async function loadPorts(): Promise<Ports> {
   try {
-    if (!ports) await load?.();
+    // Once, however many ask: each load would make its own.
+    if (!ports) await (loading ??= load?.());
     return ports!;
   } catch (error) {
+    loading = undefined;
     throw platformError("NotSupportedError", `ports can't be loaded here: import "posthaste/ports" beside "posthaste" (${messageOf(error)})`);
   }
 }
 
-/** Serves at once where ports are here, and else when they are. `failed` hears why they can't be. */
-export function serve(place: Place, failed: (error: unknown) => void): Serving {
-  return ports ? ports.serve(place) : new LateServing(place, failed);
+/**
+ * Serves at once where ports are here, and else when they are. `failed` hears why they can't be. Throws `InvalidStateError` where a queue of
+ * that name is served at the port already, by whichever object.
+ */
+export function serve(given: Place, failed: (error: unknown) => void): Serving {
+  const { target, backing } = given;
+  const { name } = backing.handle;
+  const names = served.get(target) ?? new Set();
+  if (names.has(name)) throw platformError("InvalidStateError", `the queue ${show(name)} is served at this port already`);
+  const over = (): void => {
+    names.delete(name);
+    given.over();
+  };
+  const place = { ...given, over };
+  const serving = ports ? ports.serve(place) : new LateServing(place, failed);
+  served.set(target, names.add(name));
+  return serving;
 }
 
 /** A serving that begins when ports are loaded. Who says hello before is not heard: clients say it again. */
@@ -70,16 +89,15 @@ class LateServing implements Serving {
 
   constructor(private readonly place: Place, failed: (error: unknown) => void) {
     place.target.addEventListener("close", this.gone);
-    loadPorts().then(
-      (loaded) => {
-        this.forget();
-        if (!this.ended) this.serving = loaded.serve(place);
-      },
-      (error) => {
-        this.gone();
-        failed(error);
-      },
-    );
+    const begin = async (): Promise<void> => {
+      const { serve } = await loadPorts();
+      this.forget();
+      if (!this.ended) this.serving = serve(place);
+    };
+    begin().catch((error) => {
+      this.gone();
+      failed(error);
+    });
   }
 
   private readonly gone = (): void => {
