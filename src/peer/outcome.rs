@@ -78,9 +78,8 @@ impl Peer {
 
     /// There was no room for these sends after all: they are first in their lines again, each with what was cut off it.
     fn park_again(&mut self, sends: Vec<Command>) {
-        let mut sends = sends.into_iter().rev();
         let mut batch = Vec::new();
-        while let Some(mut command) = sends.next() {
+        for mut command in sends.into_iter().rev() {
             let is_part = command.messages(Whole::Part).is_some();
             for rest in self.parked.remove(command.token).unwrap_or_default() {
                 rejoin(&mut command, &rest);
