@@ -71,9 +71,7 @@ export class StoredJournal extends Journal {
         // Nobody here waits: the next step will notice.
         if (anew || this.peer.waiting() || this.watched) this.look();
       },
-      (error) => {
-        if (this.store === store) void this.recover(error);
-      },
+      (error) => void (this.store === store && this.recover(error)),
     );
   }
 
@@ -200,8 +198,10 @@ export class StoredJournal extends Journal {
   private async appear(): Promise<void> {
     if (this.appearing) return;
     this.appearing = true;
-    const name = await this.living.show(numbers(this.peer.others())).finally(() => (this.appearing = false));
+    const name = await this.living.show(numbers(this.peer.others())).catch(() => undefined);
+    this.appearing = false;
     if (name === undefined || this.closed) return;
+    // With nothing awaited in between: another name would leave to nobody what is leased under this one.
     this.peer.show(name);
     this.living.look(() => numbers(this.peer.others()));
     this.kick();
