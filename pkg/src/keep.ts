@@ -33,7 +33,7 @@ export class Keeper {
   /** How late timers were of late. */
   private late = 0;
   /** None of them ends before. */
-  private end = Infinity;
+  end = Infinity;
 
   constructor(private readonly clock: Clock, private readonly leases: Leases, private readonly leaseMs: () => number) {}
 
@@ -46,6 +46,7 @@ export class Keeper {
   add(kept: Kept): void {
     this.kept.add(kept);
     this.end = Math.min(this.end, kept.until);
+    this.leases.keptUntil(this.end);
     if (this.kept.size > 1) return;
     this.leases.keepers.add(this);
     page()?.addEventListener("visibilitychange", this.look);

@@ -186,6 +186,8 @@ export class Leases {
   private open: Settlement | undefined;
   /** Whoever extends leases here. */
   readonly keepers = new Set<Keeper>();
+  /** Nothing that is kept ends before. */
+  private soonest = Infinity;
 
   /** `now`: the present time by the clock that leases go by, which is never set back. */
   constructor(private readonly ask: (asker: Asker, command: (commands: Commands, token: number) => void) => void, readonly now: () => number) {}
@@ -234,9 +236,19 @@ export class Leases {
 
   /** It is `now`, before anyone can take what is over by then: those that are kept go on. */
   reach(now: number): void {
+    if (now < this.soonest) return;
     let some = false;
-    for (const keeper of this.keepers) some = keeper.reach(now) || some;
+    this.soonest = Infinity;
+    for (const keeper of this.keepers) {
+      some = keeper.reach(now) || some;
+      this.keptUntil(keeper.end);
+    }
     if (some) this.flush();
+  }
+
+  /** Something that is kept ends then. */
+  keptUntil(end: number): void {
+    this.soonest = Math.min(this.soonest, end);
   }
 
   settle(kind: Settle, range: Range, arg = 0, text?: string): Promise<Set<number> | undefined> {
