@@ -228,7 +228,9 @@ export class LocalConsumer<Body> implements Consumer {
   /** A handler that extends its leases by itself, if it wants to, has them from now on for as long as the queue says. */
   private begin(messages: readonly ReceivedMessage<Body>[]): void {
     this.queue.letGo(messages);
-    for (const lease of new Set(messages.map(({ lease }) => lease))) lease.extend(this.queue.backing.visibilityMs, Infinity);
+    const { visibilityMs, leases } = this.queue.backing;
+    const until = leases.now() + visibilityMs;
+    for (const lease of new Set(messages.map(({ lease }) => lease))) lease.extend(visibilityMs, until);
   }
 
   /** What is worked on has its leases extended until all is said of it. */
