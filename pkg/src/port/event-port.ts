@@ -51,5 +51,6 @@ class Emitting implements EventPort {
 
   removeEventListener(type: string, listener: Listener): void {
     this.port.off?.(type === "close" ? "exit" : type, this.listeners.get(listener));
+    this.listeners.delete(listener);
   }
 }
