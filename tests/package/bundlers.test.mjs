@@ -105,6 +105,11 @@ for (const script of scripts.filter((name) => name !== "./dist/ports.js")) {
   });
 }
 
+test("an application that imports one error brings no engine", async () => {
+  const entry = join(application({ "main.js": 'import { QueueFullError } from "posthaste";\nconsole.log(QueueFullError.name);\n' }), "main.js");
+  for (const text of [await bundled(entry), (await rolled(entry))[0].code]) assert.ok(text.length < 10_000 && text.includes("QueueFullError"), `${text.length} characters`);
+});
+
 /** The conditions under which platforms take another file for "posthaste". */
 const conditions = Object.keys(manifest.exports["."]).filter((name) => !["types", "default"].includes(name));
 for (const condition of conditions) {
