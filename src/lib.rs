@@ -8,11 +8,12 @@
 //! - `web` (wasm only) is the door to JavaScript, and the browser's stores.
 //!
 //! Nothing outside `web` does I/O, reads a clock, or draws a random number: the native build does not have the crates
-//! that could. [`limits`] has every bound, [`id`] what names things. [`pairs`] and [`sorted`] keep things in
+//! that could. [`limits`] has every bound, [`border`] the numbers that TypeScript knows as well, [`id`] what names things. [`pairs`] and [`sorted`] keep things in
 //! their order, [`sizes`] knows how large each of many messages is, [`share`] is the arithmetic of parts.
 
 #![forbid(unsafe_code)]
 
+pub mod border;
 pub mod engine;
 pub mod format;
 pub mod id;

@@ -8,8 +8,8 @@ export interface Commands {
 /** What more an engine is asked for here. */
 export interface EngineCommands extends Commands {
   /**
-   * `size`: estimated bytes of each message; `sizes` where they are not alike. `kind`: 0 as many as fit, 1 a part of the batch
-   * before it, 2 all or nothing with `more` messages that follow as its parts.
+   * `size`: estimated bytes of each message; `sizes` where they are not alike. `kind`: AS_MANY_AS_FIT, BATCH (`more`
+   * messages follow as its parts), or BATCH_PART.
    */
   send(token: number, queue: number, count: number, size: number, sizes: Float64Array | undefined, delayMs: number, expiresMs: number, kind: number, more: number, key: string | undefined, moreBytes: number): void;
   /** Forgets a send that is still pending; false: too late. */

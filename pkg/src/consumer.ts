@@ -3,7 +3,7 @@
 import { onAbort } from "./abort";
 import { after } from "./alarm";
 import { disposable } from "./dispose";
-import * as effect from "./effects";
+import { ACK, RELEASE, RETRY } from "./border";
 import { show } from "./errors";
 import { nameOf, noteOf } from "./foreign";
 import { inside, isInside } from "./inside";
@@ -17,7 +17,7 @@ import type { BacklogMetrics, Consumer, ConsumerOptions, MessageBatch, QueueHand
 
 class Batch<Body> implements MessageBatch<Body> {
   /** What the batch as a whole is to become; a word on a message itself beats it if it came before. */
-  all: { kind: typeof effect.ACK | typeof effect.RETRY; delayMs: number } | undefined;
+  all: { kind: typeof ACK | typeof RETRY; delayMs: number } | undefined;
 
   private told: { metrics: BacklogMetrics } | undefined;
 
@@ -32,17 +32,17 @@ class Batch<Body> implements MessageBatch<Body> {
   }
 
   ackAll(): void {
-    this.say(effect.ACK, -1);
+    this.say(ACK, -1);
   }
 
   retryAll(options?: { delaySeconds?: number }): void {
     // Where the delay makes no sense, they are retried nevertheless: they were not to be acked.
-    this.say(effect.RETRY, -1);
+    this.say(RETRY, -1);
     const delay = options?.delaySeconds;
-    if (delay !== undefined) this.say(effect.RETRY, seconds("delaySeconds", delay));
+    if (delay !== undefined) this.say(RETRY, seconds("delaySeconds", delay));
   }
 
-  private say(kind: typeof effect.ACK | typeof effect.RETRY, delayMs: number): void {
+  private say(kind: typeof ACK | typeof RETRY, delayMs: number): void {
     this.all ??= { kind, delayMs };
     // The first word counts, as on a message; of two on a retry the last names the delay.
     if (this.all.kind === kind && delayMs >= 0) this.all.delayMs = delayMs;
@@ -59,9 +59,9 @@ const PAUSE_MS = 250;
 /** A batch is handled while what was said of so many before it is on its way; then it waits. */
 const UNHEARD_MAX = 16;
 
-const FAILED = { kind: effect.RETRY, delayMs: -1 } as const;
-const ACKED = { kind: effect.ACK, delayMs: -1 } as const;
-const RELEASED = { kind: effect.RELEASE, delayMs: -1 } as const;
+const FAILED = { kind: RETRY, delayMs: -1 } as const;
+const ACKED = { kind: ACK, delayMs: -1 } as const;
+const RELEASED = { kind: RELEASE, delayMs: -1 } as const;
 
 interface Settings {
   size: number;
@@ -209,13 +209,13 @@ export class LocalConsumer<Body> implements Consumer {
     const closing = queue.isClosed;
     if (failed) queue.report(failed.error, closing ? undefined : "a handler threw, and its messages are retried or dead-lettered, in the queue");
     const { kind, delayMs } = batch.all ?? (failed ? (closing ? RELEASED : FAILED) : ACKED);
-    const note = kind === effect.RETRY && failed && !batch.all ? noteOf(failed.error) : undefined;
+    const note = kind === RETRY && failed && !batch.all ? noteOf(failed.error) : undefined;
     let last: Promise<unknown> | undefined;
     let lease: Lease | undefined;
     for (const message of messages) {
       if (message.lease === lease) continue;
       lease = message.lease;
-      last = lease.sayRest(kind, kind === effect.RETRY ? delayMs : 0, note) ?? last;
+      last = lease.sayRest(kind, kind === RETRY ? delayMs : 0, note) ?? last;
     }
     return { said: last?.catch(() => undefined) };
   }

@@ -2,8 +2,8 @@
 
 import type { EngineCommands } from "./commands";
 import { numbers } from "./crossing";
-import * as effect from "./effects";
-import type { Asker, Handle } from "./effects";
+import { DUPLICATE } from "./border";
+import { isLast, tellAsker, type Asker, type Handle } from "./effects";
 import type { Segment } from "./parcel";
 import type { Outgoing } from "./send";
 import type { HeadersByIndex } from "./store";
@@ -156,8 +156,8 @@ export class Desk {
   tell(rows: readonly number[], at: number): void {
     const token = rows[at + 1];
     const asker = this.askers.get(token);
-    if (effect.isLast(rows[at])) this.askers.delete(token);
-    if (asker) effect.tellAsker(asker, rows, at);
-    if (rows[at] <= effect.DUPLICATE && (asker as Outgoing | undefined)?.left === 0) this.drop(token, asker);
+    if (isLast(rows[at])) this.askers.delete(token);
+    if (asker) tellAsker(asker, rows, at);
+    if (rows[at] <= DUPLICATE && (asker as Outgoing | undefined)?.left === 0) this.drop(token, asker);
   }
 }

@@ -1,43 +1,10 @@
 /** The rows in which the engine tells what took effect, and who is told. */
 
+import { ACK, DEAD_LETTER, DELIVERED, DONE, DUPLICATE, EXTEND, LOST, RECEIVED, REFUSED, RELEASE, RETRY, SENT } from "./border";
 import type { Filling, Form, Parcel } from "./parcel";
 import type { HeadersByIndex } from "./store";
 
-/** Numbers of one row. */
-export const WIDTH = 10;
-
-export const SENT = 0;
-export const REFUSED = 1;
-export const DUPLICATE = 2;
-export const DELIVERED = 3;
-export const RECEIVED = 4;
-export const LOST = 5;
-export const DONE = 6;
-export const DEAD = 7;
-export const DROPPED = 8;
-export const DEPTH = 9;
-export const GONE = 10;
-export const LEASE_LOST = 11;
-export const QUEUE_GONE = 12;
-
-/** Why a send was refused. */
-export const FULL = 1;
-export const TOO_LARGE = 2;
-export const NO_QUEUE = 3;
-export const UNKNOWN = 4;
-/** Its sender called it off in time. */
-export const WITHDRAWN = 5;
-/** The host does not allow it. */
-export const FORBIDDEN = 6;
-/** The queue can remember no more idempotency keys. */
-export const NO_KEYS = 7;
-
-/** Ways to settle. */
-export const ACK = 0;
-export const RETRY = 1;
-export const DEAD_LETTER = 2;
-export const EXTEND = 3;
-export const RELEASE = 4;
+/** A way to settle. */
 export type Settle = typeof ACK | typeof RETRY | typeof DEAD_LETTER | typeof EXTEND | typeof RELEASE;
 
 /** Messages leased together. */

@@ -1,9 +1,7 @@
 /** What others throw or give may be anything, a revoked proxy or an object whose getters throw: it is only looked at here. */
 
+import { NOTE_BYTES_MAX } from "./border";
 import { show } from "./errors";
-
-/** Bytes (UTF-8) kept of what is said of a message: the engine's bound. */
-const NOTE_BYTES_MAX = 512;
 
 /** A text property of a value; undefined where there is none. */
 function textOf(value: unknown, property: "name" | "message"): string | undefined {

@@ -1,13 +1,12 @@
 /** Looking into a queue, and moving its dead letters. */
 
+import { STATES } from "./border";
 import type { Delivery, Handle } from "./effects";
 import { platformError, show } from "./errors";
 import type { Journal } from "./journal";
 import { messageId } from "./send";
 import type { Stop } from "./stop";
 import type { MessageInfo, MessageState, QueueMetrics } from "./types";
-
-export const STATES: MessageState[] = ["ready", "delayed", "leased", "dead"];
 
 /** As the engine tells it. */
 interface Info {

@@ -9,7 +9,7 @@ import type { Commands } from "./commands";
 import { numbers } from "./crossing";
 import { Desk } from "./desk";
 import { closedError, platformError, publicError, show } from "./errors";
-import * as effect from "./effects";
+import * as effect from "./border";
 import type { Asker, Delivery, Handle, Onlooker, Part } from "./effects";
 import { Peer } from "./engine";
 import { Leases } from "./lease";
@@ -17,8 +17,6 @@ import { systemClock } from "./options";
 import type { Outgoing } from "./send";
 import type { Clock } from "./types";
 
-/** As the engine has it. */
-const QUEUES_MAX = 10_000;
 /** So often the system's clock is looked at: it may have been set, and a machine that sleeps keeps timers waiting. */
 const LOOK_MS = 10_000;
 const random = (): number => Math.floor(Math.random() * 2 ** 52) + 1;
@@ -123,7 +121,7 @@ export abstract class Journal {
 
   private full(name: string): DOMException {
     const there = this.peer.names().length;
-    return platformError("QuotaExceededError", `the queue ${show(name)} can't be made: a storage holds ${QUEUES_MAX} queues with their dead-letter queues, and has ${there}; delete some first`);
+    return platformError("QuotaExceededError", `the queue ${show(name)} can't be made: a storage holds ${effect.QUEUES_MAX} queues with their dead-letter queues, and has ${there}; delete some first`);
   }
 
   /** A send whose messages go with the next step; more may be added to it until then. */

@@ -1,7 +1,7 @@
 /** Leases this context holds: messages leased together, and what their receivers say of them. */
 
 import { LeaseLostError } from "./errors";
-import * as effect from "./effects";
+import { EXTEND, RELEASE } from "./border";
 import type { Asker, Delivery, Handle, Part, Settle } from "./effects";
 import type { Commands } from "./commands";
 import type { Keeper } from "./keep";
@@ -82,7 +82,7 @@ export class Lease {
     for (let at = 0; at < messages.length && !this.forgotten; at += 1) {
       const from = at;
       while (at < messages.length && messages[at].isHeld && messages[at].until < until) at += 1;
-      if (at > from) asked.push(this.leases.settle(effect.EXTEND, this.range(from, at - from), ms).then((lost) => lost?.forEach((index) => messages[index - part.index]?.lose())));
+      if (at > from) asked.push(this.leases.settle(EXTEND, this.range(from, at - from), ms).then((lost) => lost?.forEach((index) => messages[index - part.index]?.lose())));
     }
     const extended = Promise.all(asked).then(() => void (this.until = Math.max(this.until, until)));
     // It need not be awaited.
@@ -278,6 +278,6 @@ export class Leases {
 
   /** As if it had never been taken. */
   giveBack(queue: Handle, { number, index, count, grant }: Delivery): void {
-    void this.settle(effect.RELEASE, { queue, number, index, count, grant });
+    void this.settle(RELEASE, { queue, number, index, count, grant });
   }
 }

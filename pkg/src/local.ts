@@ -4,7 +4,7 @@ import type { Backing } from "./backing";
 import type { Commands } from "./commands";
 import { numbers } from "./crossing";
 import type { Asker, Delivery, Handle, Onlooker, Part } from "./effects";
-import * as effect from "./effects";
+import { EXTEND } from "./border";
 import { peek, metrics, redrive } from "./inspect";
 import type { Journal } from "./journal";
 import { Keeper } from "./keep";
@@ -101,7 +101,7 @@ export class LocalBacking implements Backing {
     const kept = deliveries.map((delivery) => ({
       until: delivery.until,
       extend(ms: number, until: number) {
-        if (delivery.until < until) void leases.settle(effect.EXTEND, { queue: handle, ...delivery }, ms);
+        if (delivery.until < until) void leases.settle(EXTEND, { queue: handle, ...delivery }, ms);
       },
     }));
     for (const one of kept) keeper.add(one);

@@ -1,7 +1,7 @@
 /** A received message, and what its receiver says of it. */
 
 import { notSupported, platformError } from "./errors";
-import * as effect from "./effects";
+import { ACK, DEAD_LETTER, EXTEND, RELEASE, RETRY } from "./border";
 import type { Settle } from "./effects";
 import { bounded } from "./foreign";
 import type { Lease } from "./lease";
@@ -110,13 +110,13 @@ export class ReceivedMessage<Body> implements Message<Body> {
   }
 
   ack(): Promise<void> {
-    return this.say(effect.ACK);
+    return this.say(ACK);
   }
 
   retry(options?: { delaySeconds?: number }): Promise<void> {
     try {
       const delay = options?.delaySeconds;
-      return this.say(effect.RETRY, delay === undefined ? -1 : seconds("delaySeconds", delay));
+      return this.say(RETRY, delay === undefined ? -1 : seconds("delaySeconds", delay));
     } catch (error) {
       return this.refuse(error);
     }
@@ -124,7 +124,7 @@ export class ReceivedMessage<Body> implements Message<Body> {
 
   deadLetter(reason = "dead-lettered by its receiver"): Promise<void> {
     try {
-      return this.say(effect.DEAD_LETTER, 0, bounded(text("reason", reason)));
+      return this.say(DEAD_LETTER, 0, bounded(text("reason", reason)));
     } catch (error) {
       return this.refuse(error);
     }
@@ -134,7 +134,7 @@ export class ReceivedMessage<Body> implements Message<Body> {
   private refuse(error: unknown): Promise<never> {
     const { firstWins, report } = this.lease;
     if (firstWins && this.said === undefined) {
-      void this.say(effect.RETRY, -1);
+      void this.say(RETRY, -1);
       report?.(error);
     }
     return rejected(error);
@@ -151,9 +151,9 @@ export class ReceivedMessage<Body> implements Message<Body> {
     const ms = seconds("seconds", duration, 0.001);
     const until = this.lease.leases.now() + ms;
     // As with every other word, a handler is heard until its messages go back.
-    if (!this.lease.firstWins || this.said === effect.RELEASE) this.lease.closed.throwIfCome();
-    if (this.said !== undefined) throw this.settled(effect.EXTEND);
-    const lost = await this.lease.say(effect.EXTEND, this.place, ms);
+    if (!this.lease.firstWins || this.said === RELEASE) this.lease.closed.throwIfCome();
+    if (this.said !== undefined) throw this.settled(EXTEND);
+    const lost = await this.lease.say(EXTEND, this.place, ms);
     if (lost?.has(this.index)) throw this.leaseLost();
     this.more.until = until;
   }
@@ -171,7 +171,7 @@ export class ReceivedMessage<Body> implements Message<Body> {
 
   /** Gives it back as if it had not been taken. */
   release(): Promise<void> {
-    return this.say(effect.RELEASE);
+    return this.say(RELEASE);
   }
 
   reply(): Promise<void> {
@@ -196,8 +196,8 @@ export class ReceivedMessage<Body> implements Message<Body> {
     const { closed, firstWins, spokenFor } = this.lease;
     const { more } = this;
     // A handler is waited for, and heard, until its messages go back.
-    if (closed.come && kind !== effect.RELEASE && (!firstWins || this.said === effect.RELEASE)) return rejected(closed.reason);
-    if (spokenFor && this.said === undefined && kind !== effect.RELEASE) return Promise.resolve();
+    if (closed.come && kind !== RELEASE && (!firstWins || this.said === RELEASE)) return rejected(closed.reason);
+    if (spokenFor && this.said === undefined && kind !== RELEASE) return Promise.resolve();
     if (this.said !== undefined) {
       if (firstWins || this.said === kind) return (more.promise ??= Promise.resolve());
       return rejected(this.settled(kind));

@@ -1,5 +1,6 @@
 /** Checks what callers give. Errors show the bad value and say what would do. */
 
+import { DEFAULTS, OVERFLOWS, POLICY, RETRIES_UNLIMITED } from "./border";
 import { notSupported, show } from "./errors";
 import type { Transferable } from "./platform";
 import type { Terms } from "./send";
@@ -16,7 +17,6 @@ const HEADERS_MAX = 64;
 const HEADER_CHARACTERS_MAX = 4096;
 /** A hundred years: what is longer is a mistake in the unit. */
 const SECONDS_MAX = 3_155_760_000;
-const NO_LIMIT = 2 ** 32 - 1;
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -103,19 +103,12 @@ export interface PolicyOptions {
   givenDeadLetterQueue: boolean;
 }
 
-/** Names of the policy's numbers, for errors. Durations are kept in milliseconds. */
-export const POLICY = [
-  "visibilityTimeout", "maxRetries", "retryDelay.base", "retryDelay.factor", "retryDelay.max", "retryDelay.jitter",
-  "deliveryDelay", "messageRetention", "deduplicationWindow", "capacity.messages", "capacity.bytes", "overflow",
-] as const;
-const DEFAULTS = [30_000, 3, 1000, 2, 300_000, 0.3, 0, Infinity, 300_000, 1_000_000, Infinity, 0];
-const OVERFLOW = ["wait", "reject", "drop-oldest", "drop-newest"];
 const OVERFLOW_AT = 11;
 
 /** As the caller would write it. */
 export function policyValue(at: number, value: number): string {
-  if (at === OVERFLOW_AT) return show(OVERFLOW[value]);
-  if (value === Infinity || (at === 1 && value === NO_LIMIT)) return "none";
+  if (at === OVERFLOW_AT) return show(OVERFLOWS[value]);
+  if (value === Infinity || (at === 1 && value === RETRIES_UNLIMITED)) return "none";
   return String([0, 2, 4, 6, 7, 8].includes(at) ? value / 1000 : value);
 }
 
@@ -123,7 +116,7 @@ export function policyOptions(name: string, options: QueueOptions): PolicyOption
   const given: (number | undefined)[] = new Array(POLICY.length).fill(undefined);
   const { visibilityTimeout, maxRetries, retryDelay, deliveryDelay, messageRetention, deduplicationWindow, capacity, overflow } = options;
   if (visibilityTimeout !== undefined) given[0] = seconds("visibilityTimeout", visibilityTimeout, 0.001);
-  if (maxRetries !== undefined) given[1] = maxRetries === Infinity ? NO_LIMIT : whole("maxRetries", maxRetries, 0, 1_000_000);
+  if (maxRetries !== undefined) given[1] = maxRetries === Infinity ? RETRIES_UNLIMITED : whole("maxRetries", maxRetries, 0, 1_000_000);
   if (retryDelay !== undefined) backoff(retryDelay, given);
   if (deliveryDelay !== undefined) given[6] = seconds("deliveryDelay", deliveryDelay);
   if (messageRetention !== undefined) given[7] = messageRetention === Infinity ? Infinity : seconds("messageRetention", messageRetention, 0.001);
@@ -132,11 +125,11 @@ export function policyOptions(name: string, options: QueueOptions): PolicyOption
   if (capacity?.messages !== undefined) given[9] = capacity.messages === Infinity ? Infinity : whole("capacity.messages", capacity.messages, 1, 2 ** 52);
   if (capacity?.bytes !== undefined) given[10] = capacity.bytes === Infinity ? Infinity : whole("capacity.bytes", capacity.bytes, 1, 2 ** 52);
   if (overflow !== undefined) {
-    given[OVERFLOW_AT] = OVERFLOW.indexOf(overflow);
-    if (given[OVERFLOW_AT] < 0) throw new TypeError(`overflow must be one of ${OVERFLOW.map(show).join(", ")}, not ${show(overflow)}`);
+    given[OVERFLOW_AT] = OVERFLOWS.indexOf(overflow);
+    if (given[OVERFLOW_AT] < 0) throw new TypeError(`overflow must be one of ${OVERFLOWS.map(show).join(", ")}, not ${show(overflow)}`);
   }
   const keeper = name.endsWith(LETTERS) && options.deadLetterQueue === undefined;
-  const defaults = keeper ? DEFAULTS.with(1, NO_LIMIT) : DEFAULTS;
+  const defaults = keeper ? DEFAULTS.with(1, RETRIES_UNLIMITED) : DEFAULTS;
   return {
     numbers: Float64Array.from(given, (value, at) => value ?? defaults[at]),
     given: given.map((value) => value !== undefined),

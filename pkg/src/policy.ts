@@ -1,7 +1,8 @@
 /** A queue's policy: what its first opener set, and whether a later one agrees. */
 
+import { POLICY } from "./border";
 import { PolicyMismatchError, show } from "./errors";
-import { POLICY, policyValue } from "./options";
+import { policyValue } from "./options";
 
 /**
  * What an opener names must be what the queue was made with. `given` answers NaN for numbers it does not name; `letters` is

@@ -5,11 +5,11 @@ import type { Backing } from "./backing";
 import { inBatch, keep, partOf, partOfBatch, plainPart, validate, type Part } from "./body";
 import { LocalConsumer } from "./consumer";
 import { disposable } from "./dispose";
+import { CAUSES, STATES } from "./border";
 import type { Onlooker } from "./effects";
 import { closedError, notSupported, platformError, show } from "./errors";
 import { detailEvent } from "./event";
 import { messageOf } from "./foreign";
-import { STATES } from "./inspect";
 import { isInside } from "./inside";
 import { MessageIterator } from "./iterate";
 import { Keeper } from "./keep";
@@ -31,7 +31,6 @@ import type {
 } from "./types";
 
 /** Causes of a drop, as the engine numbers them. */
-const CAUSES = ["expired", "overflow", "purged", "noDeadLetterQueue"] as const;
 const EVENTS = new Set(["drain", "depth", "deadletter", "drop", "storage", "error"]);
 const EVENT_MESSAGES_MAX = 10_000;
 /** Sends of one moment that may collect before they go, where someone else can work on them meanwhile. */

@@ -1,19 +1,13 @@
 /** Sends on their way: those of one moment with the same options are one command of the engine. */
 
 import { MessageTooLargeError, QueueFullError, StorageLostError, platformError, show } from "./errors";
-import { FULL, TOO_LARGE, UNKNOWN, WITHDRAWN, FORBIDDEN, NO_KEYS, type Asker, type Handle } from "./effects";
+import { AS_MANY_AS_FIT, BATCH, BATCH_MESSAGES_MAX, BATCH_PART, BATCH_RUNS_MAX, FORBIDDEN, FULL, KEYS_MAX, NO_KEYS, TOO_LARGE, UNKNOWN, WITHDRAWN } from "./border";
+import type { Asker, Handle } from "./effects";
 import { TEXT, VALUES, formOf, parcelFor, type Filling, type Parcel, type Segment } from "./parcel";
 import type { Transferable } from "./platform";
 import type { Headers, HeadersByIndex } from "./store";
 import type { BacklogMetrics, SendBatchReceipt, SendReceipt } from "./types";
 import { visible } from "./visible";
-
-/** Keys that a queue remembers, as the engine has it. */
-const KEYS_MAX = 1_000_000;
-/** Messages of a batch: they share a record of the journal. */
-const BATCH_MAX = 2 ** 20;
-/** Items of a record that a batch may fill. */
-const BATCH_RUNS_MAX = 61_440;
 
 /** What the messages of one command have in common. */
 export interface Terms {
@@ -64,7 +58,7 @@ export abstract class Outgoing implements Asker {
 
   /** Whether it stands as a whole: as the engine's `send` takes it, with how much follows as its parts. */
   whole(): [kind: number, more: number, bytes: number] {
-    return [0, 0, 0];
+    return [AS_MANY_AS_FIT, 0, 0];
   }
 
   /** The idempotency key as the engine has it: no two different strings are one. */
@@ -302,7 +296,7 @@ export class Batch {
   }
 
   add(body: unknown, terms: Terms, headers: Headers | undefined, transfer: Transferable[] | undefined): void {
-    if (this.left === BATCH_MAX) throw new RangeError(`a batch may have ${BATCH_MAX} messages, not more`);
+    if (this.left === BATCH_MESSAGES_MAX) throw new RangeError(`a batch may have ${BATCH_MESSAGES_MAX} messages, not more`);
     let part = this.last;
     if (!part || part.terms.key !== undefined || !sameTerms(part.terms, terms)) {
       this.parts.push((this.last = part = new BatchPart(this.owner, this.handle, terms, this, this.left)));
@@ -344,9 +338,9 @@ export class BatchPart extends Outgoing {
   }
 
   override whole(): [kind: number, more: number, bytes: number] {
-    if (this.first > 0) return [1, 0, 0];
+    if (this.first > 0) return [BATCH_PART, 0, 0];
     const rest = this.batch.parts.slice(1);
-    return [2, rest.reduce((sum, part) => sum + part.count, 0), rest.reduce((sum, part) => sum + part.bytes, 0)];
+    return [BATCH, rest.reduce((sum, part) => sum + part.count, 0), rest.reduce((sum, part) => sum + part.bytes, 0)];
   }
 
   sent(number: number, index: number, count: number): void {

@@ -5,6 +5,7 @@ use js_sys::{Array, JsString};
 use wasm_bindgen::prelude::*;
 
 use crate::{
+    border,
     format::{FormatError, Overflow, Policy, Whole},
     id::{MessageId, NEVER, Time},
     peer::{self, SendOrder, Settle},
@@ -147,8 +148,8 @@ impl Peer {
         self.peer.remove(token, queue);
     }
 
-    /// `size`: estimated bytes of each body; `sizes` where they are not alike. `kind`: 0 as many as fit, 1 a part of the batch
-    /// before it, 2 all or nothing with `more` messages that follow as its parts. `delay_ms` -1: the queue's; `expires_ms` 0: as the queue's
+    /// `size`: estimated bytes of each body; `sizes` where they are not alike. `kind`: as [`border`] says; of a batch
+    /// `more` messages follow as its parts. `delay_ms` -1: the queue's; `expires_ms` 0: as the queue's
     /// retention says.
     #[allow(clippy::too_many_arguments)]
     pub fn send(
@@ -160,16 +161,16 @@ impl Peer {
         sizes: Option<Vec<f64>>,
         delay_ms: f64,
         expires_ms: f64,
-        kind: u8,
+        kind: u32,
         more: u32,
         key: Option<String>,
     ) {
         let expires_ms = optional(expires_ms).filter(|&ms| ms > 0);
         let (delay_ms, key) = (optional(delay_ms), key.map(Into::into));
         let together = match kind {
-            0 => Whole::No,
-            1 => Whole::Part,
-            _ => Whole::First,
+            border::AS_MANY_AS_FIT => Whole::No,
+            border::BATCH => Whole::First,
+            _ => Whole::Part,
         };
         let sizes = match sizes {
             Some(sizes) => sizes.into_iter().map(whole).collect(),
@@ -192,14 +193,14 @@ impl Peer {
         self.peer.unreceive(token);
     }
 
-    /// `kind`: 0 ack, 1 retry (`arg`: delay in ms, -1 the queue's backoff; `text`: last error), 2 dead letter (`text`:
-    /// reason), 3 extend (`arg`: ms from now), 4 release.
+    /// `kind`: as [`border`] says. `arg` of a retry: its delay in ms, -1 the queue's backoff; of an extension: ms from now. `text`:
+    /// a retry's last error, a dead letter's reason.
     #[allow(clippy::too_many_arguments)]
     pub fn settle(
         &mut self,
         token: u32,
         queue: u32,
-        kind: u8,
+        kind: u32,
         number: f64,
         index: u32,
         count: u32,
@@ -209,10 +210,10 @@ impl Peer {
     ) {
         let text = text.map(Into::into);
         let how = match kind {
-            0 => Settle::Ack,
-            1 => Settle::Retry { delay_ms: optional(arg), error: text },
-            2 => Settle::DeadLetter { reason: text.unwrap_or_default() },
-            3 => Settle::Extend { ms: whole(arg) },
+            border::ACK => Settle::Ack,
+            border::RETRY => Settle::Retry { delay_ms: optional(arg), error: text },
+            border::DEAD_LETTER => Settle::DeadLetter { reason: text.unwrap_or_default() },
+            border::EXTEND => Settle::Extend { ms: whole(arg) },
             _ => Settle::Release,
         };
         let first = message(number, index);

@@ -6,12 +6,13 @@ use wasm_bindgen::JsValue;
 
 use super::{crossing::real, indexeddb::platform::set};
 use crate::{
+    border::{self, *},
     engine::{Cause, MessageState, Queue, Run, Standing, State},
     id::{MessageId, Time},
     peer::Effect,
 };
 
-pub const WIDTH: usize = 10;
+const WIDTH: usize = border::WIDTH as usize;
 
 /// Texts that rows refer to by their place. Mostly there are none.
 #[derive(Default)]
@@ -31,38 +32,38 @@ impl Texts {
 /// Adds a row, which starts with the effect's kind; what it does not use is 0.
 pub fn push(rows: &mut Vec<f64>, effect: Effect, texts: &mut Texts) {
     let row: [f64; WIDTH] = match effect {
-        Effect::Sent { token, first, count } => run(0, token, first, count, 0.0),
-        Effect::Refused { token, why, count } => some(1, [token.into(), f64::from(why as u8), count.into(), 0.0]),
-        Effect::Duplicate { token, id } => run(2, token, id, 1, 0.0),
+        Effect::Sent { token, first, count } => run(SENT, token, first, count, 0.0),
+        Effect::Refused { token, why, count } => some(REFUSED, [token.into(), f64::from(why as u8), count.into(), 0.0]),
+        Effect::Duplicate { token, id } => run(DUPLICATE, token, id, 1, 0.0),
         Effect::Delivered { token, first, count, grant, until, attempt, sent, chunk } => {
-            let mut row = run(3, token, first, count, real(grant));
+            let mut row = run(DELIVERED, token, first, count, real(grant));
             let chunk = chunk.map_or(-1.0, f64::from);
             row[6..].copy_from_slice(&[real(until), attempt.into(), real(sent), chunk]);
             row
         }
-        Effect::Received { token } => some(4, [token.into(), 0.0, 0.0, 0.0]),
-        Effect::Lost { token, first, count } => run(5, token, first, count, 0.0),
-        Effect::Done { token, value } => some(6, [token.into(), real(value), 0.0, 0.0]),
+        Effect::Received { token } => some(RECEIVED, [token.into(), 0.0, 0.0, 0.0]),
+        Effect::Lost { token, first, count } => run(LOST, token, first, count, 0.0),
+        Effect::Done { token, value } => some(DONE, [token.into(), real(value), 0.0, 0.0]),
         Effect::Dead { queue, first, count, reason } => {
             let place = texts.push(&reason);
-            run(7, queue, first, count, place.into())
+            run(DEAD, queue, first, count, place.into())
         }
-        Effect::Dropped { queue, first, count, cause } => run(8, queue, first, count, f64::from(cause as u8)),
-        Effect::Depth { queue, backlog } => some(9, [queue.into(), real(backlog), 0.0, 0.0]),
-        Effect::Gone { first, count } => some(10, [real(first.number()), first.index().into(), count.into(), 0.0]),
-        Effect::LeaseLost { queue, first, count, grant } => run(11, queue, first, count, real(grant)),
-        Effect::QueueGone { queue } => some(12, [queue.into(), 0.0, 0.0, 0.0]),
+        Effect::Dropped { queue, first, count, cause } => run(DROPPED, queue, first, count, f64::from(cause as u8)),
+        Effect::Depth { queue, backlog } => some(DEPTH, [queue.into(), real(backlog), 0.0, 0.0]),
+        Effect::Gone { first, count } => some(GONE, [real(first.number()), first.index().into(), count.into(), 0.0]),
+        Effect::LeaseLost { queue, first, count, grant } => run(LEASE_LOST, queue, first, count, real(grant)),
+        Effect::QueueGone { queue } => some(QUEUE_GONE, [queue.into(), 0.0, 0.0, 0.0]),
     };
     rows.extend_from_slice(&row);
 }
 
-fn run(kind: u8, whose: u32, first: MessageId, count: u32, more: f64) -> [f64; WIDTH] {
+fn run(kind: u32, whose: u32, first: MessageId, count: u32, more: f64) -> [f64; WIDTH] {
     let mut row = some(kind, [whose.into(), real(first.number()), first.index().into(), count.into()]);
     row[5] = more;
     row
 }
 
-fn some(kind: u8, [a, b, c, d]: [f64; 4]) -> [f64; WIDTH] {
+fn some(kind: u32, [a, b, c, d]: [f64; 4]) -> [f64; WIDTH] {
     [kind.into(), a, b, c, d, 0.0, 0.0, 0.0, 0.0, 0.0]
 }
 

@@ -1,6 +1,7 @@
 //! `cargo xtask <command>`: everything that needs doing with this repository, set-up included.
 
 mod bench;
+mod border;
 mod build;
 mod demo;
 mod fresh;
@@ -30,6 +31,7 @@ cargo xtask <command>
   sabotage [NN...] plants the faults of tests/sim/sabotage, one after another, and sees that sim finds each
   bench [name...]  the benchmarks: memory durable workers deno; options: those of www/bench/run.mjs
   kills [name...]  kills over and over: chromium firefox file deno workerd; options: --count N --seed N
+  border           writes the numbers that Rust and TypeScript share down for TypeScript
   build            the package, in pkg/
   pack [--update]  its tarball; prints the path. --update: takes over a changed list of its files
   size             bytes of what users download, against the budget
@@ -43,6 +45,7 @@ fn main() -> ExitCode {
         "test" => test::run(&words),
         "bench" => bench::run(&words),
         "kills" => kills::run(&words),
+        "border" => border::run(),
         "build" => build::run(),
         "pack" => pack::run(words.iter().any(|word| word == "--update")),
         "sim" => sim::run(&words),

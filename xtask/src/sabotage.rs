@@ -256,3 +256,17 @@ fn hunt(made: &Path, sound: &Path, fault: &Fault) -> Result<Option<Found>> {
     })?;
     failure.map_or(Ok(found), Err)
 }
+
+/// A change of a file must not leave a fault behind that can't be planted any more: it would be found years later.
+#[test]
+fn every_fault_can_be_planted() {
+    let mut known = 0;
+    for fault in faults().unwrap() {
+        for change in &fault.changes {
+            let text = fs::read_to_string(root().join(&change.file)).unwrap();
+            planted(text, std::iter::once(change)).unwrap();
+        }
+        known += 1;
+    }
+    assert!(known >= 40, "{known} faults");
+}

@@ -3,7 +3,8 @@
 import { DurableObject } from "cloudflare:workers";
 import { openQueue } from "posthaste";
 import type { Delivery } from "../effects";
-import { RELEASE, type Settle } from "../effects";
+import { RELEASE } from "../border";
+import type { Settle } from "../effects";
 import { platformError, show } from "../errors";
 import type { LocalBacking } from "../local";
 import type { StoredJournal } from "../stored";

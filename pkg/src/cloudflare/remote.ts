@@ -4,6 +4,7 @@ import { MessageTooLargeError, StorageLostError } from "posthaste";
 import { abortable } from "../abort";
 import type { Backing } from "../backing";
 import type { Commands } from "../commands";
+import { AS_MANY_AS_FIT, BATCH_PART } from "../border";
 import type { Asker, Delivery, Handle, Onlooker, Part } from "../effects";
 import { platformError } from "../errors";
 import { messageOf } from "../foreign";
@@ -165,9 +166,9 @@ export class RemoteBacking implements Backing {
       const outgoing = collecting[at];
       outgoing.departed = true;
       // A batch is the sends that follow as its parts, too.
-      if (outgoing.whole()[0] > 0) {
+      if (outgoing.whole()[0] !== AS_MANY_AS_FIT) {
         const parts = [outgoing];
-        while (collecting[at + 1]?.whole()[0] === 1) parts.push(collecting[(at += 1)]);
+        while (collecting[at + 1]?.whole()[0] === BATCH_PART) parts.push(collecting[(at += 1)]);
         go();
         this.sendWhole(parts);
         continue;

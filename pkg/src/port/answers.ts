@@ -1,6 +1,6 @@
 /** A host's answers, told to who asked at this end. */
 
-import * as effect from "../effects";
+import * as effect from "../border";
 import type { Asker, Onlooker } from "../effects";
 import type { Leases } from "../lease";
 import type { Outgoing } from "../send";

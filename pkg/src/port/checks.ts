@@ -1,5 +1,6 @@
 /** What a host asks of a frame as a whole, before it carries out any of it. */
 
+import { AS_MANY_AS_FIT, BATCH, BATCH_PART } from "../border";
 import type { Credit } from "./credit";
 import { FrameError, HELLO, KEYED, RECEIVE, REDRIVE, SEND, SETTLE, SIZED, WIDTH, type Frame } from "./frame";
 
@@ -16,10 +17,10 @@ export function checkOrders({ rows, lengths }: Frame, texts: number, values: num
     if (rows[at] !== SEND) continue;
     const [count, flags, more] = [rows[at + 2], rows[at + 6], rows[at + 7]];
     const kind = flags & 3;
-    if (kind === 3 || (flags & KEYED && count > 1) || (kind === 1 ? batch < count : batch > 0)) throw new FrameError("send");
-    batch = kind === 1 ? batch - count : kind === 2 ? more : 0;
-    units += kind === 1 ? 0 : 1;
-    singles += kind === 0 ? count : 0;
+    if (kind > BATCH_PART || (flags & KEYED && count > 1) || (kind === BATCH_PART ? batch < count : batch > 0)) throw new FrameError("send");
+    batch = kind === BATCH_PART ? batch - count : kind === BATCH ? more : 0;
+    units += kind === BATCH_PART ? 0 : 1;
+    singles += kind === AS_MANY_AS_FIT ? count : 0;
     messages += count;
     const own = flags & SIZED ? beside.lengths - besideBodies(rows, at) - count : -1;
     if (own < 0) bytes += count * rows[at + 3];

@@ -4,11 +4,10 @@ import { abortable } from "../abort";
 import { Alarm } from "../alarm";
 import type { Backing } from "../backing";
 import type { Commands } from "../commands";
-import * as effect from "../effects";
+import * as effect from "../border";
 import type { Asker, Delivery, Handle, Onlooker, Part } from "../effects";
 import { StorageLostError, closedError, platformError, show } from "../errors";
 import { messageOf } from "../foreign";
-import { STATES } from "../inspect";
 import { Leases } from "../lease";
 import type { PolicyOptions } from "../options";
 import type { BYTES } from "../parcel";
@@ -425,7 +424,7 @@ export class ClientBacking implements Backing, End, Station {
   }
 
   peek(max: number, state: MessageState | undefined): Promise<MessageInfo[]> {
-    return this.request(frame.PEEK, max, state === undefined ? 0 : STATES.indexOf(state) + 1);
+    return this.request(frame.PEEK, max, state === undefined ? 0 : effect.STATES.indexOf(state) + 1);
   }
 
   async cancel(number: number, index: number): Promise<boolean> {

@@ -19,7 +19,7 @@
  * allocated for more than the frame itself holds.
  */
 
-import * as effect from "../effects";
+import * as effect from "../border";
 
 /** Numbers of a row. */
 export const WIDTH = effect.WIDTH;

@@ -1,6 +1,6 @@
 /** The sends of a client: those that wait for credit, their rows, and those whose answers are on their way. */
 
-import { WITHDRAWN } from "../effects";
+import { BATCH, BATCH_PART, WITHDRAWN } from "../border";
 import { headersBetween } from "../headers";
 import { Line } from "../line";
 import type { Segment } from "../parcel";
@@ -55,13 +55,13 @@ export class Outbound {
       const { outgoing } = flight;
       const count = this.going(outgoing, room);
       if (count === 0 && outgoing.unposted > 0) return;
-      const isBatch = outgoing.whole()[0] === 2;
+      const isBatch = outgoing.whole()[0] === BATCH;
       flight.frame = Math.min(flight.frame, frame);
       room -= this.depart(flight, count, draft, beside);
       if (outgoing.unposted > 0) return;
       waiting.delete(flight);
       // The parts of a batch go with its first.
-      for (let part; isBatch && (part = waiting.first)?.outgoing.whole()[0] === 1; ) {
+      for (let part; isBatch && (part = waiting.first)?.outgoing.whole()[0] === BATCH_PART; ) {
         waiting.delete(part);
         part.frame = frame;
         room -= this.depart(part, part.outgoing.unposted, draft, beside);
@@ -73,7 +73,7 @@ export class Outbound {
   private going(outgoing: Outgoing, room: number): number {
     const { unposted, posted } = outgoing;
     const [kind, more, moreBytes] = outgoing.whole();
-    if (kind === 2) return this.credit.holds(unposted + more, outgoing.bytesOf(posted, unposted) + moreBytes) ? unposted : 0;
+    if (kind === BATCH) return this.credit.holds(unposted + more, outgoing.bytesOf(posted, unposted) + moreBytes) ? unposted : 0;
     const fits = this.credit.fits(unposted, (place) => outgoing.sizeAt(posted + place));
     let count = 0;
     while (count < fits && (room -= outgoing.sizeAt(posted + count)) >= 0) count += 1;
@@ -99,7 +99,7 @@ export class Outbound {
       left -= segment.count;
       leftBytes -= outgoing.bytesOf(first, segment.count);
       // Of a batch the first piece speaks for the others.
-      const [piece, follow, followBytes] = kind !== 2 ? [kind, 0, 0] : place > 0 ? [1, 0, 0] : [2, left, leftBytes];
+      const [piece, follow, followBytes] = kind !== BATCH ? [kind, 0, 0] : place > 0 ? [BATCH_PART, 0, 0] : [BATCH, left, leftBytes];
       const flags = piece + (key === undefined ? 0 : KEYED) + (alike ? 0 : SIZED);
       draft.row(SEND, token, segment.count, alike ? outgoing.sizeAt(first) : 0, delayMs, expiresMs, flags, follow, followBytes, packed(segment, own !== undefined, draft));
       if (key !== undefined) draft.texts.push(key);

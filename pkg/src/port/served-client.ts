@@ -1,10 +1,10 @@
 /** One client of a served queue, as its host has it: what it may do is checked, what it holds is known, and what it is told is numbered. */
 
 import { Alarm } from "../alarm";
-import { DEAD, DELIVERED, DONE, DROPPED, EXTEND, LEASE_LOST, LOST, QUEUE_GONE, RECEIVED, REFUSED, RELEASE, RETRY, WITHDRAWN, FORBIDDEN as NOT_ALLOWED, type Asker, type Delivery, type Onlooker, type Part } from "../effects";
+import { DEAD, DELIVERED, DONE, DROPPED, EXTEND, LEASE_LOST, LOST, QUEUE_GONE, RECEIVED, REFUSED, RELEASE, RETRY, STATES, WITHDRAWN, FORBIDDEN as NOT_ALLOWED } from "../border";
+import type { Asker, Delivery, Onlooker, Part } from "../effects";
 import { platformError } from "../errors";
 import { headersBetween } from "../headers";
-import { STATES } from "../inspect";
 import type { LocalBacking } from "../local";
 import { unreadable } from "../receive";
 import { Stop } from "../stop";

@@ -1,6 +1,6 @@
 /** Messages that a client sent, on their way into the queue. */
 
-import { DUPLICATE, REFUSED, SENT } from "../effects";
+import { AS_MANY_AS_FIT, DUPLICATE, REFUSED, SENT } from "../border";
 import type { LocalBacking } from "../local";
 import { Values, valuesOf, type Parcel } from "../parcel";
 import { Outgoing, type Terms } from "../send";
@@ -62,14 +62,14 @@ export class ServedOutgoing extends Outgoing {
   fail(error: unknown): void {
     const count = this.left + this.unstorable.length;
     for (const { size } of this.unstorable.splice(0)) this.client.credit.giveBack(1, size);
-    this.tell(() => this.client.failed(this.token, error, this.kind[0] === 0 ? count : 0));
+    this.tell(() => this.client.failed(this.token, error, this.kind[0] === AS_MANY_AS_FIT ? count : 0));
     this.ended(this.left);
     this.passed();
   }
 
   /** Of a batch all fail; else those alone that can't be stored, each when it is its turn to be told. */
   without(errors: unknown[]): void {
-    if (this.kind[0] > 0) return this.fail(errors.find((error) => error !== undefined));
+    if (this.kind[0] !== AS_MANY_AS_FIT) return this.fail(errors.find((error) => error !== undefined));
     const first = this.over;
     const places = errors.flatMap((error, place) => (error === undefined ? [] : [place]));
     const more = places.map((place, before) => ({ place: first + place - before, size: this.sizeAt(first + place), error: errors[place] }));
