@@ -81,32 +81,58 @@ export class Ledger {
     this.entry(id).confirmed = true;
   }
 
-  handling(context, { messages }) {
+  handling(context, { messages, said }) {
     const at = performance.now();
     for (const [id, attempts, fails] of messages) {
       const entry = this.entry(id);
       entry.fails = fails;
+      const handling = { context, attempts, at, said, ended: false };
+      const next = this.#overtook(handling, entry);
+      if (next >= 0) {
+        entry.handlings.splice(next, 0, handling);
+        continue;
+      }
       const last = entry.handlings.at(-1);
       if (entry.acked) this.#break(`${id} was acked, and handed to ${context} after`);
       if (last && !last.ended && !this.dead.has(last.context)) this.#break(`${id} was handed to ${context}, as attempt ${attempts}, while ${last.context} had it: ${JSON.stringify(entry.handlings)}`);
       if (entry.doubtful && !this.dead.has(entry.doubtful)) this.#break(`${id} was handed to ${context} while ${entry.doubtful} acked it`);
       entry.doubtful = false;
-      entry.handlings.push({ context, attempts, at, ended: false });
+      entry.handlings.push(handling);
     }
   }
 
-  retrying(_, { id }) {
-    this.entry(id).handlings.at(-1).ended = true;
+  /**
+   * The place of the first handling whose word overtook this one's; -1: none. A page that is left gives back what it has, and its
+   * last words may be on their way still when another has told of being handed that: then it counts when they were said. Of one
+   * that lives no word is overtaken, as it has the message until it says something else.
+   */
+  #overtook({ context, said }, { handlings }) {
+    return this.dead.has(context) ? handlings.findIndex((other) => said < other.said) : -1;
+  }
+
+  #ends(context, id) {
+    this.entry(id).handlings.findLast((handling) => handling.context === context).ended = true;
+  }
+
+  retrying(context, { id }) {
+    this.#ends(context, id);
   }
 
   acking(context, { id }) {
-    this.entry(id).doubtful = context;
+    const entry = this.entry(id);
+    // Whoever died, and another was handed it then, did not come to ack it.
+    if (entry.handlings.at(-1).context === context) entry.doubtful = context;
   }
 
-  acked(_, { id }) {
-    const entry = this.entry(id);
-    Object.assign(entry, { acked: true, doubtful: false });
-    entry.handlings.at(-1).ended = true;
+  acked(context, { id }) {
+    Object.assign(this.entry(id), { acked: true, doubtful: false });
+    this.#ends(context, id);
+  }
+
+  /** A living context acks something, and has not told how that went. */
+  get isUnderWay() {
+    for (const { doubtful } of this.entries.values()) if (doubtful && !this.dead.has(doubtful)) return true;
+    return false;
   }
 
   failed(context, { id, text }) {

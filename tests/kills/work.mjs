@@ -6,7 +6,7 @@
 /** Runs in pages, workers, Node and Deno. `ledger`: where to tell; `context`: the name to tell it under. */
 export async function work({ openQueue, storage, ledger, context }) {
   const tell = async (what, words = {}) => {
-    const response = await fetch(ledger, { method: "POST", body: JSON.stringify({ context, what, ...words }) });
+    const response = await fetch(ledger, { method: "POST", body: JSON.stringify({ context, what, said: Date.now(), ...words }) });
     return response.json();
   };
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
