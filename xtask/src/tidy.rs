@@ -4,6 +4,7 @@ use crate::root;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 const CODE: &[&str] = &["rs", "ts", "mts", "mjs", "js", "css", "html"];
 const TEXT: &[&str] = &["toml", "md", "json", "txt", "yml"];
@@ -95,6 +96,37 @@ fn names_say_something() {
         parts.into_iter().any(|part| EMPTY_NAMES.contains(&part))
     };
     nothing(sources().into_keys().filter(is_empty).collect(), "names that say nothing");
+}
+
+/// What lies beside the folders of the code: a stray file at the top is the first that a reader sees.
+const TOP: &[&str] = &[
+    ".cargo",
+    ".ci",
+    ".gitignore",
+    "ARCHITECTURE.md",
+    "CHANGELOG.md",
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "README.md",
+    "benches",
+    "pkg",
+    "rust-toolchain.toml",
+    "rustfmt.toml",
+    "src",
+    "tests",
+    "www",
+    "xtask",
+];
+
+#[test]
+fn nothing_lies_about() {
+    let listed = Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output().unwrap();
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    let names = listed.split_terminator('\0').filter(|name| !TOP.contains(&name.split('/').next().unwrap_or("")));
+    nothing(names.map(str::to_owned).collect(), "files that belong nowhere");
 }
 
 #[test]
