@@ -1,11 +1,12 @@
-// Weighs the built package: `node size.mjs <folder of the package> <file for the table>`. Fails beyond the budget.
+// Weighs the built package: `node size.mjs <folder of the package> <file for the table> <README> [--update]`. Fails beyond the
+// budget, and where the README's table says other kilobytes; --update writes that.
 // An entry is weighed with every file that it loads at once, each compressed by itself, as a server sends them.
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { brotliCompressSync, gzipSync, constants } from "node:zlib";
 
-const [folder, table] = process.argv.slice(2);
+const [folder, table, readme, update] = process.argv.slice(2);
 /** Bytes at most, after gzip and after brotli. They are to come down before a release: posthaste to 50,000 after brotli, its client to 11,000, its ports to 9,000. */
 const budget = {
   wasm: { gzip: 63_500, brotli: 56_100 },
@@ -53,6 +54,21 @@ for (const { name, raw, gzip, brotli, limit } of rows) {
   const over = Math.max(gzip - limit.gzip, brotli - limit.brotli);
   fits &&= over <= 0;
   lines.push(line(name, raw, gzip, limit.gzip, brotli, limit.brotli) + (over > 0 ? `  too big by ${over}` : ""));
+}
+
+/** The README's table, between its marks, in whole kilobytes, rounded up. */
+const MARKS = /(?<=<!-- sizes[^>]*-->\n)[^]*(?=<!-- end of sizes -->)/;
+const kilobytes = (bytes) => `${Math.ceil(bytes / 1000)} KB`;
+const told = ["posthaste", "posthaste/slim", "posthaste.wasm", "posthaste/ports, beside", "posthaste/client"].map((name) => {
+  const { gzip, brotli } = rows.find((row) => row.name === name);
+  return `| \`${name.replace(", beside", "`, beside the first")}${name.includes(",") ? "" : "`"} | ${kilobytes(brotli)} | ${kilobytes(gzip)} |`;
+});
+const tableOfReadme = `${["| | brotli | gzip |", "|---|--:|--:|", ...told].join("\n")}\n`;
+const text = readFileSync(readme, "utf8");
+if (update) writeFileSync(readme, text.replace(MARKS, tableOfReadme));
+else if (text.match(MARKS)?.[0] !== tableOfReadme) {
+  lines.push("the README says other sizes: run `cargo xtask size --update`", tableOfReadme.trim());
+  fits = false;
 }
 writeFileSync(table, `${lines.join("\n")}\n`);
 console.log(lines.join("\n"));

@@ -34,7 +34,7 @@ cargo xtask <command>
   border           writes the numbers that Rust and TypeScript share down for TypeScript
   build            the package, in pkg/
   pack [--update]  its tarball; prints the path. --update: takes over a changed list of its files
-  size             bytes of what users download, against the budget
+  size [--update]  bytes of what users download, against the budget; --update: writes the README's table
 ";
 
 fn main() -> ExitCode {
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         "build" => build::run(),
         "pack" => pack::run(words.iter().any(|word| word == "--update")),
         "sim" => sim::run(&words),
-        "size" => size::run(),
+        "size" => size::run(words.iter().any(|word| word == "--update")),
         "sabotage" => sabotage::run(&words),
         // What it runs for each fault.
         "rebuild" => build::again(),

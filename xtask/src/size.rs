@@ -5,10 +5,11 @@ use crate::{build, root, setup};
 use anyhow::Result;
 use std::fs;
 
-pub fn run() -> Result<()> {
+/// `update`: the README's table is written anew.
+pub fn run(update: bool) -> Result<()> {
     let mut plan = Plan::default();
     build::steps(&mut plan);
-    step(&mut plan);
+    step(&mut plan, update);
     let result = plan.run();
     // The table is worth seeing when it is too big, too.
     if let Ok(table) = fs::read_to_string(crate::target().join("xtask/size.txt")) {
@@ -17,10 +18,12 @@ pub fn run() -> Result<()> {
     result.map(|_| ())
 }
 
-pub fn step(plan: &mut Plan) {
-    plan.step("size", &["bundles"], |log| {
+pub fn step(plan: &mut Plan, update: bool) {
+    plan.step("size", &["bundles"], move |log| {
         let table = crate::target().join("xtask/size.txt");
-        log.run(setup::node().arg(root().join("xtask/size.mjs")).arg(root().join("pkg")).arg(table))?;
+        let mut node = setup::node();
+        node.arg(root().join("xtask/size.mjs")).arg(root().join("pkg")).arg(table).arg(root().join("README.md"));
+        log.run(node.args(update.then_some("--update")))?;
         Ok(Outcome::Tested { passed: 1, failed: 0 })
     });
 }

@@ -245,7 +245,7 @@ fn workerd(plan: &mut Plan) {
 fn package(plan: &mut Plan) {
     installed(plan);
     setup::browsers(plan);
-    size::step(plan);
+    size::step(plan, false);
     plan.step("package where it is used", &["installed package", "browsers"], |log| node_tests(log, "package", 300));
 }
 
