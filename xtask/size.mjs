@@ -9,9 +9,9 @@ import { brotliCompressSync, gzipSync, constants } from "node:zlib";
 const [folder, table, readme, update] = process.argv.slice(2);
 /** Bytes at most, after gzip and after brotli. They are to come down before a release: posthaste to 50,000 after brotli, its client to 11,000, its ports to 9,000. */
 const budget = {
-  wasm: { gzip: 63_500, brotli: 56_100 },
+  wasm: { gzip: 62_000, brotli: 54_900 },
   scripts: { gzip: 32_450, brotli: 29_200 },
-  all: { gzip: 93_000, brotli: 89_400 },
+  all: { gzip: 91_600, brotli: 88_000 },
   client: { gzip: 28_900, brotli: 25_750 },
   ports: { gzip: 16_300, brotli: 14_700 },
 };
