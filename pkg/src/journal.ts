@@ -41,6 +41,8 @@ export abstract class Journal {
   /** Something came since the step began. */
   protected wanted = false;
   protected readonly quiet: (() => void)[] = [];
+  /** Leases of records up to this one went back when this context was left: they may have been told of only after that. */
+  leftAt = 0;
 
   constructor(readonly clock: Clock, private readonly memory: boolean) {
     this.alarm = new Alarm(clock, clock === systemClock ? LOOK_MS : undefined);

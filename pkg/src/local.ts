@@ -97,7 +97,7 @@ export class LocalBacking implements Backing {
   load(deliveries: Delivery[]): Part[][] | Promise<Part[][]> {
     const loading = this.journal.load(deliveries);
     if (Array.isArray(loading)) return loading;
-    const { keeper, leases, handle } = this;
+    const { keeper, leases, handle, journal } = this;
     const kept = deliveries.map((delivery) => ({
       until: delivery.until,
       extend(ms: number, until: number) {
@@ -105,9 +105,11 @@ export class LocalBacking implements Backing {
       },
     }));
     for (const one of kept) keeper.add(one);
-    return loading.finally(() => {
-      for (const one of kept) keeper.delete(one);
-    });
+    return loading
+      .then((found) => found.map((parts, at) => (deliveries[at].grant > journal.leftAt ? parts : [])))
+      .finally(() => {
+        for (const one of kept) keeper.delete(one);
+      });
   }
 
   async metrics(): Promise<QueueMetrics | undefined> {

@@ -34,7 +34,7 @@ export class StoredJournal extends Journal {
   private birth = 0;
   /** The newest record that was read or written, unless a snapshot stands for it. */
   private last: Uint8Array | undefined;
-  /** So often what had been given out before went to others: the storage was made anew or put back, or this context was left. */
+  /** So often what had been given out before went to others: the storage was made anew or put back. */
   private losses = 0;
   private pollMs = POLL_MS;
   private failures = 0;
@@ -222,7 +222,7 @@ export class StoredJournal extends Journal {
   /** The context ends, in good order: what is held here goes back as if it had never been taken. */
   private leave(): void {
     if (this.closed) return;
-    this.losses += 1;
+    this.leftAt = this.peer.base;
     const record = this.peer.parting(this.clock.now());
     // Where the store is not open, whoever finds that this peer is not there any more does that.
     if (record.length && !this.recovering) void this.store.append(0, () => ({ record, bodies: [], chunk: -1 }), this.strict).catch(() => undefined);
@@ -431,7 +431,7 @@ export class StoredJournal extends Journal {
     if (gone) {
       // In another journal the numbers of leases mean others.
       this.leases.loseAll();
-      this.losses += 1;
+      [this.losses, this.leftAt] = [this.losses + 1, 0];
     }
     if (gone || !canGoOn(error)) await this.rebuild(error, tail.birth);
     else this.resume(after(tail, base, this.last));
