@@ -209,7 +209,7 @@ function whereIsEverything(lab, auditor) {
     if (!mayHaveEnded(message)) {
       return lab.model.fail("lost", `${message.uid}, confirmed for ${message.home.name}, is nowhere: ${seen(message)}`);
     }
-    lost += 1;
+    if (message.sentAt > scope.begunAt) lost += 1;
   }
   let counted = 0;
   for (const { backlog } of auditor.queues.values()) {

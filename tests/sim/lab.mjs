@@ -15,6 +15,9 @@ const STORAGE = new Set([
   "StorageLostError", "QuotaExceededError", "TimeoutError", "Error", "UnknownError", "AbortError", "InvalidStateError", "DataError",
 ]);
 
+/** Calls for which a memory stays, beside queues that are open. */
+const MEMORY_USED = new Set(["close", "list", "remove"]);
+
 /** A fault of the storage is made good in so long: it is opened again, and read. */
 const TROUBLE_MS = 100;
 /** Whoever was stopped has others wait for the storage no longer than this. */
@@ -125,6 +128,15 @@ export class Lab {
     // Nobody's word is heard while who serves is kept from running, or who has begun to write.
     if (all || actor === this.host || this.disk?.heldUpBy?.(actor.context)) scope.disturbedAt = actor.context.disturbedAt;
     for (const queue of scope.queues.values()) queue.unseen += 1;
+  }
+
+  /** A call that used the actor's memory is over. With a clock of its own, it goes with the last of them where it is empty. */
+  left(actor) {
+    const { clock, gone, queues, opening, scope } = actor;
+    if (!clock || gone || queues.size || opening?.size) return;
+    for (const { actor: other, what } of this.pending) if (other === actor && MEMORY_USED.has(what)) return;
+    for (const message of this.model.messages.values()) if (message.home.scope === scope && this.model.isThere(message)) return;
+    scope.mayBeginAnew(this.scheduler.now);
   }
 
   /** An event, for the hash and who looks on. */

@@ -27,6 +27,8 @@ export class Scope {
   lossAt = -Infinity;
   /** Queues may have been deleted since. */
   deletedAt = -Infinity;
+  /** A memory with a clock of its own was closed, and perhaps empty: it may have begun anew. */
+  begunAt = -Infinity;
 
   /** Until then leases may run out that were handed out to nobody. */
   get unseenUntil() {
@@ -35,6 +37,15 @@ export class Scope {
 
   constructor(name) {
     this.name = name;
+  }
+
+  /** What it counted may be forgotten, and the keys that it knew. */
+  mayBeginAnew(now) {
+    this.begunAt = now;
+    for (const queue of this.queues.values()) {
+      queue.acked = 0;
+      queue.keys.clear();
+    }
   }
 }
 

@@ -205,7 +205,11 @@ export function closeQueue(lab, actor, opened, using) {
   letGo(actor, opened);
   lab.served(opened);
   const promise = using ? opened.queue[Symbol.asyncDispose]() : opened.queue.close();
-  lab.follow(actor, "close", opened, promise, { over: () => (opened.over = true) });
+  const over = () => {
+    opened.over = true;
+    lab.left(actor);
+  };
+  lab.follow(actor, "close", opened, promise, { over });
   return promise;
 }
 

@@ -70,6 +70,7 @@ export const MANAGING = {
       (actor.opening ??= new Set()).add(op.q);
       lab.follow(actor, "open", { name: op.q }, (client ? clientOf(lab, actor) : actor.context.api).openQueue(op.q, options), {
         over: () => actor.opening.delete(op.q),
+        failed: () => lab.left(actor),
         done: (queue) => {
           const opened = new Opened(actor, op.q, queue, model);
           actor.queues.set(op.q, opened);
@@ -115,7 +116,8 @@ export const MANAGING = {
             lab.model.fail("not-cancelled", `${message.uid} can't be cancelled, though nobody has received it`);
           }
           // Numbers begin again in a storage that was made anew: another message may have the one that is meant.
-          if (!cancelled || message.sentAt <= opened.model.scope.lossAt) return;
+          const { lossAt, begunAt } = opened.model.scope;
+          if (!cancelled || message.sentAt <= Math.max(lossAt, begunAt)) return;
           message.cancelled = true;
           if (message.ackedBy && !message.wild) lab.model.fail("cancelled", `${message.uid} was acked, and then cancelled`);
         },
@@ -191,6 +193,7 @@ export const MANAGING = {
       if (actor.port) return;
       const options = actor.storage === "memory" ? {} : { storage: actor.storage };
       lab.follow(actor, "list", undefined, actor.context.api.listQueues(options), {
+        over: () => lab.left(actor),
         done: (infos) => {
           if (infos.some(({ name }) => !NAMES.includes(name.replace(/(-dlq)+$/, "")))) lab.model.fail("listed", `${JSON.stringify(infos)}`);
         },
@@ -203,7 +206,10 @@ export const MANAGING = {
       if (actor.port) return;
       const options = actor.storage === "memory" ? {} : { storage: actor.storage };
       actor.scope.deletedAt = Infinity;
-      const over = () => (actor.scope.deletedAt = lab.scheduler.now);
+      const over = () => {
+        actor.scope.deletedAt = lab.scheduler.now;
+        lab.left(actor);
+      };
       lab.disturb(actor, true);
       lab.follow(actor, "remove", undefined, actor.context.api.deleteQueue(op.q, { ...options, force: op.force }), {
         allowed: (name) => name === "NotFoundError" || name === "InvalidStateError", over, died: over,
