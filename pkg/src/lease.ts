@@ -2,7 +2,7 @@
 
 import { LeaseLostError } from "./errors";
 import { EXTEND, RELEASE } from "./border";
-import type { Asker, Delivery, Handle, Part, Settle } from "./effects";
+import type { Asker, Handle, Part, Settle } from "./effects";
 import type { Commands } from "./commands";
 import type { Keeper } from "./keep";
 import { LentBytes } from "./lent";
@@ -188,6 +188,8 @@ export class Leases {
   readonly keepers = new Set<Keeper>();
   /** Nothing that is kept ends before. */
   private soonest = Infinity;
+  /** So often all were lost: nothing is said any more of what was leased before, whose numbers may be others' by now. */
+  life = 0;
 
   /** `now`: the present time by the clock that leases go by, which is never set back. */
   constructor(private readonly ask: (asker: Asker, command: (commands: Commands, token: number) => void) => void, readonly now: () => number) {}
@@ -224,6 +226,7 @@ export class Leases {
 
   /** There is nobody any more who knows of them. */
   loseAll(): void {
+    this.life += 1;
     const { open } = this;
     this.open = undefined;
     open?.lost(open.range.number, open.range.index, open.count);
@@ -276,8 +279,8 @@ export class Leases {
     else say();
   }
 
-  /** As if it had never been taken. */
-  giveBack(queue: Handle, { number, index, count, grant }: Delivery): void {
-    void this.settle(RELEASE, { queue, number, index, count, grant });
+  /** As if it had never been taken. `life`: that in which it was leased. */
+  giveBack(queue: Handle, { number, index, count, grant }: Omit<Range, "queue">, life = this.life): void {
+    if (life === this.life) void this.settle(RELEASE, { queue, number, index, count, grant });
   }
 }

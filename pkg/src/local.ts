@@ -97,11 +97,11 @@ export class LocalBacking implements Backing {
   load(deliveries: Delivery[]): Part[][] | Promise<Part[][]> {
     const loading = this.journal.load(deliveries);
     if (Array.isArray(loading)) return loading;
-    const { keeper, leases, handle, journal } = this;
+    const { keeper, leases, leases: { life }, handle, journal } = this;
     const kept = deliveries.map((delivery) => ({
       until: delivery.until,
       extend(ms: number, until: number) {
-        if (delivery.until < until) void leases.settle(EXTEND, { queue: handle, ...delivery }, ms);
+        if (delivery.until < until && life === leases.life) void leases.settle(EXTEND, { queue: handle, ...delivery }, ms);
       },
     }));
     for (const one of kept) keeper.add(one);

@@ -4,7 +4,7 @@ import { onAbort, unless } from "./abort";
 import { after } from "./alarm";
 import type { Backing } from "./backing";
 import type { Asker, Delivery, Part } from "./effects";
-import { DEAD_LETTER, EXTEND, RELEASE } from "./border";
+import { DEAD_LETTER, EXTEND } from "./border";
 import { CorruptionError, publicError } from "./errors";
 import { Lease } from "./lease";
 import { LentBytes } from "./lent";
@@ -99,7 +99,8 @@ async function ready(backing: Backing, fresh: boolean): Promise<void> {
 async function load(backing: Backing, deliveries: Delivery[], closed: Stop): Promise<Part[][]> {
   const loading = backing.load(deliveries);
   if (Array.isArray(loading) && !closed.come) return loading;
-  const giveBack = (): void => deliveries.forEach((delivery) => backing.leases.giveBack(backing.handle, delivery));
+  const { handle, leases, leases: { life } } = backing;
+  const giveBack = (): void => deliveries.forEach((delivery) => leases.giveBack(handle, delivery, life));
   // At once: when they are loaded, there may be no journal any more to say it to.
   if (closed.come) giveBack();
   else closed.add(giveBack);
@@ -144,14 +145,14 @@ export const isDamage = ({ error }: Part): boolean => error === undefined || (er
  */
 export function unreadable(backing: Backing, part: Part, grant: number): unknown {
   const { number, index, count, error } = part;
-  const { handle, leases } = backing;
+  const { handle, leases, leases: { life } } = backing;
   const range = { queue: handle, number, index, count, grant };
   const what = `the body of message ${messageId(number, index)}${count > 1 ? ` and the next ${count - 1}` : ""}`;
   const damage = isDamage(part);
   const told = damage ? new CorruptionError(`${what} is missing from the storage, or damaged there`, { cause: error }) : publicError(error);
   if (damage && handle.deadLetterQueue === undefined) void leases.settle(EXTEND, range, DAMAGED_MS);
   else if (damage) void leases.settle(DEAD_LETTER, range, 0, "its body is missing from the storage");
-  else after(backing.clock, Math.min(UNREAD_MS, backing.visibilityMs / 2), () => void leases.settle(RELEASE, range));
+  else after(backing.clock, Math.min(UNREAD_MS, backing.visibilityMs / 2), () => leases.giveBack(handle, range, life));
   if (!damage) return told;
   for (const onlooker of handle.onlookers) onlooker.error(told);
   return undefined;

@@ -372,6 +372,42 @@ test("who holds a lease in a storage that was lost settles nothing in the one th
   await queue.close();
 });
 
+for (const says of ["acks it", "is gone"]) {
+  test(`a client that holds a lease in a storage that was lost, and ${says}, settles nothing in the one that was made in its place`, async (context) => {
+    let memory = memoryStorage();
+    let lost;
+    const storage = {
+      kind: "memory-storage",
+      open: async () => {
+        const store = await memory.open();
+        const watch = store.watch.bind(store);
+        store.watch = (moved, gone) => watch(moved, (lost = gone));
+        return store;
+      },
+    };
+    const host = await openQueue("q", { storage });
+    const { port1, port2 } = new MessageChannel();
+    context.after(() => port1.close());
+    const serving = host.serve(port1);
+    const client = await openQueue("q", { port: port2 });
+    await host.send("old");
+    const [old] = await client.receive();
+    memory = memoryStorage();
+    lost(new Error("the database was deleted"));
+    await heard(host, "storage");
+    await host.send("new");
+    const [next] = await bounded(host.receive({ wait: 5 }), "the new message");
+    assert.deepEqual([next.body, next.id === old.id], ["new", true], "or the test shows nothing");
+    if (says === "acks it") await fails(old.ack(), "LeaseLostError");
+    else await client.close();
+    await host.flush();
+    await next.ack();
+    assert.equal((await host.metrics()).acked, 1);
+    await serving.close();
+    await host.close();
+  });
+}
+
 test("a snapshot of which nothing is heard keeps no later one from being written", async () => {
   const { driver, hold, waiting, go, memory } = held();
   let lost;

@@ -277,7 +277,8 @@ class Host {
   }
 
   private async leased({ backing }: Bytes, deliveries: Delivery[]): Promise<Leased[]> {
-    const giveBack = (): void => deliveries.forEach((delivery) => backing.leases.giveBack(backing.handle, delivery));
+    const { handle, leases, leases: { life } } = backing;
+    const giveBack = (): void => deliveries.forEach((delivery) => leases.giveBack(handle, delivery, life));
     const parts = await Promise.resolve(backing.load(deliveries)).catch((error: unknown) => {
       giveBack();
       throw error;
@@ -300,7 +301,7 @@ class Host {
           if (room < CALL_MAX && size > room) break;
           room -= size;
         }
-        if (fits < count) backing.leases.giveBack(backing.handle, { ...delivery, number, index: index + fits, count: count - fits });
+        if (fits < count) leases.giveBack(handle, { ...delivery, number, index: index + fits, count: count - fits });
         if (!fits) continue;
         const own = headers && { headers: Array.from({ length: fits }, (_, place) => headers[offset + place]) };
         const { grant, until, attempts, sent } = delivery;

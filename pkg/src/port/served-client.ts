@@ -237,7 +237,8 @@ export class ServedClient implements Onlooker, End {
     const asker: Asker = {
       delivered: (delivery) => {
         if (this.over) return backing.leases.giveBack(backing.handle, delivery);
-        loaded = this.deliveries.add(this.load(delivery), ([parts]) => this.deliver(token, receive.ahead, delivery, parts)) ?? loaded;
+        const { life } = backing.leases;
+        loaded = this.deliveries.add(this.load(delivery, life), ([parts]) => this.deliver(token, receive.ahead, delivery, parts, life)) ?? loaded;
       },
       received: () => {
         if (loaded) void loaded.then(end, fail);
@@ -264,11 +265,11 @@ export class ServedClient implements Onlooker, End {
   }
 
   /** The bodies of a delivery; when they can't be had now, it goes back as if it had not been taken. */
-  private load(delivery: Delivery): Part[][] | Promise<Part[][]> {
+  private load(delivery: Delivery, life: number): Part[][] | Promise<Part[][]> {
     const loading = this.backing.load([delivery]);
     if (!(loading instanceof Promise)) return loading;
     return loading.catch((error: unknown) => {
-      this.backing.leases.giveBack(this.backing.handle, delivery);
+      this.backing.leases.giveBack(this.backing.handle, delivery, life);
       throw error;
     });
   }
@@ -278,9 +279,10 @@ export class ServedClient implements Onlooker, End {
     this.backing.receiving(change);
   }
 
-  private deliver(token: number, ahead: boolean, delivery: Delivery, parts: Part[]): void {
-    // It has gone while they were loaded.
-    if (this.over) return this.backing.leases.giveBack(this.backing.handle, delivery);
+  private deliver(token: number, ahead: boolean, delivery: Delivery, parts: Part[], life: number): void {
+    const { handle, leases } = this.backing;
+    // It has gone while they were loaded, or what was leased has.
+    if (this.over || life !== leases.life) return leases.giveBack(handle, delivery, life);
     const { grant, until, attempts, sent } = delivery;
     for (const part of parts) {
       const { number, index, count, parcel, offset, headers } = part;
@@ -413,6 +415,8 @@ export class ServedClient implements Onlooker, End {
 
   storage(state: keyof typeof STORAGE, error?: unknown): void {
     if (this.over) return;
+    // What is leased under the same numbers by now is others'.
+    if (state === "lost") this.tellLost(this.held.takeAll().flat());
     this.draft.texts.push(...textsOf(error));
     this.answer(frame.STORAGE, STORAGE[state]);
   }
@@ -423,7 +427,11 @@ export class ServedClient implements Onlooker, End {
 
   /** The journal took leases away; told as far as the client held them. */
   leaseLost(number: number, index: number, count: number, grant: number): void {
-    for (const span of this.held.take({ number, index, count, grant })) this.answer(LEASE_LOST, 0, number, span.index, span.count, grant);
+    this.tellLost(this.held.take({ number, index, count, grant }));
+  }
+
+  private tellLost(spans: readonly Span[]): void {
+    for (const { number, index, count, grant } of spans) this.answer(LEASE_LOST, 0, number, index, count, grant);
   }
 
   /* ------------------------------------------------------------- ending */
@@ -451,7 +459,7 @@ export class ServedClient implements Onlooker, End {
     this.askedAt = this.silence.now(this.heardAt + SILENT_MS);
     if (first) return this.answer(frame.PING);
     this.stopWaiting();
-    for (const { number, index, count, grant } of this.takeBack()) this.answer(LEASE_LOST, 0, number, index, count, grant);
+    this.tellLost(this.takeBack());
     void this.flushSoon();
   }
 
