@@ -24,7 +24,8 @@ async function tapped(options = {}, pass = {}) {
     await serving.close();
     for (const { port1, port2 } of [near, far]) [port1, port2].forEach((port) => port.close());
   };
-  return { host, clock, serving, opening, end, arrive };
+  const tell = (message) => near.port2.postMessage(message);
+  return { host, clock, serving, opening, end, arrive, tell };
 }
 
 test("a send that waits for room when the host closes has failed, and is not sent", async () => {
@@ -177,6 +178,36 @@ test("a silent client that nobody can see keeps nothing from others, and goes on
   for (const message of late.splice(0)) arrive(message);
   late = undefined;
   await fails(taken.ack(), "LeaseLostError");
+  const [next] = await bounded(waiting, "what it waits for");
+  assert.equal(next.body, "new");
+  await next.ack();
+  await client.close();
+  await end();
+});
+
+test("what came late is not handed out as if its lease had just begun, however many frames came with it", async () => {
+  const clock = new VirtualClock();
+  let late;
+  const { host, opening, end, tell } = await tapped({ clock, visibilityTimeout: 5 }, { toClient: (message) => (late ? void late.push(message) : message) });
+  const client = await opening;
+  const waiting = client.receive({ wait: 3600 });
+  await bounded(client.metrics(), "the wait is known");
+  late = [];
+  const asked = [];
+  for (let at = 0; at < 20; at += 1) {
+    asked.push(client.metrics());
+    await quiet();
+  }
+  await host.send("taken");
+  await clock.advance(6);
+  const [again] = await bounded(host.receive(), "what the client had for too long");
+  assert.deepEqual([again.body, again.attempts], ["taken", 2]);
+  await again.ack();
+  assert.ok(late.length > 20, `${late.length} frames are late`);
+  for (const message of late.splice(0)) tell(message);
+  late = undefined;
+  await Promise.all(asked);
+  await host.send("new");
   const [next] = await bounded(waiting, "what it waits for");
   assert.equal(next.body, "new");
   await next.ack();

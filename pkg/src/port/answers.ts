@@ -42,8 +42,13 @@ export class Answers {
   /** Messages, bytes, and when the oldest was sent (-1: there is none). */
   backlog: ArrayLike<number> = [0, 0, -1];
 
-  /** How far the clock here was ahead of the host's in the last frames, each with the time that it took: the least is the nearest. */
+  /**
+   * How far the clock here was ahead of the host's, each with the time that a frame took: the least is the nearest. One is noted each
+   * way there and back: who was blocked hears many frames at once that are all late.
+   */
   private readonly lags: number[] = [];
+  /** Once the host has heard this frame of ours, its word is noted anew. */
+  private answered = 0;
 
   constructor(private readonly client: Client) {}
 
@@ -51,9 +56,14 @@ export class Answers {
   tellAll({ number, heard, time, rows }: Frame, along: Along, said: number, now: number): void {
     if (number !== this.heard + 1 || heard > said) throw new FrameError("order");
     [this.heard, this.hostHeard] = [number, heard];
-    if (this.lags.push(now - time) > LAGS) this.lags.shift();
+    const { lags } = this;
+    if (heard >= this.answered) {
+      this.answered = said + 1;
+      if (lags.unshift(Infinity) > LAGS) lags.pop();
+    }
+    lags[0] = Math.min(lags[0], now - time);
     // Leases are counted by the host's clock.
-    const ahead = Math.min(...this.lags);
+    const ahead = Math.min(...lags);
     for (let at = 0; at < rows.length && !this.client.over; at += WIDTH) this.tell(rows, at, along, ahead);
   }
 
