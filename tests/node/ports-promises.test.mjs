@@ -214,3 +214,18 @@ test("what came late is not handed out as if its lease had just begun, however m
   await client.close();
   await end();
 });
+
+test("a receive with a lease of its own takes the oldest, whatever lies ahead at a client or is on its way there", async () => {
+  for (const together of [false, true]) {
+    const { host, opening, end } = await tapped();
+    const client = await opening;
+    assert.deepEqual(await client.receive(), []);
+    await host.sendBatch(Array.from({ length: 40 }, (_, body) => ({ body })));
+    const own = () => client.receive({ visibilityTimeout: 60 });
+    const first = client.receive();
+    const [[one], [other]] = together ? await Promise.all([first, own()]) : [await first, await own()];
+    assert.deepEqual([one.body, other.body], [0, 1]);
+    await client.close();
+    await end();
+  }
+});

@@ -44,6 +44,8 @@ export class Inbound {
   private readonly demands = new Map<number, Demand>();
   /** Those for any message, oldest first: what is here is for them, and more of it is on its way. */
   private readonly line = new Line<Demand>();
+  /** Those with a lease of their own that wait to be asked for. */
+  private apart: Demand[] = [];
   /** What came and was not asked for yet, oldest first. */
   private held: Delivery[] = [];
   /** More was asked for, and has not been answered. */
@@ -80,6 +82,11 @@ export class Inbound {
 
   private ask(demand: Demand): void {
     const { token, max, leaseMs, wait } = demand;
+    // What lies here, or is on its way, is older than what the host has: it goes back first.
+    if (leaseMs > 0) {
+      if (this.asked) return void this.apart.push(demand);
+      this.giveBack(0, true);
+    }
     demand.asked = true;
     this.end.order(undefined, RECEIVE, token, max, leaseMs, (wait ? WAIT : 0) + (leaseMs === 0 ? AHEAD : 0));
   }
@@ -103,6 +110,7 @@ export class Inbound {
     const demand = this.demands.get(token);
     if (!demand) return;
     demand.ending = true;
+    if (!demand.asked) return this.received(token);
     this.end.order(undefined, UNRECEIVE, token);
   }
 
@@ -157,6 +165,7 @@ export class Inbound {
       }
       this.end.received(demand.token);
     }
+    if (!this.asked) for (const demand of this.apart.splice(0)) if (this.demands.has(demand.token)) this.ask(demand);
   }
 
   /** What nobody can be given for long enough any more goes back: here it would run out, and count as an attempt. */

@@ -67,6 +67,9 @@ export class ServedClient implements Onlooker, End {
   private presence: presence.Release | undefined;
   private flushing = false;
   private receivesNow = 0;
+  /** What the client gives back unasked and is not back in the queue yet, and receives that are to see it there. */
+  private returning = 0;
+  private readonly behind: (() => void)[] = [];
   private readonly deliveries = new InOrder();
   private readonly silence: Alarm;
   /** When it was heard, and asked for a word; 0: it has answered. */
@@ -251,10 +254,14 @@ export class ServedClient implements Onlooker, End {
       if (this.over || receive.ended) return end();
       receive.token = backing.ask(asker, (commands, own) => commands.receive(own, backing.handle.id, max, leaseMs || backing.visibilityMs, wait, backing.clock.now()));
     };
-    // What waits hears of everything new; what does not is to see what is there.
-    const before = backing.handle.ready || !(wait || backing.mode.storage === "memory") ? backing.fresh() : undefined;
-    if (before) void before.then(ask, fail);
-    else ask();
+    const begin = (): void => {
+      // What waits hears of everything new; what does not is to see what is there.
+      const before = backing.handle.ready || !(wait || backing.mode.storage === "memory") ? backing.fresh() : undefined;
+      if (before) void before.then(ask, fail);
+      else ask();
+    };
+    if (this.returning) this.behind.push(begin);
+    else begin();
   }
 
   private unreceive(token: number): void {
@@ -307,12 +314,14 @@ export class ServedClient implements Onlooker, End {
     const parts = this.held.take(span);
     for (const { number, index, count } of gaps(span, parts)) this.answer(LOST, token, number, index, count);
     if (!parts.length) return this.answer(DONE, token);
+    const unasked = token === AHEAD_TOKEN ? 1 : 0;
+    this.returning += unasked;
     let left = parts.length;
     let failure: { error: unknown } | undefined;
     // It is over with its last part.
     const over = (): void => {
-      left -= 1;
-      if (left > 0) return;
+      if ((left -= 1) > 0) return;
+      if (!(this.returning -= unasked)) for (const begin of this.behind.splice(0)) begin();
       if (failure) this.failed(token, failure.error);
       else this.answer(DONE, token, 1);
     };
