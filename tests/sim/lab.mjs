@@ -126,7 +126,9 @@ export class Lab {
     this.world.disturbedAt = Math.max(this.world.disturbedAt, actor.context.disturbedAt);
     if (this.host) scope.stoppedUntil = Math.max(scope.stoppedUntil, actor.context.disturbedAt, now + ms);
     // Nobody's word is heard while who serves is kept from running, or who has begun to write.
-    if (all || actor === this.host || this.disk?.heldUpBy?.(actor.context)) scope.disturbedAt = actor.context.disturbedAt;
+    if (all || actor === this.host || this.disk?.heldUpBy?.(actor.context)) {
+      scope.disturbedAt = Math.max(scope.disturbedAt, actor.context.disturbedAt);
+    }
     for (const queue of scope.queues.values()) queue.unseen += 1;
   }
 

@@ -164,9 +164,12 @@ export class Model {
     if (!message) return void this.fail("unsent", `${context.name} got from ${queue.name} what nobody sent: ${show(body)}`);
     const { world } = this;
     if (message.wild || this.#outOfDate(message, queue, context, received)) {
-      const back = message.holder?.over && this.#mayBeBack(message);
+      // Nobody had it any more when it was redriven.
+      const { holder } = message;
+      const back = holder !== undefined && (holder.over || !this.holds(holder, context)) && this.#mayBeBack(message);
       return Object.assign(new Delivery(message, context, received.attempts, 0, world.scheduler.now, 0, 0), { over: true, back });
     }
+    if (this.#mayBeOld(message, queue, context, received)) message.mayBeAcked = true;
     if (message.at !== queue) this.#moved(message, queue, context, received);
     const { spec, holder } = message;
     if (!sameBody(body, uid, spec.body, spec.size)) this.fail("body", `${uid} is not what was sent: ${show(body)}`);
@@ -203,15 +206,26 @@ export class Model {
 
   /** A context that was kept from running hands out what it took long ago, and others have had since. */
   #outOfDate(message, queue, context, { attempts }) {
-    const { scope } = queue;
-    const disturbedAt = scope.served ? Math.max(context.disturbedAt, scope.disturbedAt, scope.behindUntil) : context.disturbedAt;
-    if (disturbedAt < this.world.scheduler.now - OUT_OF_DATE_MS || !message.holder) return false;
+    if (!message.holder || !this.#late(queue, context)) return false;
     if (this.#isBack(message.holder) || this.#cutOff(message.holder)) return false;
     if (message.at !== queue) return message.at.name === queue.dlq && !queue.scope.redriven;
     // Whose serving has just ended hands out what came before it hears of that; by the attempt alone it may be what was redriven.
     const unheard = queue.scope.served && context.cutAt >= this.world.scheduler.now - OUT_OF_DATE_MS;
     const gone = unheard || this.#ackStood(message) || !this.#mayBeBack(message);
     return attempts <= message.attempts && message.holder.context !== context && gone;
+  }
+
+  /** It was redriven by now, or this is what a client took before the ack of whoever had it since, which the host has heard. */
+  #mayBeOld(message, queue, context, { attempts }) {
+    const { at, holder, ackedBy } = message;
+    if (!queue.scope.served || !this.#late(queue, context) || holder?.said !== "ack" && !ackedBy) return false;
+    return at === queue ? attempts <= message.attempts : at.name === queue.dlq;
+  }
+
+  /** `context` may hand out what it took long ago: it was kept from running, or whoever serves it was. */
+  #late({ scope }, context) {
+    const disturbedAt = scope.served ? Math.max(context.disturbedAt, scope.disturbedAt, scope.behindUntil) : context.disturbedAt;
+    return disturbedAt >= this.world.scheduler.now - OUT_OF_DATE_MS;
   }
 
   /** It was given back, as if it had not been taken. */
