@@ -367,8 +367,10 @@ export class Model {
 
   /** `context` waited for a message since `from`, and got none. */
   waitedInVain(queue, context, from) {
-    const { scheduler: { now }, hintsMissed, disturbedAt } = this.world;
-    if (queue.paused || queue.scope.skewed || queue.scope.late || hintsMissed || context.slow || disturbedAt >= from) return;
+    const { scheduler: { now }, hintsMissed, disturbedAt, slowed } = this.world;
+    // A batch that fills where timers are held back has for long what nobody saw.
+    const slow = context.slow || slowed && queue.fills;
+    if (queue.paused || queue.scope.skewed || queue.scope.late || hintsMissed || slow || disturbedAt >= from) return;
     const message = queue.order.neglected(from, now, this.isThere);
     if (!message) return;
     const text = `${message.uid} is in ${queue.name} for ${Math.round(now - message.confirmedAt)} ms`;

@@ -100,6 +100,7 @@ export const FAULTS = {
       lab.disturb(actor, false);
       actor.context.hidden = op.hidden ?? true;
       actor.context.slow = true;
+      lab.world.slowed = true;
       if (actor.context.kind !== "page") for (const queue of actor.scope.queues.values()) queue.lapses = true;
     },
   },

@@ -14,6 +14,8 @@ export class World {
   contexts = new Map();
   /** Broadcasts get lost. */
   hintsLost = false;
+  /** Some context's timers were held back at some time. */
+  slowed = false;
   /** They were lost, or late, at some time. */
   hintsMissed = false;
   /** When a context was last kept from running, or something else done that makes others late. */
