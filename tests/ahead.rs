@@ -238,3 +238,101 @@ fn a_step_that_leased_anew_what_was_held_ahead_and_was_refused_changes_nothing()
     let given: Vec<_> = delivered(&step(&mut peer, NOW).1).into_iter().map(|(id, _)| id).collect();
     assert_eq!(given, [4, 5].map(|place| first.plus(place)));
 }
+
+/// A peer that has sent four messages ahead to someone, with a lease of half a second.
+fn four_sent_ahead() -> (Peer, QueueId, Vec<(MessageId, u64)>) {
+    let mut peer = Peer::new(1, 1, true);
+    peer.create(1, "work", Policy { max_retries: 1, ..Policy::default() });
+    step(&mut peer, NOW);
+    let queue = peer.engine().named("work").expect("it was just made");
+    send(&mut peer, queue, 4, None);
+    step(&mut peer, NOW);
+    peer.receive_ahead(3, queue, 4, Some(500), false, NOW);
+    let given = delivered(&step(&mut peer, NOW).1);
+    assert_eq!(given.len(), 4);
+    (peer, queue, given)
+}
+
+/// The attempts at which messages are delivered to who asks now.
+fn attempts(peer: &mut Peer, queue: QueueId, now: u64) -> Vec<(u32, u32)> {
+    peer.receive(9, queue, 4, None, false, now);
+    let each = |effect: &Effect| match *effect {
+        Effect::Delivered { first, count, attempt, .. } => {
+            (0..count).map(|at| (first.plus(at).index(), attempt)).collect()
+        }
+        _ => Vec::new(),
+    };
+    step(peer, now).1.iter().flat_map(each).collect()
+}
+
+#[test]
+fn what_was_sent_ahead_and_lapses_there_has_not_been_tried() {
+    let (mut peer, queue, _) = four_sent_ahead();
+    assert_eq!(attempts(&mut peer, queue, NOW + 600), [(0, 1), (1, 1), (2, 1), (3, 1)]);
+}
+
+#[test]
+fn what_was_sent_ahead_and_handed_out_there_has_been_tried() {
+    let (mut peer, queue, given) = four_sent_ahead();
+    let (second, grant) = given[1];
+    peer.started(queue, second, 2, grant, NOW + 10);
+    assert!(peer.deadline(NOW + 10) <= NOW + 110, "the journal is told soon");
+    step(&mut peer, NOW + 110);
+    assert_eq!(peer.engine().queue(queue).expect("it is there").counts().ahead, 2);
+    assert_eq!(attempts(&mut peer, queue, NOW + 600), [(0, 1), (1, 2), (2, 2), (3, 1)]);
+}
+
+#[test]
+fn what_was_sent_ahead_is_as_good_as_ready_until_it_is_handed_out() {
+    let (mut peer, queue, given) = four_sent_ahead();
+    let ([first, second, third, _], grant) = ([0, 1, 2, 3].map(|place| given[place].0), given[0].1);
+    assert_eq!(peer.handed_out(queue, NOW), []);
+    peer.started(queue, second, 1, grant, NOW);
+    assert_eq!(peer.handed_out(queue, NOW), [(second, 1)]);
+    step(&mut peer, NOW + 110);
+    assert_eq!(peer.handed_out(queue, NOW + 110), [], "the journal knows it now");
+    peer.settle(5, queue, third, 1, grant, Settle::Ack);
+    assert_eq!(peer.handed_out(queue, NOW + 110), [(third, 1)], "an ack tells it, too");
+    assert_eq!(attempts(&mut peer, queue, NOW + 600).first(), Some(&(first.index(), 1)));
+}
+
+#[test]
+fn what_was_sent_ahead_is_cancelled_when_it_comes_back() {
+    let (mut peer, queue, given) = four_sent_ahead();
+    let (second, grant) = given[1];
+    peer.cancel(4, queue, second);
+    assert_eq!(done(&step(&mut peer, NOW).1, 4), None, "it may be handed out there");
+    peer.settle(5, queue, second, 1, grant, Settle::Release);
+    let mut effects = step(&mut peer, NOW + 10).1;
+    effects.append(&mut step(&mut peer, NOW + 10).1);
+    assert_eq!(done(&effects, 4), Some(1));
+}
+
+#[test]
+fn what_was_sent_ahead_is_cancelled_when_its_lease_runs_out() {
+    let (mut peer, queue, given) = four_sent_ahead();
+    peer.cancel(4, queue, given[1].0);
+    step(&mut peer, NOW);
+    assert!(peer.deadline(NOW) <= NOW + 500);
+    assert_eq!(done(&step(&mut peer, NOW + 600).1, 4), Some(1));
+}
+
+#[test]
+fn what_was_sent_ahead_is_not_cancelled_once_it_was_handed_out() {
+    let (mut peer, queue, given) = four_sent_ahead();
+    let (second, grant) = given[1];
+    peer.cancel(4, queue, second);
+    assert_eq!(done(&step(&mut peer, NOW).1, 4), None);
+    peer.started(queue, second, 1, grant, NOW + 10);
+    assert_eq!(done(&step(&mut peer, NOW + 10).1, 4), Some(0));
+}
+
+#[test]
+fn what_was_sent_ahead_is_acked_by_who_had_not_told_of_it() {
+    let (mut peer, queue, given) = four_sent_ahead();
+    let (second, grant) = given[1];
+    peer.settle(5, queue, second, 1, grant, Settle::Ack);
+    assert_eq!(done(&step(&mut peer, NOW + 10).1, 5), Some(1));
+    let tally = &peer.engine().queue(queue).expect("it is there").tally;
+    assert_eq!((tally.delivered, tally.acked), (1, 1));
+}

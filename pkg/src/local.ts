@@ -9,6 +9,7 @@ import { peek, metrics, redrive } from "./inspect";
 import type { Journal } from "./journal";
 import { Keeper } from "./keep";
 import type { Outgoing } from "./send";
+import type { Span } from "./spans";
 import type { Stop } from "./stop";
 import type { MessageInfo, MessageState, Queue, QueueMetrics } from "./types";
 
@@ -56,6 +57,14 @@ export class LocalBacking implements Backing {
 
   ask(asker: Asker, command: (commands: Commands, token: number) => void): number {
     return this.journal.ask(asker, command);
+  }
+
+  /** A client has handed out what was leased ahead for it. */
+  started({ number, index, count, grant }: Span): void {
+    const { journal, handle } = this;
+    if (journal.closed) return;
+    journal.peer.started(handle.id, number, index, count, grant, this.clock.now());
+    journal.kick();
   }
 
   depart(outgoing: Outgoing): void {

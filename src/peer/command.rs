@@ -124,7 +124,26 @@ impl Peer {
 
     /// Asks for up to `max` messages under a lease. Answered at once where some were leased ahead.
     pub fn receive(&mut self, token: u32, queue: QueueId, max: u32, lease_ms: Option<u64>, wait: bool, wall: Time) {
-        self.demands.push(Demand { token, queue, max, lease_ms, wait, place: 0 });
+        self.demand(Demand { token, queue, max, lease_ms, ahead: false, wait, place: 0 }, wall);
+    }
+
+    /// As [`Peer::receive`], for who is sent messages before anyone asks for them there: of those that are handed out
+    /// [`Peer::started`] tells, and the others come back, or run out, as if they had never been taken.
+    pub fn receive_ahead(
+        &mut self,
+        token: u32,
+        queue: QueueId,
+        max: u32,
+        lease_ms: Option<u64>,
+        wait: bool,
+        wall: Time,
+    ) {
+        self.demand(Demand { token, queue, max, lease_ms, ahead: true, wait, place: 0 }, wall);
+    }
+
+    fn demand(&mut self, demand: Demand, wall: Time) {
+        let queue = demand.queue;
+        self.demands.push(demand);
         let now = self.now(wall);
         self.serve_ahead(queue, now);
     }

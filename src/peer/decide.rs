@@ -217,7 +217,7 @@ impl Peer {
         let visibility_ms = queue.policy.visibility_ms;
         for demand in demands {
             let until = now.saturating_add(demand.lease_ms.unwrap_or(visibility_ms).max(1));
-            if draft.lease(id, &mut picked, demand.max, until, Some(demand.token)) {
+            if draft.lease(id, &mut picked, demand.max, until, Some(&demand)) {
                 self.ahead.get_or_insert(id).ask(demand.max, demand.lease_ms, now);
                 draft.demands.push(demand);
             } else if demand.wait {
@@ -294,7 +294,14 @@ impl Draft {
 
     /// Leases up to `max` of the picked messages, to a receive or ahead of demand; false: there were none. What is spent on
     /// the way goes to the dead letters, as it would be leased next.
-    fn lease(&mut self, queue: QueueId, picked: &mut Vec<Pick>, max: u32, until: Time, demand: Option<u32>) -> bool {
+    fn lease(
+        &mut self,
+        queue: QueueId,
+        picked: &mut Vec<Pick>,
+        max: u32,
+        until: Time,
+        demand: Option<&Demand>,
+    ) -> bool {
         let mut left = max;
         while left > 0 && !self.is_full() {
             let Some(pick @ Pick { first, count, spent, .. }) = picked.pop() else {
@@ -306,8 +313,13 @@ impl Draft {
             }
             let demand = demand.filter(|_| !spent);
             left -= if spent { 0 } else { taken };
-            let item = Item::Lease { queue, first, count: taken, until, started: demand.is_some() };
-            self.push(item, demand.map_or(Origin::Ahead(queue), Origin::Demand));
+            let item =
+                Item::Lease { queue, first, count: taken, until, started: demand.is_some_and(|demand| !demand.ahead) };
+            self.push(
+                item,
+                demand
+                    .map_or(Origin::Ahead(queue), |demand| Origin::Demand(demand.token, demand.ahead.then_some(queue))),
+            );
         }
         left < max
     }

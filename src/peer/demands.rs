@@ -12,6 +12,8 @@ pub(super) struct Demand {
     pub max: u32,
     /// `None`: the queue's visibility timeout.
     pub lease_ms: Option<u64>,
+    /// For someone who may hand it out, or give it back: until it is said to be handed out, it is as good as ready.
+    pub ahead: bool,
     /// Stays until there is something.
     pub wait: bool,
     /// Among the receives of its queue: who came first has the least.

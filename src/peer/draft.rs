@@ -15,7 +15,8 @@ pub(super) enum Origin {
     Command(Command),
     /// A part of a redrive; `last` with the command itself.
     Redrive(Option<Command>),
-    Demand(u32),
+    /// A receive; with its queue, where what it gets is sent ahead.
+    Demand(u32, Option<QueueId>),
     Ahead(QueueId),
     /// Given back, or handed out (`start`), of what was leased ahead.
     Rider {

@@ -61,7 +61,7 @@ impl Peer {
         self.without_kept(queue, None, out)
     }
 
-    /// These ranges but for what this peer holds ahead, by that lease or any, or is just giving back.
+    /// These ranges but for what this peer holds ahead by that lease, or is just giving back; by any: or has sent ahead.
     pub(super) fn without_kept(
         &self,
         queue: QueueId,
@@ -71,7 +71,8 @@ impl Peer {
         let ahead = self.ahead.get(queue).into_iter().flat_map(|ahead| ahead.held());
         let back = self.flight.iter().flat_map(|flight| &flight.back);
         let back = back.filter(|(of, _)| *of == queue).map(|(_, held)| held);
-        for held in ahead.chain(back).filter(|held| grant.is_none_or(|grant| grant == held.grant)) {
+        let sent = self.ahead.get(queue).filter(|_| grant.is_none()).map_or(&[][..], |ahead| ahead.sent());
+        for held in ahead.chain(back).chain(sent).filter(|held| grant.is_none_or(|grant| grant == held.grant)) {
             ranges = ranges.into_iter().flat_map(|range| without(range, held)).collect();
         }
         ranges

@@ -42,12 +42,16 @@ impl Peer {
                     moved += if let Outcome::Done(count) = outcome { count } else { 0 };
                     last.and_then(|command| self.redriven(command, core::mem::take(&mut moved)))
                 }
-                (Origin::Demand(token), Outcome::Leased(runs)) if !left => {
+                (Origin::Demand(token, sent), Outcome::Leased(runs)) if !left => {
                     if !runs.is_empty() && !served.has((token.into(), 0)) {
                         served.insert((token.into(), 0));
                     }
                     for (id, run) in runs {
-                        self.effects.push(held(id, run).delivered(token));
+                        let held = held(id, run);
+                        if let Some(queue) = sent {
+                            self.ahead.get_or_insert(queue).send(&held);
+                        }
+                        self.effects.push(held.delivered(token));
                     }
                     None
                 }
@@ -180,7 +184,7 @@ impl Peer {
                 }
                 // A last attempt that ran out is looked at again for whoever waits.
                 Origin::Ahead(queue) => self.demands.look(queue),
-                Origin::Redrive(None) | Origin::Demand(_) => {}
+                Origin::Redrive(None) | Origin::Demand(..) => {}
             }
         }
         // What waits behind them comes behind them again.
@@ -230,7 +234,7 @@ impl Peer {
                 }
                 // A settlement is checked against its lease: it can be said again, and will stand or be lost.
                 Origin::Command(command) | Origin::Redrive(Some(command)) => back.push(command),
-                Origin::Redrive(None) | Origin::Demand(_) | Origin::Ahead(_) | Origin::Rider { .. } => {}
+                Origin::Redrive(None) | Origin::Demand(..) | Origin::Ahead(_) | Origin::Rider { .. } => {}
             }
         }
         self.pending.put_before(back);

@@ -27,6 +27,8 @@ pub(super) struct Held {
 pub(super) struct Ahead {
     /// Oldest first.
     held: Vec<Held>,
+    /// Sent to who has said of it neither that it was handed out nor anything else.
+    sent: Vec<Held>,
     /// Handed out, and the journal does not know yet.
     started: Vec<Held>,
     started_at: Time,
@@ -144,6 +146,10 @@ impl Ahead {
         self.held.iter()
     }
 
+    pub fn sent(&self) -> &[Held] {
+        &self.sent
+    }
+
     pub fn take_all(&mut self) -> Vec<Held> {
         core::mem::take(&mut self.held)
     }
@@ -206,7 +212,12 @@ impl Ahead {
         Some(given)
     }
 
+    pub fn send(&mut self, held: &Held) {
+        self.sent.push(held.clone());
+    }
+
     fn start(&mut self, held: &Held, now: Time) {
+        cut(&mut self.sent, held.first, held.count, held.grant);
         if self.started.is_empty() {
             self.started_at = now;
         }
@@ -221,11 +232,13 @@ impl Ahead {
     /// A settlement tells by itself that the messages were handed out.
     pub fn settled(&mut self, first: MessageId, count: u32, grant: u64) {
         cut(&mut self.started, first, count, grant);
+        cut(&mut self.sent, first, count, grant);
     }
 
     /// Drops what the journal took from us.
     pub fn forget(&mut self, first: MessageId, count: u32, grant: u64) {
         cut(&mut self.held, first, count, grant);
+        cut(&mut self.sent, first, count, grant);
     }
 
     /// What should go back now, `room` runs at most: everything, when nobody asked for a while.
@@ -293,6 +306,17 @@ fn cut(runs: &mut Vec<Held>, first: MessageId, count: u32, grant: u64) {
 }
 
 impl Peer {
+    /// Messages that [`Peer::receive_ahead`] brought were handed out: the journal learns of it by a step that has another
+    /// reason, or a little later.
+    pub fn started(&mut self, queue: QueueId, first: MessageId, count: u32, grant: u64, wall: Time) {
+        let now = self.now(wall);
+        if self.engine.queue(queue).is_some() {
+            let held = Held { first, count, grant, until: 0, attempt: 0, sent: 0, chunk: None };
+            self.ahead.get_or_insert(queue).start(&held, now);
+            self.look(queue);
+        }
+    }
+
     /// Answers a queue's receives out of what was leased ahead. With too little there, and more in the queue, the next step
     /// makes it a full batch.
     pub(super) fn serve_ahead(&mut self, queue: QueueId, now: Time) {
@@ -339,7 +363,11 @@ impl Peer {
             demand.max -= held.count;
             // It has something: it waits no more.
             demand.wait = false;
-            ahead.start(&held, now);
+            if demand.ahead {
+                ahead.send(&held);
+            } else {
+                ahead.start(&held, now);
+            }
             effects.push(held.delivered(demand.token));
         }
         let some = demand.max < asked;

@@ -184,9 +184,19 @@ impl Peer {
     }
 
     /// `lease_ms` 0: the queue's visibility timeout. May be answered at once: look at the effects.
-    pub fn receive(&mut self, token: u32, queue: u32, max: u32, lease_ms: f64, wait: bool, now: f64) {
+    /// `ahead`: who gets it may give it back, or tell by `started` that it was handed out.
+    #[allow(clippy::too_many_arguments)]
+    pub fn receive(&mut self, token: u32, queue: u32, max: u32, lease_ms: f64, wait: bool, now: f64, ahead: bool) {
         let lease_ms = optional(lease_ms).filter(|&ms| ms > 0);
-        self.peer.receive(token, queue, max, lease_ms, wait, whole(now));
+        if ahead {
+            self.peer.receive_ahead(token, queue, max, lease_ms, wait, whole(now));
+        } else {
+            self.peer.receive(token, queue, max, lease_ms, wait, whole(now));
+        }
+    }
+
+    pub fn started(&mut self, queue: u32, number: f64, index: u32, count: u32, grant: f64, now: f64) {
+        self.peer.started(queue, message(number, index), count, whole(grant), whole(now));
     }
 
     pub fn unreceive(&mut self, token: u32) {

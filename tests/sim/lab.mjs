@@ -90,7 +90,7 @@ export class Lab {
     if (actor.name === HOST) {
       this.host = actor;
       const late = this.world.portDelay > LATE_MS;
-      Object.assign(actor.scope, { served: true, late, skewed: late });
+      Object.assign(actor.scope, { host: actor.context, late, skewed: late });
     } else if (this.host && !this.host.gone) [actor.hostPort, actor.port] = this.world.channels.pair(this.host.context, actor.context);
   }
 
@@ -123,6 +123,7 @@ export class Lab {
     const scope = actor.scope;
     const { now } = this.scheduler;
     actor.context.disturbedAt = Math.max(now, actor.context.busyUntil);
+    actor.context.disturbances.push(now);
     this.world.disturbedAt = Math.max(this.world.disturbedAt, actor.context.disturbedAt);
     if (this.host) scope.stoppedUntil = Math.max(scope.stoppedUntil, actor.context.disturbedAt, now + ms);
     // Nobody's word is heard while who serves is kept from running, or who has begun to write.

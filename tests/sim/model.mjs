@@ -206,7 +206,11 @@ export class Model {
 
   /** A context that was kept from running hands out what it took long ago, and others have had since. */
   #outOfDate(message, queue, context, { attempts }) {
-    if (!message.holder || !this.#late(queue, context)) return false;
+    if (!this.#late(queue, context)) return false;
+    // What a client was sent ahead can be cancelled once its lease is over, which one that was kept from running does not know.
+    const early = Math.max(context.disturbedAt, queue.scope.behindUntil) >= this.world.scheduler.now - OUT_OF_DATE_MS;
+    if (message.cancelled && queue.scope.served && early) return true;
+    if (!message.holder) return false;
     if (this.#isBack(message.holder) || this.#cutOff(message.holder)) return false;
     if (message.at !== queue) return message.at.name === queue.dlq && !queue.scope.redriven;
     // Whose serving has just ended hands out what came before it hears of that; by the attempt alone it may be what was redriven.
@@ -357,7 +361,7 @@ export class Model {
     const unseen = queue.mayHaveGone(message);
     if (queue.scope.late) return;
     const back = holder && this.#isBack(holder);
-    const given = back || holder && (this.#cutOff(holder) || holder.context !== context && holder.untold);
+    const given = back || holder && (this.#cutOff(holder) || holder.unheard || holder.context !== context && holder.untold);
     if (attempts > queue.triesMax) this.fail("attempts", `${uid} has attempt ${attempts} of ${queue.triesMax}`);
     if (!unseen && attempts > message.attempts + 1) this.fail("attempts", `${uid} has attempt ${attempts} after ${message.attempts}`);
     if (attempts <= message.attempts && !(given && attempts === message.attempts) && !this.#mayBeBack(message)) {
@@ -413,8 +417,9 @@ export class Model {
     const keeps = kind === "dead" && message.at.keeps;
     // One that was kept from running may be told only now of what it had before.
     const since = holder && holder.attempts >= delivery.attempts;
-    // What is redriven begins anew.
-    if (holder !== delivery && since && holder.said !== "release" && !keeps && !delivery.back) {
+    // What is redriven begins anew; and by the attempt alone nobody can tell which of two came first where the host had not heard of one.
+    const alike = holder?.attempts === delivery.attempts && (message.at.scope.late || holder.unheard);
+    if (holder !== delivery && since && holder.said !== "release" && !keeps && !delivery.back && !alike) {
       return this.fail("stale-stood", `${message.uid}: the ${kind} of ${delivery.context.name} stood, and ${holder.context.name} has it`);
     }
     if (kind === "ack") {

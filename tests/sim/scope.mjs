@@ -17,8 +17,8 @@ export class Scope {
   stoppedUntil = -Infinity;
   /** Clocks were set back, and are where they were then. */
   behindUntil = -Infinity;
-  /** Others have ports to it. */
-  served = false;
+  /** Others have ports to this context, which has it. */
+  host = undefined;
   /** Dead letters may have come back since. */
   redriven = false;
   /** And have gone to these queues, by name. */
@@ -29,6 +29,10 @@ export class Scope {
   deletedAt = -Infinity;
   /** A memory with a clock of its own was closed, and perhaps empty: it may have begun anew. */
   begunAt = -Infinity;
+
+  get served() {
+    return this.host !== undefined;
+  }
 
   /** Until then leases may run out that were handed out to nobody. */
   get unseenUntil() {

@@ -428,6 +428,7 @@ export class ClientBacking implements Backing, End, Station {
   }
 
   async cancel(number: number, index: number): Promise<boolean> {
+    this.inbound.giveBackOne(number, index);
     return (await this.request<number>(frame.CANCEL, number, index)) === 1;
   }
 
@@ -454,9 +455,7 @@ export class ClientBacking implements Backing, End, Station {
   /* ------------------------------------------------------------- ending */
 
   /** The host is, without a word. */
-  readonly gone = (): void => {
-    this.end(undefined);
-  };
+  readonly gone = (): void => this.end(undefined);
 
   /** `error` undefined: the host is gone, with what was under way. `heard`: the last of our frames that it may have heard. */
   private end(error: unknown, heard = Infinity): void {

@@ -39,9 +39,11 @@ export class Held {
     (ahead ? this.ahead : this.given).add(span);
   }
 
-  /** What was sent ahead was handed out. */
-  start(span: Span): void {
-    for (const part of this.ahead.take(span)) this.given.add(part);
+  /** What was sent ahead was handed out: so much of it is known here. */
+  start(span: Span): Span[] {
+    const parts = this.ahead.take(span);
+    for (const part of parts) this.given.add(part);
+    return parts;
   }
 
   /** Takes out what there is of these messages, in their order. */

@@ -192,6 +192,14 @@ export class Inbound {
     });
   }
 
+  /** It goes back, where it is here and nobody was handed it. */
+  giveBackOne(number: number, index: number): void {
+    const delivery = this.held.find((held) => held.number === number && held.index <= index && index < held.index + held.count);
+    if (!delivery) return;
+    this.lost(number, index, 1, delivery.grant);
+    this.end.giveBack({ ...delivery, index, count: 1 });
+  }
+
   /** What nobody asked for for a while (or `all`) goes back. */
   giveBack(now: number, all: boolean): void {
     if (!all && (this.line.first || this.asked)) return;

@@ -178,7 +178,7 @@ export class ServedClient implements Onlooker, End {
       case frame.SETTLE:
         return this.settle(a, b, { number: c, index: d, count: rows[at + 5], grant: rows[at + 6] }, rows[at + 7], rows[at + 8] ? along.nextText() : undefined);
       case frame.STARTED:
-        return this.held.start({ number: a, index: b, count: c, grant: d });
+        return this.held.start({ number: a, index: b, count: c, grant: d }).forEach((span) => this.backing.started(span));
       case frame.LISTEN:
         this.listening = a === 1;
         return this.backing.listen();
@@ -252,7 +252,7 @@ export class ServedClient implements Onlooker, End {
     // The lease is always named: the client leases ahead itself, and what is leased ahead here would come out of order.
     const ask = (): void => {
       if (this.over || receive.ended) return end();
-      receive.token = backing.ask(asker, (commands, own) => commands.receive(own, backing.handle.id, max, leaseMs || backing.visibilityMs, wait, backing.clock.now()));
+      receive.token = backing.ask(asker, (commands, own) => commands.receive(own, backing.handle.id, max, leaseMs || backing.visibilityMs, wait, backing.clock.now(), receive.ahead));
     };
     const begin = (): void => {
       // What waits hears of everything new; what does not is to see what is there.

@@ -42,6 +42,8 @@ export class Context {
   disturbedAt = -Infinity;
   /** When it was blocked or frozen. */
   stops = [];
+  /** When something was done to it that may make it late. */
+  disturbances = [];
   /** So often it has looked at the platform, or done something to it. */
   looks = 0;
   /** What its own time had not come to by then, it has never done. */
