@@ -28,6 +28,7 @@ export class Delivery {
 
   constructor(message, context, attempts, until, at, calls, leaseMs) {
     this.message = message;
+    this.queue = message.at;
     this.scope = message.at.scope;
     this.context = context;
     this.attempts = attempts;

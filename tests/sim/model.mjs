@@ -418,8 +418,11 @@ export class Model {
     // One that was kept from running may be told only now of what it had before.
     const since = holder && holder.attempts >= delivery.attempts;
     // What is redriven begins anew; and by the attempt alone nobody can tell which of two came first where the host had not heard of one.
-    const alike = holder?.attempts === delivery.attempts && (message.at.scope.late || holder.unheard);
-    if (holder !== delivery && since && holder.said !== "release" && !keeps && !delivery.back && !alike) {
+    const same = holder?.attempts === delivery.attempts;
+    const alike = same && (message.at.scope.late || holder.unheard);
+    // A dead letter may be redriven, and in other hands, before who made it one has heard that it is.
+    const again = kind === "dead" && message.at.scope.redriven && (message.at !== delivery.queue || same);
+    if (holder !== delivery && since && holder.said !== "release" && !keeps && !delivery.back && !alike && !again) {
       return this.fail("stale-stood", `${message.uid}: the ${kind} of ${delivery.context.name} stood, and ${holder.context.name} has it`);
     }
     if (kind === "ack") {
