@@ -160,6 +160,19 @@ test("what a client holds ahead goes back in time though its clock is set back",
   await end();
 });
 
+test("a client cancels at once what lies ahead at itself, and is not handed it", async () => {
+  const { host, opening, end } = await tapped({ clock: new VirtualClock() });
+  const client = await opening;
+  const { ids } = await host.sendBatch(Array.from({ length: 20 }, (_, body) => ({ body })));
+  for (let at = 0; at < 2; at += 1) await (await client.receive({ wait: 1 }))[0].ack();
+  await quiet();
+  assert.ok((await host.receive({ max: 20 })).every(({ body }) => body > 3), "3 lies ahead");
+  assert.equal(await bounded(client.cancel(ids[3]), "the cancellation"), true);
+  assert.deepEqual((await client.receive({ max: 2 })).map(({ body }) => body), [2, 4]);
+  await client.close();
+  await end();
+});
+
 /** Bytes that go along with a message of a port. */
 const bytesOf = (value) => (Array.isArray(value) ? value.reduce((sum, one) => sum + bytesOf(one), 0) : (value?.byteLength ?? 0));
 
