@@ -35,6 +35,8 @@ export class Delivery {
     /** It is its holder's until then, by every clock. */
     this.until = until;
     this.at = at;
+    /** How far its holder had come by then, who may be ahead of the world. */
+    this.local = context.local;
     /** And by the world's time: clocks may stand, or be set back. */
     this.untilAt = at + leaseMs;
     /** Of the queue, when it was handed out. */

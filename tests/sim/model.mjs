@@ -139,7 +139,9 @@ export class Model {
     // Where clocks differ, the window is the journal's.
     if (home.scope.skewed) return;
     const window = (home.policy.deduplicationWindow ?? 300) * 1000;
-    if (this.world.latestWallAt(calledAt) - first.sentWall < window && calledAt - first.sentAt < window) {
+    // Who serves and is kept from running hears of it later.
+    const heardAt = home.scope.served ? Math.max(calledAt, home.scope.disturbedAt) : calledAt;
+    if (this.world.latestWallAt(heardAt) - first.sentWall < window && heardAt - first.sentAt < window) {
       this.fail("key-forgotten", `${message.uid} has the key of ${first.uid}, which was sent within the window, and was taken for new`);
     }
   }
@@ -215,7 +217,9 @@ export class Model {
     if (message.at !== queue) return message.at.name === queue.dlq && !queue.scope.redriven;
     // Whose serving has just ended hands out what came before it hears of that; by the attempt alone it may be what was redriven.
     const unheard = queue.scope.served && context.cutAt >= this.world.scheduler.now - OUT_OF_DATE_MS;
-    const gone = unheard || this.#ackStood(message) || !this.#mayBeBack(message);
+    // Who has it took it later, having run for long, than this is handed out.
+    const before = queue.scope.served && context.local < message.holder.local;
+    const gone = unheard || before || this.#ackStood(message) || !this.#mayBeBack(message);
     return attempts <= message.attempts && message.holder.context !== context && gone;
   }
 
