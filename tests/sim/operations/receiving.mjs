@@ -21,6 +21,8 @@ export function say(lab, actor, held, kind, seconds) {
   const { delivery, received, opened } = held;
   const { model } = opened;
   const before = delivery.said;
+  // The first word is heard; another is refused.
+  const first = before === undefined || before === "extend";
   lab.model.said(delivery, kind);
   let promise;
   if (kind === "ack") promise = received.ack();
@@ -31,7 +33,7 @@ export function say(lab, actor, held, kind, seconds) {
   const { until: lease } = delivery;
   const firm = lab.model.holds(delivery) && (lease === Infinity || lease > lab.world.latestWall + 1000);
   // Of two who say so, the one that has it is heard.
-  if (kind === "retry" && delivery.message.holder === delivery) delivery.message.explicit = seconds !== undefined;
+  if (kind === "retry" && first && delivery.message.holder === delivery) delivery.message.explicit = seconds !== undefined;
   if (kind === "retry") delivery.message.delayed(firm ? seconds ?? 0 : 0, actor.context.wall(), lab.scheduler.now);
   const ms = (seconds ?? 5) * 1000;
   const until = actor.context.wall() + ms;
@@ -46,7 +48,7 @@ export function say(lab, actor, held, kind, seconds) {
     done: () => {
       // Who extends a lease that is extended by itself sets its end. Of two words the later counts, which may be on its way.
       if (kind === "extend" && (endless || delivery.extending === promise)) Object.assign(delivery, { until, untilAt });
-      else if (before === undefined || before === "extend") lab.model.stood(delivery, kind);
+      else if (first) lab.model.stood(delivery, kind);
     },
     failed: (error, name) => {
       delivery.over = true;
