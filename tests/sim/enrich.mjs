@@ -20,6 +20,16 @@ const OPTIONS = {
   close: [["using", 0.2, true]],
 };
 
+/** Numbers of messages that `generate` comes to in no script. */
+const FIRST_UID = 1_000_001;
+
+/** Who receives one by one is leased more ahead; then the queue is purged, and it goes on. Nobody else has begun to receive. */
+function busyThenPurged(q, actor) {
+  const receive = { gap: 3, op: "receive", then: "ack" };
+  const ops = [{ gap: 5, op: "batch", u: FIRST_UID, n: 20 }, ...Array(6).fill(receive), { gap: 3, op: "purge" }, receive, receive, receive];
+  return ops.map((op) => ({ ...op, actor, q }));
+}
+
 export function enrich(script) {
   const random = new Random(mix(script.seed, `more ${script.world}`));
   const onDisk = script.world === "store" || script.world === "indexeddb";
@@ -39,6 +49,12 @@ export function enrich(script) {
       if (drawn !== undefined) op[name] = drawn;
     }
     if (faults.length && random.chance(0.003)) ops.push({ gap: 0, actor: op.actor, op: random.pick(faults) });
+  }
+  const begun = ops.findIndex(({ op }) => !["start", "open", "flush"].includes(op));
+  const opens = ops.slice(0, begun).filter(({ op }) => op === "open");
+  if (opens.length && random.chance(0.15)) {
+    const { q, actor } = random.pick(opens);
+    ops.splice(begun, 0, ...busyThenPurged(q, actor));
   }
   script.ops = ops;
   return script;

@@ -5,6 +5,7 @@
 
 import { sameBody, uidOf } from "./bodies.mjs";
 import { Delivery } from "./delivery.mjs";
+import { MessageModel } from "./message.mjs";
 import { QueueModel, Scope } from "./scope.mjs";
 
 /** What came ahead may have been leased so long before it was handed out. */
@@ -18,55 +19,6 @@ const TAKEN_MS = 10;
 const ROUND_MS = 2;
 /** By this reason a message is dead-lettered whose body is gone: never that of a sound one. */
 const MISSING = /body is missing/;
-
-class MessageModel {
-  id = undefined;
-  /** "asked", "confirmed", "refused", "unknown". */
-  state = "asked";
-  /** The number of the message of which this is a duplicate; -1: of one whose number is not known. */
-  duplicateOf = 0;
-  /** By the wall clock of all, when it was confirmed. */
-  confirmedBy = Infinity;
-  holder = undefined;
-  /** The attempt seen last, where it is now. */
-  attempts = 0;
-  ackedBy = undefined;
-  deadAsked = false;
-  dead = false;
-  cancelled = false;
-  cancelAsked = false;
-  /** An old copy of the storage was put in its place since it was sent: it may be anywhere, and in any state. */
-  wild = false;
-  /** Leases that nobody saw when this was seen last, and when that was. */
-  unseenAt = 0;
-  seenAt = -Infinity;
-  /** Not to be delivered before: by the wall clock of all, or by the world's time. */
-  notBefore = 0;
-  notBeforeAt = 0;
-  found = undefined;
-
-  constructor(uid, queue, spec, sentWall, sentAt, local) {
-    this.uid = uid;
-    this.home = queue;
-    this.at = queue;
-    this.spec = spec;
-    this.sentWall = sentWall;
-    this.sentAt = sentAt;
-    this.unseenAt = queue.unseen;
-    this.seenAt = sentAt;
-    const delay = spec.delay ?? queue.policy.deliveryDelay ?? 0;
-    this.delayed(delay, sentWall, local);
-    const expiry = Math.min(spec.expire ?? Infinity, queue.policy.messageRetention ?? Infinity);
-    this.expiryMs = expiry * 1000;
-    this.mayExpire = expiry < Infinity;
-  }
-
-  /** It is to wait for so many seconds. */
-  delayed(seconds, wall, at) {
-    this.notBefore = seconds > 0 ? wall + seconds * 1000 : 0;
-    this.notBeforeAt = seconds > 0 ? at + seconds * 1000 : 0;
-  }
-}
 
 export class Model {
   failure = undefined;
@@ -303,6 +255,12 @@ export class Model {
     if (message.state === "refused") this.fail("refused-delivered", `the send of ${uid} was refused, and it was delivered`);
     if (message.duplicateOf) this.fail("duplicate", `${uid} is a duplicate of ${message.duplicateOf}, and was delivered`);
     if (message.cancelled) this.fail("cancelled-delivered", `${uid} was cancelled, and was delivered`);
+    // Others may have leased ahead what they do not know to be purged; and then it comes back.
+    const purged = message.purged?.context === context && asked - slack > message.purged.at;
+    message.purged = undefined;
+    if (purged && !queue.scope.clockSet && queue.scope.lossAt === -Infinity && !queue.scope.troubled) {
+      this.fail("purged-delivered", `${uid} was purged by ${context.name}, which received it later`);
+    }
     if (message.ackedBy) this.fail("acked-delivered", `${uid} was acked in time, and ${context.name} got it again from ${queue.name}`);
     // Clocks that differ, or were set, go on from the journal's time, a little off.
     const off = queue.scope.clockSet ? SKEW_MS : 0;
@@ -397,6 +355,11 @@ export class Model {
     if (message.cancelAsked || scope.lossAt > -Infinity || scope.deletedAt > -Infinity || scope.troubled) return false;
     if (policy.overflow?.startsWith("drop")) return false;
     return purgedAt === -Infinity;
+  }
+
+  /** What must be in a queue. */
+  there(queue) {
+    return [...this.messages.values()].filter((message) => this.mustBeThere(message, queue));
   }
 
   /* ---------------------------------------------------------- settling */

@@ -129,9 +129,17 @@ export const MANAGING = {
     run(lab, actor, op) {
       const opened = actor.queues.get(op.q);
       if (!opened) return;
-      opened.model.purgedAt = Infinity;
-      const over = () => (opened.model.purgedAt = lab.scheduler.now);
-      lab.follow(actor, "purge", opened, opened.queue.purge(), { over, died: over });
+      const { model } = opened;
+      const { receivers, unseen, calls } = model;
+      const there = receivers === 0 ? lab.model.there(model) : [];
+      model.purgedAt = Infinity;
+      const over = () => (model.purgedAt = lab.scheduler.now);
+      const done = () => {
+        // Nobody received meanwhile: nobody can have had one of them.
+        if (model.receivers > 0 || model.unseen !== unseen || model.calls !== calls) return;
+        for (const message of there) message.purged = { context: actor.context, at: actor.context.local };
+      };
+      lab.follow(actor, "purge", opened, opened.queue.purge(), { done, over, died: over });
     },
   },
 
