@@ -23,7 +23,7 @@ import * as effect from "../border";
 
 /** Numbers of a row. */
 export const WIDTH = effect.WIDTH;
-const VERSION = 2;
+const VERSION = 3;
 const MARK = 0x7068 + VERSION * 2 ** 16;
 const HEAD = 6;
 /** Rows and lengths of one frame, at most: those of the largest batch, and of what goes with it. */

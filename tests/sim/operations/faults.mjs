@@ -6,7 +6,7 @@ import { altered } from "./forging.mjs";
 /** Something that begins as our frames do, and goes on as it likes. */
 function forged(random) {
   const frame = Float64Array.from({ length: random.pick([0, 3, 6, 16, 26]) }, () => random.pick([0, 0, 0, 1, -1, 0.5, NaN, random.bits()]));
-  if (frame.length && random.chance(0.5)) frame[0] = 0x7068 + random.whole(0, 3) * 2 ** 16;
+  if (frame.length && random.chance(0.5)) frame[0] = 0x7068 + random.whole(0, 4) * 2 ** 16;
   if (frame.length > 5 && random.chance(0.5)) frame.set([(frame.length - 6) / 10, 0], 4);
   const odd = () => random.pick([undefined, null, 7, "text", [], [1, 2], { length: 3 }, frame, new Uint8Array(40)]);
   return random.chance(0.7) ? ["posthaste", random.whole(0, 3), frame, [], []] : ["posthaste", odd(), odd(), odd(), odd()];
