@@ -483,8 +483,9 @@ export class ClientBacking implements Backing, End, Station {
 
   async release(onlooker: Onlooker): Promise<void> {
     this.handle.onlookers.delete(onlooker);
-    // What was called off, and was on its way already, is told what became of it.
-    if (!this.closed && this.outbound.someGone) await this.request(frame.FLUSH).catch(() => undefined);
+    this.leases.flush();
+    // What was called off, and was on its way already, is told what became of it; and what was given back is heard before our lock is free.
+    if (!this.closed && (this.outbound.someGone || this.asked.size > 0)) await this.request(frame.FLUSH).catch(() => undefined);
     if (this.closed) return;
     this.inbound.giveBack(this.now(), true);
     this.order(undefined, frame.BYE);
