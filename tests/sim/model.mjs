@@ -91,8 +91,8 @@ export class Model {
     // Where clocks differ, the window is the journal's.
     if (home.scope.skewed) return;
     const window = (home.policy.deduplicationWindow ?? 300) * 1000;
-    // Who serves and is kept from running hears of it later.
-    const heardAt = home.scope.served ? Math.max(calledAt, home.scope.disturbedAt) : calledAt;
+    // Who serves and is kept from running hears of it later; and so a disk does, to which one writes who is kept from running.
+    const heardAt = Math.max(calledAt, home.scope.disturbedAt);
     if (this.world.latestWallAt(heardAt) - first.sentWall < window && heardAt - first.sentAt < window) {
       this.fail("key-forgotten", `${message.uid} has the key of ${first.uid}, which was sent within the window, and was taken for new`);
     }
@@ -140,6 +140,8 @@ export class Model {
       this.fail("acked-delivered", `${uid}'s handler in ${holder.context.name} returned in time, and ${context.name} got it again`);
     }
     this.#attempts(message, queue, received.attempts, context);
+    // Where clocks differ, what its last holder was handed later may have come before what this one took.
+    if (queue.scope.skewed && received.attempts <= message.attempts && holder?.said === "ack") message.mayBeAcked = true;
     const older = queue.order.before(message, this.isThere);
     if (older) this.fail("order", `${uid} came from ${queue.name} before ${older.uid}, which was there before it`);
     // A client that was kept from running may have been given it long before.
@@ -370,7 +372,9 @@ export class Model {
     else if (delivery.over) return;
     delivery.said = kind;
     // Whoever has it since may have been handed what was out of date.
-    if (kind === "ack" && delivery.message.holder !== delivery && delivery.scope.served) delivery.message.mayBeAcked = true;
+    const { holder } = delivery.message;
+    const old = delivery.scope.served || delivery.scope.skewed && holder?.attempts <= delivery.attempts;
+    if (kind === "ack" && holder !== delivery && old) delivery.message.mayBeAcked = true;
     if (kind === "dead") delivery.message.deadAsked = true;
     if (kind === "ack") delivery.message.at.ackAsked += 1;
   }

@@ -70,9 +70,9 @@ export function letGo(actor, opened) {
   opened.iterated?.forEach(({ delivery }) => released(delivery));
 }
 
-/** A wait that ends is a hand-out at that moment, unless something made the context late. */
-function since(actor, calledAt, calledWall) {
-  return actor.context.disturbedAt >= calledAt ? calledWall : actor.context.wall();
+/** A wait that ends is a hand-out at that moment, unless something made the context late, or held up the disk: what is written leases already. */
+function since({ context, scope }, calledAt, calledWall) {
+  return Math.max(context.disturbedAt, scope.disturbedAt) >= calledAt ? calledWall : context.wall();
 }
 
 /** As if it had not been taken. */
