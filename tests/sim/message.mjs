@@ -16,7 +16,7 @@ export class MessageModel {
   dead = false;
   cancelled = false;
   cancelAsked = false;
-  /** The context that purged it away while nobody had it, and when, by that context's clock. */
+  /** The context that purged it away while nobody had it, and when, by the wall clock there. */
   purged = undefined;
   /** An old copy of the storage was put in its place since it was sent: it may be anywhere, and in any state. */
   wild = false;

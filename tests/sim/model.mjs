@@ -258,7 +258,7 @@ export class Model {
     if (message.duplicateOf) this.fail("duplicate", `${uid} is a duplicate of ${message.duplicateOf}, and was delivered`);
     if (message.cancelled) this.fail("cancelled-delivered", `${uid} was cancelled, and was delivered`);
     // Others may have leased ahead what they do not know to be purged; and then it comes back.
-    const purged = message.purged?.context === context && asked - slack > message.purged.at;
+    const purged = message.purged?.context === context && asked > message.purged.by;
     message.purged = undefined;
     if (purged && !queue.scope.clockSet && queue.scope.lossAt === -Infinity && !queue.scope.troubled) {
       this.fail("purged-delivered", `${uid} was purged by ${context.name}, which received it later`);
@@ -353,10 +353,10 @@ export class Model {
     if (message.wild || state !== "confirmed" || duplicateOf || holder || mayExpire || home !== queue || at !== queue || spec.key !== undefined) {
       return false;
     }
-    const { scope, purgedAt, policy } = queue;
+    const { scope, purgedAt, purging, policy } = queue;
     if (message.cancelAsked || scope.lossAt > -Infinity || scope.deletedAt > -Infinity || scope.troubled) return false;
     if (policy.overflow?.startsWith("drop")) return false;
-    return purgedAt === -Infinity;
+    return !purging && message.sentAt > purgedAt;
   }
 
   /** What must be in a queue. */

@@ -67,6 +67,8 @@ export class QueueModel {
   /** Batches fill here: where clocks differ, another's ends any lease. */
   fills = false;
   purgedAt = -Infinity;
+  /** A purge may still happen, long after it was asked for. */
+  purging = false;
   /** Sends whose outcome nobody knows. */
   unknown = 0;
   confirmed = 0;

@@ -139,9 +139,11 @@ export const MANAGING = {
       const done = () => {
         // Nobody received meanwhile: nobody can have had one of them.
         if (model.receivers > 0 || model.unseen !== unseen || model.calls !== calls) return;
-        for (const message of there) message.purged = { context: actor.context, at: actor.context.local };
+        for (const message of there) message.purged = { context: actor.context, by: actor.context.wall() };
       };
-      lab.follow(actor, "purge", opened, opened.queue.purge(), { done, over, died: over });
+      // Where that is not known it may still happen.
+      const unknown = () => (model.purging = true);
+      lab.follow(actor, "purge", opened, opened.queue.purge(), { done, over, failed: unknown, died: () => (over(), unknown()) });
     },
   },
 
