@@ -76,9 +76,12 @@ export class Living {
     for (const other of visible(others())) {
       if (watched.size >= WATCHED_MAX) return;
       if (watched.has(other)) continue;
-      watched.set(other, presence.watch(other, () => {
-        if (watched.delete(other)) void this.end(other);
-      }));
+      const stop = presence.watch(other, () => {
+        // Until its leases have ended it is not watched anew: each look would find it gone, and end them once more.
+        const mine = (): boolean => watched.get(other) === stop;
+        if (mine()) void this.end(other).then(() => mine() && watched.delete(other));
+      });
+      watched.set(other, stop);
     }
   }
 
