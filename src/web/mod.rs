@@ -5,6 +5,6 @@ mod door;
 pub mod indexeddb;
 mod rows;
 
-/// Smaller than the allocator of the standard library, and faster.
+/// 1.4 KB less to download than the allocator of the standard library.
 #[global_allocator]
 static ALLOCATOR: talc::wasm::WasmDynamicTalc = talc::wasm::new_wasm_dynamic_allocator();

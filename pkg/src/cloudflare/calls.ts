@@ -66,7 +66,7 @@ export interface Outcome {
   duplicate?: boolean;
   error?: Refusal;
 }
-/** Neighbouring messages of a lease, and what is said of them (effects.ts). */
+/** Neighbouring messages of a lease, and what is said of them (border.ts). */
 export interface Settlement {
   kind: number;
   number: number;
@@ -89,7 +89,7 @@ export interface Leased {
   headers?: (Record<string, string> | undefined)[];
 }
 
-/** What onlookers are told (effects.ts): "depth" has a count, the others messages, and why (`DROPPED`: a cause). */
+/** What onlookers are told (border.ts): "depth" has a count, the others messages, and why (`DROPPED`: a cause). */
 export interface Happening {
   what: "depth" | "dead" | "dropped";
   count: number;

@@ -1,5 +1,5 @@
 /**
- * Frames: what the client and the host of a served queue say to each other at a port. Version 2.
+ * Frames: what the client and the host of a served queue say to each other at a port.
  *
  * A frame is a `Float64Array`: a head of six numbers, rows of ten, lengths. Beside it travel texts, as strings, and bodies, one
  * value for each send or delivery, each in the order of the rows that say they have one.
@@ -54,7 +54,7 @@ export const PAUSE = 20;
 export const REDRIVE = 21;
 export const FLUSH = 22;
 
-/* ------------------------- answers: what a host says; up to LEASE_LOST they are the engine's effects (effects.ts) */
+/* ------------------------- answers: what a host says; up to LEASE_LOST they are the engine's effects (border.ts) */
 
 export const VALUE = 20;
 export const FAILED = 21;
@@ -83,7 +83,7 @@ export const SIZED = 8;
 
 /**
  * The fields of each kind of row, a letter each: t token, c count of messages (at least 1), n number of a record, i index in it,
- * g grant, w whole number, k kind or flags, b 0 or 1, s a time or duration (no NaN), p how bodies lie (wire.ts), x anything.
+ * g grant, w whole number, k kind or flags, b 0 or 1, s a time or duration (no NaN), p how bodies lie (bodies.ts), x anything.
  */
 type Fields = Readonly<Record<number, string>>;
 export const ORDERS: Fields = {
@@ -91,7 +91,7 @@ export const ORDERS: Fields = {
   [UNSEND]: "t",
   [RECEIVE]: "tcsk", // token, most, lease in ms (0: the queue's), flags
   [UNRECEIVE]: "t",
-  [SETTLE]: "tknicgsb", // token, kind as `effects.ts` has it, first message, count, grant, its argument, whether a text goes along
+  [SETTLE]: "tknicgsb", // token, kind as border.ts has it, first message, count, grant, its argument, whether a text goes along
   [LISTEN]: "b",
   [SHARED]: "b",
   [BYE]: "",
