@@ -111,7 +111,10 @@ export class Ledger {
   }
 
   #ends(context, id) {
-    this.entry(id).handlings.findLast((handling) => handling.context === context).ended = true;
+    const handling = this.entry(id).handlings.findLast((known) => known.context === context);
+    if (handling) handling.ended = true;
+    // The words of the dead may be lost.
+    else if (!this.dead.has(context)) this.#break(`${context} has settled ${id}, and did not say that it was handed it`);
   }
 
   retrying(context, { id }) {
@@ -121,7 +124,7 @@ export class Ledger {
   acking(context, { id }) {
     const entry = this.entry(id);
     // Whoever died, and another was handed it then, did not come to ack it.
-    if (entry.handlings.at(-1).context === context) entry.doubtful = context;
+    if (entry.handlings.at(-1)?.context === context) entry.doubtful = context;
   }
 
   acked(context, { id }) {
