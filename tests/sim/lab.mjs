@@ -210,6 +210,8 @@ export class Lab {
     if (signal && name === "AbortError") return true;
     if (allowed?.(name, error)) return true;
     const { scope } = actor;
+    // A bit of the mark may make it another version's.
+    if (actor.flipped && name === "VersionError") return true;
     // A context that is frozen may hold the storage up for all.
     if (name === "TimeoutError" && this.#anyoneStopped()) return true;
     if (scope.deletedAt > -Infinity && (name === "NotFoundError" || name === "InvalidStateError")) return true;

@@ -187,6 +187,7 @@ export const FAULTS = {
       if (!actor.port) return;
       actor.troubled = true;
       actor.context.cutAt = Infinity;
+      actor.flipped ||= op.as === "flip";
       lab.disturb(actor, true);
       const random = new Random(mix(op.seed, 3));
       const from = op.toClient ? actor.hostPort : actor.port;
