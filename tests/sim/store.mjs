@@ -21,6 +21,8 @@ export class Disk {
   room = Infinity;
   /** So often it was lost, or an old copy put in its place. */
   losses = 0;
+  /** So often an old copy. */
+  copies = 0;
   /** Steps committed. */
   steps = 0;
   #stores = new Set();
@@ -149,7 +151,7 @@ export class Disk {
   restore() {
     if (!this.#copy) return false;
     const { records, ...rest } = this.#copy;
-    Object.assign(this, { ...rest, records: new Map(records), losses: this.losses + 1 });
+    Object.assign(this, { ...rest, records: new Map(records), losses: this.losses + 1, copies: this.copies + 1 });
     return true;
   }
 }
@@ -186,10 +188,27 @@ class SimStore {
   durability = "relaxed";
   moved = undefined;
   #closed = false;
+  #copies;
 
   constructor(disk, context) {
     this.disk = disk;
     this.context = context;
+    this.#copies = disk.copies;
+  }
+
+  /** Whether an older copy has taken the disk's place: whoever has it open is told before any step goes on. */
+  #putBack() {
+    const { copies } = this.disk;
+    if (copies === this.#copies) return false;
+    this.#copies = copies;
+    this.moved?.(true);
+    return true;
+  }
+
+  #answer(reject, settle, value) {
+    if (this.#closed) return reject(closed());
+    this.#putBack();
+    settle(value);
   }
 
   /** Runs `work` when the disk gets to it, and tells what it answered; with the faults that are planned. */
@@ -197,12 +216,13 @@ class SimStore {
     const { disk, context } = this;
     if (context.touch()) return new Promise(() => undefined);
     if (this.#closed) return Promise.reject(closed());
+    if (this.#putBack() && WRITES.has(name)) return Promise.reject(new Error(`the disk failed before ${name}`));
     const fault = disk.fault(context, name);
     const begunAt = context.local;
     const { losses } = disk;
     return new Promise((resolve, reject) => {
       const answer = (settle, value) => {
-        if (fault?.when !== "silent") context.task(ANSWER_MS, () => (this.#closed ? reject(closed()) : settle(value)));
+        if (fault?.when !== "silent") context.task(ANSWER_MS, () => this.#answer(reject, settle, value));
       };
       disk.world.scheduler.at(begunAt + COMMIT_MS + (fault?.ms ?? 0), null, () => {
         if (context.diedAt < begunAt) return;
@@ -245,10 +265,11 @@ class SimStore {
     const fault = disk.fault(context, "append");
     return new Promise((resolve, reject) => {
       const answer = (settle, value) => {
-        if (fault?.when !== "silent") context.task(ANSWER_MS, () => (this.#closed ? reject(closed()) : settle(value)));
+        if (fault?.when !== "silent") context.task(ANSWER_MS, () => this.#answer(reject, settle, value));
       };
       context.task(COMMIT_MS + (fault?.ms ?? 0), () => {
         if (this.#closed) return reject(closed());
+        this.#putBack();
         if (fault?.when === "before") return answer(reject, new Error("the disk failed before append"));
         if (fault?.when === "full") return answer(reject, new DOMException("the disk is full", "QuotaExceededError"));
         let number = 0;
