@@ -143,6 +143,18 @@ export class Desk {
     for (const [token, asker] of askers) asker.fail(inStep && ((asker as Outgoing).departed === undefined || inStep.has(token)) ? unknown : error);
   }
 
+  /** Whether that one is still to be answered. */
+  awaits(token: number, asker: Asker): boolean {
+    return this.askers.get(token) === asker;
+  }
+
+  /** Takes out who asked, for the caller to answer. */
+  forgo(token: number): Asker | undefined {
+    const asker = this.askers.get(token);
+    this.drop(token, asker);
+    return asker;
+  }
+
   /** Fails everyone, for good. */
   failAll(error: unknown): void {
     const pending = [...this.collecting, ...this.askers.values()];

@@ -62,6 +62,8 @@ export interface Onlooker {
   gone(): void;
   /** Leases that clients may hold are over. */
   leaseLost?(number: number, index: number, count: number, grant: number): void;
+  /** All of them are, at once: what their numbers mean from now on is others'. */
+  leasesGone?(): void;
   storage(state: "ok" | "degraded" | "lost", error?: unknown): void;
   error(error: unknown): void;
 }

@@ -68,7 +68,7 @@ export async function redrive(journal: Journal, handle: Handle, name: string | u
     const to = name === undefined ? -1 : journal.peer.queue(name);
     if (name !== undefined && to < 0) throw platformError("NotFoundError", `there is no queue ${show(name)} to redrive to`);
     const want = Math.min(max - moved, rate);
-    const count = await journal.request((peer, token) => peer.redrive(token, handle.id, to, want));
+    const count = await journal.request((peer, token) => peer.redrive(token, handle.id, to, want), handle);
     moved += count;
     if (count < want || moved >= max) break;
     await new Promise<void>((resolve) => journal.clock.setTimeout(resolve, 1000));

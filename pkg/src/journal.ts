@@ -34,13 +34,15 @@ export abstract class Journal {
   readonly handles = new Map<string, Handle>();
   /** And by number. */
   private readonly numbered = new Map<number, Handle>();
-  readonly leases = new Leases((asker, command) => this.ask(asker, command), () => this.now());
+  readonly leases = new Leases((asker, command, queue) => this.ask(asker, command, queue), () => this.now());
   protected readonly desk = new Desk();
   protected readonly alarm: Alarm;
   protected running = false;
   /** Something came since the step began. */
   protected wanted = false;
   protected readonly quiet: (() => void)[] = [];
+  /** Who asked something of a queue that is being made anew, by token. */
+  private readonly later = new Map<number, Asker>();
   /** Leases of records up to this one went back when this context was left: they may have been told of only after that. */
   leftAt = 0;
 
@@ -77,21 +79,35 @@ export abstract class Journal {
     return false;
   }
 
-  /** Registers who asks, runs the command with its token, and sees that a step follows. */
-  ask(asker: Asker, command: (commands: Commands, token: number) => void): number {
+  /** Registers who asks, runs the command with its token, and sees that a step follows; not before `queue` has a number, while it is made anew. */
+  ask(asker: Asker, command: (commands: Commands, token: number) => void, queue?: Handle): number {
     if (this.closed) {
       asker.fail(this.closed);
       return -1;
     }
     const token = this.desk.register(asker);
-    command(this.peer, token);
-    this.kick();
+    if (queue?.ready) {
+      this.later.set(token, asker);
+      void this.askLater(token, asker, command, queue);
+    } else {
+      command(this.peer, token);
+      this.kick();
+    }
     return token;
   }
 
+  private async askLater(token: number, asker: Asker, command: (commands: Commands, token: number) => void, queue: Handle): Promise<void> {
+    while (queue.ready) await queue.ready;
+    if (this.later.get(token) !== asker) return;
+    this.later.delete(token);
+    // Whoever has failed meanwhile was told that it is not done.
+    if (!this.closed && this.desk.awaits(token, asker)) command(this.peer, token);
+    this.kick();
+  }
+
   /** As `ask`, for a command that ends with one number. */
-  request(command: (peer: Peer, token: number) => void): Promise<number> {
-    return new Promise((resolve, reject) => this.ask({ done: resolve, fail: reject }, (_, token) => command(this.peer, token)));
+  request(command: (peer: Peer, token: number) => void, queue?: Handle): Promise<number> {
+    return new Promise((resolve, reject) => this.ask({ done: resolve, fail: reject }, (_, token) => command(this.peer, token), queue));
   }
 
   /** Makes a queue. Its number; that of a queue that is there already stays. */
@@ -136,7 +152,8 @@ export abstract class Journal {
   /** Ends a receive that waits; it is answered with what it has. */
   stopWaiting(token: number): void {
     if (this.closed) return;
-    this.peer.unreceive(token);
+    if (this.later.delete(token)) this.desk.forgo(token)?.received?.();
+    else this.peer.unreceive(token);
     this.kick();
   }
 
@@ -161,7 +178,7 @@ export abstract class Journal {
 
   /** Nothing is left to do for now. */
   protected rest(): void {
-    for (const resolve of this.quiet.splice(0)) resolve();
+    if (!this.later.size) for (const resolve of this.quiet.splice(0)) resolve();
     if (this.closed) return;
     if (this.wanted) return this.kick();
     try {
@@ -182,14 +199,14 @@ export abstract class Journal {
     return decided;
   }
 
-  /** Tells askers and onlookers what took effect. */
-  protected tell(): void {
+  /** Tells askers and onlookers what took effect. `news` false: askers alone, as it happened before. */
+  protected tell(news = true): void {
     const rows = numbers(this.peer.effects());
     if (!rows.length) return;
     const texts = (this.peer.texts() ?? []) as string[];
     for (let at = 0; at < rows.length; at += effect.WIDTH) {
-      if (rows[at] >= effect.DEAD) this.tellOnlookers(rows, at, texts);
-      else this.desk.tell(rows, at);
+      if (rows[at] < effect.DEAD) this.desk.tell(rows, at);
+      else if (news) this.tellOnlookers(rows, at, texts);
     }
   }
 
@@ -244,6 +261,12 @@ export abstract class Journal {
   protected number(handle: Handle, id: number): void {
     handle.id = id;
     this.numbered.set(id, handle);
+  }
+
+  /** No lease stands any more that this context has or gave to a client. */
+  protected loseLeases(): void {
+    this.leases.loseAll();
+    this.everyOnlooker((onlooker) => onlooker.leasesGone?.());
   }
 
   protected everyOnlooker(tell: (onlooker: Onlooker) => void): void {

@@ -192,7 +192,7 @@ export class Leases {
   life = 0;
 
   /** `now`: the present time by the clock that leases go by, which is never set back. */
-  constructor(private readonly ask: (asker: Asker, command: (commands: Commands, token: number) => void) => void, readonly now: () => number) {}
+  constructor(private readonly ask: (asker: Asker, command: (commands: Commands, token: number) => void, queue: Handle) => void, readonly now: () => number) {}
 
   add(lease: Lease): void {
     this.held.add(lease);
@@ -273,10 +273,7 @@ export class Leases {
     if (!open) return;
     this.open = undefined;
     const { kind, count, arg, text, range: { queue, number, index, grant } } = open;
-    const say = (): void => void this.ask(open, (commands, token) => commands.settle(token, queue.id, kind, number, index, count, grant, arg, text));
-    // While the replica is read anew nobody could tell whether the lease stands.
-    if (queue.ready) void queue.ready.then(say);
-    else say();
+    this.ask(open, (commands, token) => commands.settle(token, queue.id, kind, number, index, count, grant, arg, text), queue);
   }
 
   /** As if it had never been taken. `life`: that in which it was leased. */

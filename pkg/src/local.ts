@@ -56,7 +56,7 @@ export class LocalBacking implements Backing {
   }
 
   ask(asker: Asker, command: (commands: Commands, token: number) => void): number {
-    return this.journal.ask(asker, command);
+    return this.journal.ask(asker, command, this.handle);
   }
 
   /** A client has handed out what was leased ahead for it. */
@@ -133,17 +133,15 @@ export class LocalBacking implements Backing {
 
   async cancel(number: number, index: number): Promise<boolean> {
     await this.fresh();
-    return (await this.journal.request((peer, token) => peer.cancel(token, this.handle.id, number, index))) === 1;
+    return (await this.journal.request((peer, token) => peer.cancel(token, this.handle.id, number, index), this.handle)) === 1;
   }
 
   async purge(): Promise<number> {
-    await this.ready();
-    return this.journal.request((peer, token) => peer.purge(token, this.handle.id));
+    return this.journal.request((peer, token) => peer.purge(token, this.handle.id), this.handle);
   }
 
   async pause(paused: boolean): Promise<void> {
-    await this.ready();
-    await this.journal.request((peer, token) => peer.pause(token, this.handle.id, paused));
+    await this.journal.request((peer, token) => peer.pause(token, this.handle.id, paused), this.handle);
   }
 
   async redrive(to: string | undefined, max: number, rate: number, closed: Stop): Promise<number> {

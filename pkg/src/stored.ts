@@ -226,7 +226,7 @@ export class StoredJournal extends Journal {
     const record = this.peer.parting(this.clock.now());
     // Where the store is not open, whoever finds that this peer is not there any more does that.
     if (record.length && !this.recovering) void this.store.append(0, () => ({ record, bodies: [], chunk: -1 }), this.strict).catch(() => undefined);
-    this.leases.loseAll();
+    this.loseLeases();
   }
 
   private clean(): Promise<void> {
@@ -430,7 +430,7 @@ export class StoredJournal extends Journal {
     const gone = error instanceof StorageLostError || (this.birth !== 0 && tail.birth !== this.birth);
     if (gone) {
       // In another journal the numbers of leases mean others.
-      this.leases.loseAll();
+      this.loseLeases();
       [this.losses, this.leftAt] = [this.losses + 1, 0];
     }
     if (gone || !canGoOn(error)) await this.rebuild(error, tail.birth);
@@ -467,7 +467,7 @@ export class StoredJournal extends Journal {
     this.desk.failAsked(lost(false), lost(true));
     try {
       this.meet(await this.store.read(1));
-      this.peer.effects();
+      this.tell(false);
     } finally {
       read();
     }

@@ -141,8 +141,7 @@ export class ServedClient implements Onlooker, End {
     try {
       orders = this.understood(heard, texts.length, values.length);
     } catch (error) {
-      this.strikes += 1;
-      if (this.strikes >= STRIKES_MAX) this.dismiss(platformError("DataError", `the frames of a client make no sense: ${(error as Error).message}`));
+      if ((this.strikes += 1) >= STRIKES_MAX) this.dismiss(platformError("DataError", `the frames of a client make no sense: ${(error as Error).message}`));
       return;
     }
     try {
@@ -256,9 +255,8 @@ export class ServedClient implements Onlooker, End {
     };
     const begin = (): void => {
       // What waits hears of everything new; what does not is to see what is there.
-      const before = backing.handle.ready || !(wait || backing.mode.storage === "memory") ? backing.fresh() : undefined;
-      if (before) void before.then(ask, fail);
-      else ask();
+      if (wait || backing.mode.storage === "memory") ask();
+      else void backing.fresh().then(ask, fail);
     };
     if (this.returning) this.behind.push(begin);
     else begin();
@@ -328,10 +326,7 @@ export class ServedClient implements Onlooker, End {
     const asker: Asker = {
       lost: (number, index, count) => this.answer(LOST, token, number, index, count),
       done: over,
-      fail: (error) => {
-        failure ??= { error };
-        over();
-      },
+      fail: (error) => void ((failure ??= { error }), over()),
     };
     for (const part of parts) {
       if (kind === EXTEND) this.held.add(part, false);
@@ -419,13 +414,12 @@ export class ServedClient implements Onlooker, End {
   }
 
   gone(): void {
+    this.held.takeAll();
     this.answer(QUEUE_GONE);
   }
 
   storage(state: keyof typeof STORAGE, error?: unknown): void {
     if (this.over) return;
-    // What is leased under the same numbers by now is others'.
-    if (state === "lost") this.tellLost(this.held.takeAll().flat());
     this.draft.texts.push(...textsOf(error));
     this.answer(frame.STORAGE, STORAGE[state]);
   }
@@ -437,6 +431,12 @@ export class ServedClient implements Onlooker, End {
   /** The journal took leases away; told as far as the client held them. */
   leaseLost(number: number, index: number, count: number, grant: number): void {
     this.tellLost(this.held.take({ number, index, count, grant }));
+  }
+
+  /** It is told at once: this context may be about to be stopped. */
+  leasesGone(): void {
+    this.tellLost(this.held.takeAll().flat());
+    this.join();
   }
 
   private tellLost(spans: readonly Span[]): void {
