@@ -104,7 +104,7 @@ export class ServedClient implements Onlooker, End {
     let sharing: boolean;
     try {
       const { rows } = this.understood(hello, texts.length, 0);
-      if (rows.length !== 2 * WIDTH || rows[0] !== frame.HELLO || rows[WIDTH] !== frame.POLICY) throw new TypeError("a client did not say hello first");
+      if (rows.length !== 2 * WIDTH || rows[0] !== frame.HELLO || rows[WIDTH] !== frame.POLICY) throw new FrameError("a hello, and nothing else, comes first");
       sharing = rows[1] > 0;
       agree(Float64Array.of(...rows.slice(WIDTH + 1), ...rows.slice(3, 6)), [undefined, texts[2], null][rows[2]]);
     } catch (error) {
