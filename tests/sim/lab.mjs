@@ -54,8 +54,10 @@ export class Lab {
     this.world.troubled = (ms) => {
       const scope = this.model.scope("disk");
       scope.disturbedAt = Math.max(scope.disturbedAt, this.scheduler.now + ms + TROUBLE_MS);
-      for (const queue of scope.queues.values()) queue.unseen += 1;
+      this.world.crowded();
     };
+    // Who can't write for want of room waits a second: what it has leased may run out before it is handed out.
+    this.world.crowded = () => this.model.scope("disk").queues.forEach((queue) => (queue.unseen += 1));
     this.over = () => this.model.failure !== undefined;
   }
 

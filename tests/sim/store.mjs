@@ -290,8 +290,9 @@ class SimStore {
 
   #write(step) {
     const number = this.disk.write(step);
-    if (!number) throw new DOMException("the disk is full", "QuotaExceededError");
-    return number;
+    if (number) return number;
+    this.disk.world.crowded();
+    throw new DOMException("the disk is full", "QuotaExceededError");
   }
 
   read(from) {

@@ -27,6 +27,7 @@ export class Databases {
     const time = (context) => context?.local ?? world.scheduler.now;
     this.origin = new Origin({ schedule, time, fault: (point, { owner }) => this.#fault(point, owner), quota: NO_END });
     this.origin.late = (owner) => this.#lateness(owner);
+    this.origin.crowded = () => world.crowded();
     this.world = world;
   }
 

@@ -302,6 +302,7 @@ export class IDBTransaction extends Target {
   _commit() {
     const origin = this.db._origin;
     const full = this._grown > 0 && origin.usage() > origin.quota;
+    if (full) origin.crowded?.();
     const fault = full ? "quota" : origin.fault("commit", { mode: this.mode, asked: this._commitAsked, owner: this.db._context.owner });
     if (fault === "forget" || fault === "forget after") return this._forget(fault === "forget after");
     const failures = {

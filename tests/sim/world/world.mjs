@@ -28,6 +28,8 @@ export class World {
   tellsClose = true;
   /** Called when a fault of the storage strikes, which is over in so many milliseconds. */
   troubled = () => undefined;
+  /** Called when the storage has no room for a step. */
+  crowded = () => undefined;
   /** What contexts wrote to the console. */
   console = 0;
 
