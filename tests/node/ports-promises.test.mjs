@@ -270,3 +270,25 @@ test("a receive with a lease of its own takes the oldest, whatever lies ahead at
     await end();
   }
 });
+
+test("a receive with a lease of its own ends in time though it was answered with nothing while more was on its way", async () => {
+  let held;
+  const { host, clock, opening, arrive, end } = await tapped({}, { toHost: (message) => (held ? void held.push(message) : message) });
+  const client = await opening;
+  assert.deepEqual(await client.receive(), []);
+  const own = client.receive({ visibilityTimeout: 60, wait: 40 });
+  await client.metrics();
+  held = [];
+  // It is not long ago that someone asked: a few more are asked for.
+  const any = client.receive({ wait: 1000 });
+  // The host takes the client for gone, and answers its receives.
+  await clock.advance(35);
+  assert.equal(await stateOf(own), "pending");
+  await clock.advance(10);
+  for (const message of held.splice(0)) arrive(message);
+  held = undefined;
+  assert.deepEqual(await bounded(own, "the receive with a lease of its own"), []);
+  await host.send("new");
+  assert.deepEqual(bodies(await bounded(any, "the other one")), ["new"]);
+  await end();
+});

@@ -84,6 +84,7 @@ export class Inbound {
     const { token, max, leaseMs, wait } = demand;
     // What lies here, or is on its way, is older than what the host has: it goes back first.
     if (leaseMs > 0) {
+      demand.asked = false;
       if (this.asked) return void this.apart.push(demand);
       this.giveBack(0, true);
     }
@@ -165,7 +166,7 @@ export class Inbound {
       }
       this.end.received(demand.token);
     }
-    if (!this.asked) for (const demand of this.apart.splice(0)) if (this.demands.has(demand.token)) this.ask(demand);
+    if (!this.asked) for (const demand of this.apart.splice(0)) if (this.demands.has(demand.token) && !demand.ending) this.ask(demand);
   }
 
   /** What nobody can be given for long enough any more goes back: here it would run out, and count as an attempt. */
