@@ -110,8 +110,7 @@ function duplicatesThatWait(lab) {
 /** Who takes everything out: each context whose memory has messages, or a new one at the disk. */
 function auditorsOf(lab) {
   const { world } = lab.script;
-  const onDisk = world !== "memory" && world !== "ports";
-  const auditors = onDisk ? [lab.start("audit")] : living(lab).filter((actor) => world === "memory" || actor === lab.host);
+  const auditors = lab.kind.disk ? [lab.start("audit")] : living(lab).filter((actor) => world === "memory" || actor === lab.host);
   for (const actor of auditors) {
     const { queues } = actor.scope;
     const letters = [...queues.values()].flatMap(({ dlq }) => dlq ?? []);

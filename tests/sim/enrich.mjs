@@ -4,6 +4,7 @@
  */
 
 import { Random, mix } from "./world/random.mjs";
+import { KINDS } from "./worlds.mjs";
 
 /** What is known to be wrong, and hides the rest: not drawn until it is mended. */
 const HELD = new Set([]);
@@ -32,12 +33,12 @@ function busyThenPurged(q, actor) {
 
 export function enrich(script) {
   const random = new Random(mix(script.seed, `more ${script.world}`));
-  const onDisk = script.world === "store" || script.world === "indexeddb";
+  const onDisk = KINDS[script.world].disk !== undefined;
   const strict = onDisk && random.chance(0.2);
   const clock = !onDisk && random.chance(0.2);
   const faults = [];
   if (onDisk && !HELD.has("restore") && random.chance(0.05)) faults.push("keep", "keep", "restore");
-  if (script.world === "indexeddb" && random.chance(0.1)) faults.push("disconnect");
+  if (KINDS[script.world].disk === "indexeddb" && random.chance(0.1)) faults.push("disconnect");
   const ops = [];
   for (const op of script.ops) {
     ops.push(op);

@@ -8,8 +8,8 @@ import { enrich } from "./enrich.mjs";
 import { generate, withoutSome } from "./generate.mjs";
 import { print } from "./script.mjs";
 import { shrink } from "./shrink.mjs";
-import { WORLDS } from "./simulation.mjs";
 import { Watch } from "./watch.mjs";
+import { NAMES, WORLDS } from "./worlds.mjs";
 
 const LENGTH = 4_000;
 /** A long run tells how far it has come so often. */
@@ -75,7 +75,7 @@ export async function explore(simulation, options) {
     for (const world of worlds) {
       const script = withoutSome(enrich(generate(seed, world, length)), new Set(options.without?.split(",")));
       if (options.print) return void console.log(print(script)) ?? 0;
-      watch.begun(seed, WORLDS.indexOf(world));
+      watch.begun(seed, NAMES.indexOf(world));
       const result = await simulation.run(script, options.trace ? (line) => console.log(line) : undefined);
       sum.operations += result.operations;
       sum.worlds += 1;

@@ -3,7 +3,7 @@
 import fs from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { WORLDS } from "./simulation.mjs";
+import { WORLDS } from "./worlds.mjs";
 
 const SCENARIOS = path.join(path.dirname(fileURLToPath(import.meta.url)), "scenarios");
 /** Of each world so many seeds, from the first. */

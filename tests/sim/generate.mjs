@@ -2,6 +2,7 @@
 
 import { KINDS } from "./bodies.mjs";
 import { Random, mix } from "./world/random.mjs";
+import { HOST, KINDS as WORLDS, isClient } from "./worlds.mjs";
 
 const NAMES = ["q0", "q1", "q2"];
 
@@ -82,7 +83,7 @@ class Maker {
     this.#weights = moods(random, { ...WEIGHTS, ...(faults && FAULT_WEIGHTS), ...(faults && this.#onDisk && DISK_WEIGHTS) });
     if (this.#onDisk && random.chance(0.05)) this.#weights.lose = 0.05;
     if (this.#onDisk && random.chance(0.1)) this.#weights.room = 0.2;
-    if (faults && script.world === "ports") Object.assign(this.#weights, moods(random, PORT_WEIGHTS));
+    if (faults && this.#ports) Object.assign(this.#weights, moods(random, PORT_WEIGHTS));
     if (random.chance(0.05)) this.#weights.remove = 0.1;
     this.#gaps = random.pick([[0, 0, 0.1], [0, 0.2, 1], [0, 1, 20], [0, 5, 400]]);
     this.#way = random.pick(["well", "badly", "badly", "wildly"]);
@@ -90,7 +91,11 @@ class Maker {
   }
 
   get #onDisk() {
-    return this.script.world === "store" || this.script.world === "indexeddb";
+    return WORLDS[this.script.world].disk !== undefined;
+  }
+
+  get #ports() {
+    return WORLDS[this.script.world].ports === true;
   }
 
   #add(actor, op, rest, gap = this.#gap()) {
@@ -107,7 +112,7 @@ class Maker {
 
   begin() {
     const { random } = this;
-    const count = this.script.world === "memory" ? random.pick([1, 1, 2]) : random.whole(this.script.world === "ports" ? 2 : 1, 4);
+    const count = this.script.world === "memory" ? random.pick([1, 1, 2]) : random.whole(this.#ports ? 2 : 1, 4);
     for (let at = 0; at < count; at += 1) this.#start(`c${at}`);
   }
 
@@ -257,7 +262,13 @@ class Maker {
     this.#add(actor, "flush", { q: this.#names[0] }, random.pick([0, 5, 50]));
     this.#start(actor);
     // Who was served by it needs another port.
-    if (this.script.world === "ports" && actor === "c0") for (const client of this.#actors.slice(1)) this.#again(client);
+    this.#cutOff(actor);
+  }
+
+  /** The clients of a host that is gone. */
+  #cutOff(actor) {
+    if (!this.#ports || actor !== HOST) return;
+    for (const client of this.#actors) if (isClient(this.script.world, client)) this.#again(client);
   }
 
   #again(client) {
@@ -297,7 +308,7 @@ class Maker {
     this.#add(actor, op, {});
     this.#add(actor, "flush", { q: this.#names[0] }, random.pick([0, 5, 50]));
     this.#start(actor);
-    if (this.script.world === "ports" && actor === "c0") for (const client of this.#actors.slice(1)) this.#again(client);
+    this.#cutOff(actor);
   }
 
   block(actor, op) {

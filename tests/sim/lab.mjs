@@ -7,6 +7,7 @@ import { Model } from "./model.mjs";
 import { OPERATIONS } from "./operations/index.mjs";
 import { drainMicrotasks } from "./world/scheduler.mjs";
 import { World } from "./world/world.mjs";
+import { HOST, KINDS, isClient } from "./worlds.mjs";
 
 /** What any call may be refused with, once its queue or context is at an end. */
 const CLOSED = new Set(["InvalidStateError"]);
@@ -29,9 +30,6 @@ const HEARD_MS = 2;
 /** Ports that are slower may bring a lease when it is over. */
 export const LATE_MS = 3;
 
-/** Who has the queues, in a world of ports. */
-const HOST = "c0";
-
 export class Lab {
   /** Calls that have not been answered. */
   pending = new Set();
@@ -46,11 +44,12 @@ export class Lab {
 
   constructor(script, loaded) {
     this.script = script;
-    const indexedDb = script.world === "indexeddb" ? (world) => new Databases(world) : undefined;
+    this.kind = KINDS[script.world];
+    const indexedDb = this.kind.disk === "indexeddb" ? (world) => new Databases(world) : undefined;
     this.world = new World({ seed: script.seed, package: loaded, indexedDb });
     this.model = new Model(this.world);
     this.world.scheduler.spinning = (text) => this.model.fail("spins", text);
-    this.disk = script.world === "store" ? new Disk(this.world) : this.world.indexedDb;
+    this.disk = this.kind.disk === "store" ? new Disk(this.world) : this.world.indexedDb;
     this.world.troubled = (ms) => {
       const scope = this.model.scope("disk");
       scope.disturbedAt = Math.max(scope.disturbedAt, this.scheduler.now + ms + TROUBLE_MS);
@@ -65,11 +64,14 @@ export class Lab {
     return this.world.scheduler;
   }
 
+  isClient(name) {
+    return isClient(this.script.world, name);
+  }
+
   /** Where an actor's queues are kept: each life of a memory is another. */
   #scopeOf(name, life) {
-    const { world } = this.script;
-    if (world === "memory" || world === "ports" && name === HOST) return this.model.scope(life);
-    return world === "ports" ? (this.host?.scope ?? this.model.scope("nowhere")) : this.model.scope("disk");
+    if (this.kind.disk) return this.model.scope("disk");
+    return this.isClient(name) ? (this.host?.scope ?? this.model.scope("nowhere")) : this.model.scope(life);
   }
 
   /** `clock`: its queues are given a clock of their own. */
@@ -79,8 +81,8 @@ export class Lab {
     this.lives = (this.lives ?? 0) + 1;
     const context = this.world.open(known ? `${name}-${this.lives}` : name, kind);
     const actor = new Actor(this, name, context, this.#scopeOf(name, context.name));
-    actor.storage = this.disk?.driverFor(context) ?? (this.script.world === "indexeddb" ? "indexeddb" : "memory");
-    if (this.script.world === "ports") this.#join(actor);
+    actor.storage = this.disk?.driverFor(context) ?? (this.kind.disk === "indexeddb" ? "indexeddb" : "memory");
+    if (this.kind.ports) this.#join(actor);
     if (clock) actor.clock = clockOf(context);
     context.onDeath.push(() => this.died(actor));
     this.actors.set(name, actor);
@@ -93,7 +95,7 @@ export class Lab {
       this.host = actor;
       const late = this.world.portDelay > LATE_MS;
       Object.assign(actor.scope, { host: actor.context, late, skewed: late });
-    } else if (this.host && !this.host.gone) [actor.hostPort, actor.port] = this.world.channels.pair(this.host.context, actor.context);
+    } else if (this.isClient(actor.name) && this.host && !this.host.gone) [actor.hostPort, actor.port] = this.world.channels.pair(this.host.context, actor.context);
   }
 
   /** A queue that is served ends: those who use it through ports are cut off. */
@@ -109,7 +111,7 @@ export class Lab {
 
   died(actor) {
     this.note("died", actor.name);
-    if (actor === this.host) Object.assign(actor.scope, { troubled: true, lossAt: this.scheduler.now });
+    if (actor === this.host) this.#hostDied(actor);
     for (const entry of this.pending) {
       if (entry.actor !== actor) continue;
       this.pending.delete(entry);
@@ -118,6 +120,16 @@ export class Lab {
     for (const { model, closed, lanes = 0 } of actor.queues.values()) if (!closed) model.receivers -= lanes;
     this.disturb(actor, false);
     actor.held.length = 0;
+  }
+
+  /** What is on a disk stays there; its clients are cut off. */
+  #hostDied({ context, scope }) {
+    if (!this.kind.disk) return void Object.assign(scope, { troubled: true, lossAt: this.scheduler.now });
+    for (const other of this.actors.values()) {
+      if (other.gone || other.hostPort?.context !== context) continue;
+      Object.assign(other, { troubled: true });
+      other.context.cutAt = Infinity;
+    }
   }
 
   /** Something was done to the actor, or to what all share: it may be late, and leases may run out unseen. It is stopped for `ms`. */

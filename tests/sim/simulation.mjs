@@ -7,8 +7,6 @@ import { parse } from "./script.mjs";
 import { loadPackage } from "./world/package.mjs";
 import { GLOBALS } from "./world/world.mjs";
 
-export const WORLDS = ["memory", "store", "indexeddb", "ports"];
-
 export class Simulation {
   #unhandled = [];
 

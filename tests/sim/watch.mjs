@@ -3,7 +3,7 @@
 import fs from "node:fs";
 import { fileURLToPath } from "node:url";
 import { Worker, isMainThread, workerData } from "node:worker_threads";
-import { WORLDS } from "./simulation.mjs";
+import { NAMES } from "./worlds.mjs";
 
 /** The longest worlds take some ten seconds, on a slow and busy machine a few times that. */
 const LONGEST_MS = 90_000;
@@ -38,7 +38,7 @@ function watch(shared) {
     const begun = Atomics.load(shared, BEGUN);
     if (begun !== seen || shared[WORLD] < 0) [seen, since] = [begun, Date.now()];
     if (Date.now() - since < LONGEST_MS) return;
-    const text = `VIOLATION of seed ${shared[SEED]}, world ${WORLDS[shared[WORLD]]}: endless at 0 ms: no end in ${LONGEST_MS / 1000} s`;
+    const text = `VIOLATION of seed ${shared[SEED]}, world ${NAMES[shared[WORLD]]}: endless at 0 ms: no end in ${LONGEST_MS / 1000} s`;
     fs.writeSync(1, `${text}\n`);
     process.kill(process.pid, "SIGKILL");
   }, LOOK_MS);

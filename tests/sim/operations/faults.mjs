@@ -52,7 +52,7 @@ export const FAULTS = {
       if (context.kind !== "page" || context.frozen) return;
       lab.disturb(actor, true, op.ms);
       // Whoever leaves gives back what it has, where it can be told that it does.
-      if (lab.script.world === "indexeddb") context.cutAt = lab.scheduler.now;
+      if (lab.kind.disk === "indexeddb") context.cutAt = lab.scheduler.now;
       const told = (type) => context.globals.dispatchEvent(Object.assign(new Event(type), { persisted: op.ms !== undefined }));
       told("pagehide");
       lab.scheduler.at(lab.scheduler.now, null, () => {

@@ -57,11 +57,11 @@ export const MANAGING = {
     run(lab, actor, op) {
       if (actor.queues.has(op.q) || actor.opening?.has(op.q)) return;
       const policy = lab.script.queues[op.q] ?? {};
-      const client = lab.script.world === "ports" && actor !== lab.host;
+      const client = lab.isClient(actor.name);
       if (client && !served(lab, actor, op)) return;
       const model = lab.model.queue(actor.scope, op.q, policy);
       const schema = policy.schema ? { schema: schemaOf(actor) } : {};
-      const storage = actor.storage === "memory" ? {} : { storage: actor.storage };
+      const storage = client || actor.storage === "memory" ? {} : { storage: actor.storage };
       const own = actor.clock && !client ? { clock: actor.clock } : {};
       const options = {
         ...policy, ...schema, ...storage, ...own, ...(op.durability && !client && { durability: op.durability }),
