@@ -89,7 +89,10 @@ export interface Queue<Body = unknown> extends Omit<EventTarget, "addEventListen
   metrics(): Promise<QueueMetrics>;
   /** Looks without taking; oldest first. */
   peek(options?: { max?: number; state?: MessageState; groupId?: string }): Promise<MessageInfo<Body>[]>;
-  /** Takes back a message that no one has received yet; it is told as a `drop` of cause "purged", and counted as one. False: too late. */
+  /**
+   * Takes back a message that no one has received yet; it is told as a `drop` of cause "purged", and counted as one. False: too late.
+   * Where another context or client was sent it ahead of demand, this waits until it is handed out there, or comes back.
+   */
   cancel(id: string): Promise<boolean>;
   purge(): Promise<number>;
   /** Stops, and restarts, deliveries in every context. Sends go on. */
