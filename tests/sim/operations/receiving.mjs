@@ -21,9 +21,9 @@ export function say(lab, actor, held, kind, seconds) {
   const { delivery, received, opened } = held;
   const { model } = opened;
   const before = delivery.said;
-  // The first word is heard; another is refused.
+  // The first word is heard; another is refused, and changes nothing, even if its speaker is gone before that is told.
   const first = before === undefined || before === "extend";
-  lab.model.said(delivery, kind);
+  if (first) lab.model.said(delivery, kind);
   let promise;
   if (kind === "ack") promise = received.ack();
   else if (kind === "retry") promise = seconds === undefined ? received.retry() : received.retry({ delaySeconds: seconds });
@@ -34,7 +34,7 @@ export function say(lab, actor, held, kind, seconds) {
   const firm = lab.model.holds(delivery) && (lease === Infinity || lease > lab.world.latestWall + 1000);
   // Of two who say so, the one that has it is heard.
   if (kind === "retry" && first && delivery.message.holder === delivery) delivery.message.explicit = seconds !== undefined;
-  if (kind === "retry") delivery.message.delayed(firm ? seconds ?? 0 : 0, actor.context.wall(), lab.scheduler.now);
+  if (kind === "retry" && first) delivery.message.delayed(firm ? seconds ?? 0 : 0, actor.context.wall(), lab.scheduler.now);
   const ms = (seconds ?? 5) * 1000;
   const until = actor.context.wall() + ms;
   const untilAt = lab.scheduler.now + ms;
@@ -53,8 +53,8 @@ export function say(lab, actor, held, kind, seconds) {
     failed: (error, name) => {
       delivery.over = true;
       // What is said of it once its queue is closing is not heard: it goes back.
-      if (name === "InvalidStateError" && opened.closed) delivery.said = "release";
-      if (kind === "retry") delivery.message.notBefore = 0;
+      if (first && name === "InvalidStateError" && opened.closed) delivery.said = "release";
+      if (kind === "retry" && first) delivery.message.notBefore = 0;
       if (name === "LeaseLostError") lab.model.lost(delivery, kind, model);
     },
   });
