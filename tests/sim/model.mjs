@@ -417,6 +417,8 @@ export class Model {
       return this.fail("lease-lost", `${message.uid}: ${delivery.context.name}'s ${kind} came ${early} ms in time`);
     }
     if (this.world.latestWall < delivery.until || queue.policy.overflow === "drop-oldest") return;
+    // A dead letter whose lease is over is one again, and can be redriven.
+    if ((message.dead || message.home !== queue) && queue.redrivenAt >= delivery.at - hearsBy) return;
     if (queue.calls === delivery.calls && queue.receivers === 0 && !queue.mayHaveGone(message)) {
       this.fail("lapsed-lost", `${message.uid}: ${delivery.context.name}'s ${kind} did not stand, and nobody took it since`);
     }

@@ -21,6 +21,8 @@ export class Scope {
   host = undefined;
   /** Dead letters may have come back since. */
   redriven = false;
+  /** Every redrive: the queue at which it was asked for, and when it was over. */
+  redrives = [];
   /** And have gone to these queues, by name. */
   redrivenTo = new Set();
   /** Its storage was lost: what was confirmed before may be gone. */
@@ -95,6 +97,12 @@ export class QueueModel {
   passesOn(queue) {
     const letters = this.scope.queues.get(this.dlq);
     return letters?.dlq === queue.name && letters.mayHaveGone({ unseenAt: 0, seenAt: -Infinity });
+  }
+
+  /** When a redrive last could take dead letters from here: it was asked for at this queue, or at the one they came from. */
+  get redrivenAt() {
+    const its = this.scope.redrives.filter(({ from }) => from === this || from.dlq === this.name);
+    return Math.max(-Infinity, ...its.map(({ overAt }) => overAt));
   }
 
   /** Whether it may have been handed out, and nobody have seen it, since it was seen last. */

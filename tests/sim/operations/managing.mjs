@@ -168,12 +168,21 @@ export const MANAGING = {
     run(lab, actor, op) {
       const opened = actor.queues.get(op.q);
       if (!opened) return;
-      opened.model.scope.redriven = true;
-      if (op.to) opened.model.scope.redrivenTo.add(op.to);
+      const { model, model: { scope } } = opened;
+      scope.redriven = true;
+      if (op.to) scope.redrivenTo.add(op.to);
+      const redrive = { from: model, overAt: Infinity };
+      scope.redrives.push(redrive);
+      const over = () => (redrive.overAt = lab.scheduler.now);
       const options = { ...(op.to && { to: op.to }), ...(op.max && { max: op.max }), ...(op.rate && { ratePerSecond: op.rate }) };
       lab.follow(actor, "redrive", opened, opened.queue.redrive(options), {
         allowed: (name) => name === "QueueFullError" || name === "NotFoundError",
-        done: (count) => lab.count(count ? "redrive some" : "redrive none"),
+        done: (count) => {
+          over();
+          lab.count(count ? "redrive some" : "redrive none");
+        },
+        // Where that is not known it may still happen.
+        failed: (error) => error?.outcomeUnknown || over(),
       });
     },
   },
