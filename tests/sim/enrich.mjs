@@ -31,6 +31,15 @@ function busyThenPurged(q, actor) {
   return ops.map((op) => ({ ...op, actor, q }));
 }
 
+/** A lease runs for long; what is due before it ends is not kept waiting for that. */
+function heldThenDelayed(q, actor) {
+  const send = { gap: 5, op: "send", q, actor };
+  return [
+    { ...send, u: FIRST_UID }, { gap: 5, op: "receive", q, actor }, { ...send, u: FIRST_UID + 1, delay: 1 },
+    { gap: 5, op: "receive", wait: 5, q, actor }, { gap: 6000, op: "metrics", q, actor },
+  ];
+}
+
 export function enrich(script) {
   const random = new Random(mix(script.seed, `more ${script.world}`));
   const onDisk = KINDS[script.world].disk !== undefined;
@@ -53,9 +62,9 @@ export function enrich(script) {
   }
   const begun = ops.findIndex(({ op }) => !["start", "open", "flush"].includes(op));
   const opens = ops.slice(0, begun).filter(({ op }) => op === "open");
-  if (opens.length && random.chance(0.15)) {
+  if (opens.length && random.chance(0.25)) {
     const { q, actor } = random.pick(opens);
-    ops.splice(begun, 0, ...busyThenPurged(q, actor));
+    ops.splice(begun, 0, ...random.pick([busyThenPurged, heldThenDelayed])(q, actor));
   }
   script.ops = ops;
   return script;

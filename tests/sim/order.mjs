@@ -5,6 +5,8 @@
 
 /** Whoever fills a batch, or was leased to ahead, has what nobody saw for no longer. */
 const UNSEEN_MS = 4_500;
+/** Where there is one context alone, which fills no batch: what it was leased ahead goes back in so long. */
+const UNSEEN_ALONE_MS = 1_500;
 /** What was leased ahead and nobody asked for goes back in so long, and a step that is under way is over. */
 const AHEAD_MS = 3_000;
 
@@ -70,11 +72,13 @@ export class Order {
 
   /** What was there for long, while someone waited for it since `from`, and was handed to nobody. */
   neglected(from, now, mustBeThere) {
-    if (from > now - UNSEEN_MS) return undefined;
+    const { queue } = this;
+    const seen = now - (queue.scope.isAlone && !queue.fills ? UNSEEN_ALONE_MS : UNSEEN_MS);
+    if (from > seen) return undefined;
     for (const message of this.fresh) {
-      if (this.queue.mayHaveGone(message) || message.cancelAsked) this.fresh.delete(message);
-      else if (message.confirmedAt > now - UNSEEN_MS) return undefined;
-      else if (dueAt(message) < now - UNSEEN_MS && mustBeThere(message)) return message;
+      if (queue.mayHaveGone(message) || message.cancelAsked) this.fresh.delete(message);
+      else if (message.confirmedAt > seen) return undefined;
+      else if (dueAt(message) < seen && mustBeThere(message)) return message;
     }
     return undefined;
   }

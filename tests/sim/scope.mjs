@@ -32,6 +32,11 @@ export class Scope {
   /** A memory with a clock of its own was closed, and perhaps empty: it may have begun anew. */
   begunAt = -Infinity;
 
+  /** Nobody else ever has what is in it. */
+  get isAlone() {
+    return this.name !== "disk" && this.host === undefined;
+  }
+
   get served() {
     return this.host !== undefined;
   }
