@@ -213,7 +213,7 @@ impl Ahead {
     }
 
     pub fn send(&mut self, held: &Held) {
-        self.sent.push(held.clone());
+        join(&mut self.sent, held);
     }
 
     fn start(&mut self, held: &Held, now: Time) {
@@ -221,12 +221,7 @@ impl Ahead {
         if self.started.is_empty() {
             self.started_at = now;
         }
-        match self.started.last_mut() {
-            Some(last) if last.grant == held.grant && last.first.plus(last.count) == held.first => {
-                last.count += held.count;
-            }
-            _ => self.started.push(held.clone()),
-        }
+        join(&mut self.started, held);
     }
 
     /// A settlement tells by itself that the messages were handed out.
@@ -277,6 +272,14 @@ fn front(runs: &mut Vec<Held>, room: &mut usize) -> Vec<Held> {
     *room -= count;
     let rest = runs.split_off(count);
     core::mem::replace(runs, rest)
+}
+
+/// Adds a run; to the last one, where it is of the same lease and follows it: many that are alike in that stay one.
+fn join(runs: &mut Vec<Held>, held: &Held) {
+    match runs.last_mut() {
+        Some(last) if last.grant == held.grant && last.first.plus(last.count) == held.first => last.count += held.count,
+        _ => runs.push(held.clone()),
+    }
 }
 
 /// Takes what that lease gave of `first..first + count` out of runs. The same messages may be leased anew by the record that
