@@ -27,6 +27,21 @@ function held(memory = memoryStorage()) {
   return { driver, memory, waiting, hold: (name) => holds.add(name), go: (name) => { holds.delete(name); for (const { resolve } of waiting.splice(0)) resolve(); } };
 }
 
+/** A storage that says to whoever has it open, when `lose` is called, that it is lost; `driver` answers which is opened then. */
+function losable(driver) {
+  let gone;
+  const storage = {
+    kind: "memory-storage",
+    open: async () => {
+      const store = await driver().open();
+      const watch = store.watch.bind(store);
+      store.watch = (moved, lost) => watch(moved, (gone = lost));
+      return store;
+    },
+  };
+  return { storage, lose: (error) => gone(error) };
+}
+
 async function letters(storage, name = "q-dlq") {
   const queue = await openQueue(name, { storage });
   const found = (await queue.peek({ max: 100 })).map(({ body, reason }) => ({ body, reason }));
@@ -348,21 +363,12 @@ test("a queue that was deleted while this peer slept is gone for whoever had it"
 
 test("who holds a lease in a storage that was lost settles nothing in the one that was made in its place", async () => {
   let memory = memoryStorage();
-  let lost;
-  const storage = {
-    kind: "memory-storage",
-    open: async () => {
-      const store = await memory.open();
-      const watch = store.watch.bind(store);
-      store.watch = (moved, gone) => watch(moved, (lost = gone));
-      return store;
-    },
-  };
+  const { storage, lose } = losable(() => memory);
   const queue = await openQueue("q", { storage });
   await queue.send("old");
   const [old] = await queue.receive();
   memory = memoryStorage();
-  lost(new Error("the database was deleted"));
+  lose(new Error("the database was deleted"));
   await heard(queue, "storage");
   await queue.send("new");
   const [next] = await bounded(queue.receive({ wait: 5 }), "the new message");
@@ -375,16 +381,7 @@ test("who holds a lease in a storage that was lost settles nothing in the one th
 for (const says of ["acks it", "is gone"]) {
   test(`a client that holds a lease in a storage that was lost, and ${says}, settles nothing in the one that was made in its place`, async (context) => {
     let memory = memoryStorage();
-    let lost;
-    const storage = {
-      kind: "memory-storage",
-      open: async () => {
-        const store = await memory.open();
-        const watch = store.watch.bind(store);
-        store.watch = (moved, gone) => watch(moved, (lost = gone));
-        return store;
-      },
-    };
+    const { storage, lose } = losable(() => memory);
     const host = await openQueue("q", { storage });
     const { port1, port2 } = new MessageChannel();
     context.after(() => port1.close());
@@ -393,7 +390,7 @@ for (const says of ["acks it", "is gone"]) {
     await host.send("old");
     const [old] = await client.receive();
     memory = memoryStorage();
-    lost(new Error("the database was deleted"));
+    lose(new Error("the database was deleted"));
     await heard(host, "storage");
     await host.send("new");
     const [next] = await bounded(host.receive({ wait: 5 }), "the new message");
@@ -410,16 +407,7 @@ for (const says of ["acks it", "is gone"]) {
 
 test("a snapshot of which nothing is heard keeps no later one from being written", async () => {
   const { driver, hold, waiting, go, memory } = held();
-  let lost;
-  const storage = {
-    kind: "memory-storage",
-    open: async () => {
-      const store = await driver.open();
-      const watch = store.watch.bind(store);
-      store.watch = (moved, gone) => watch(moved, (lost = gone));
-      return store;
-    },
-  };
+  const { storage, lose } = losable(() => driver);
   const queue = await openQueue("q", { storage });
   const work = async (count) => {
     for (const body of range(count)) {
@@ -432,7 +420,7 @@ test("a snapshot of which nothing is heard keeps no later one from being written
   while (!waiting.length) await quiet();
   const old = waiting.splice(0);
   go("snapshot");
-  lost(new Error("the connection is gone"));
+  lose(new Error("the connection is gone"));
   await bounded(working, "the work goes on");
   await work(600);
   for (const { reject } of old) reject(new Error("too late"));

@@ -169,7 +169,7 @@ export class Inbound {
     if (!this.asked) for (const demand of this.apart.splice(0)) if (this.demands.has(demand.token) && !demand.ending) this.ask(demand);
   }
 
-  /** What nobody can be given for long enough any more goes back: here it would run out, and count as an attempt. */
+  /** What nobody can be given for long enough any more goes back: here it would run out, and others wait for that. */
   private giveBackStale(now: number): void {
     while (this.held.length && this.held[0].until < now + this.end.visibilityMs / 2) this.end.giveBack(this.held.shift()!);
   }
