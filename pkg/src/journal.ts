@@ -9,7 +9,7 @@ import type { Commands } from "./commands";
 import { numbers } from "./crossing";
 import { Desk } from "./desk";
 import { closedError, platformError, publicError, show } from "./errors";
-import * as effect from "./border";
+import * as border from "./border";
 import type { Asker, Delivery, Handle, Onlooker, Part } from "./effects";
 import { Peer } from "./engine";
 import { Leases } from "./lease";
@@ -139,7 +139,7 @@ export abstract class Journal {
 
   private full(name: string): DOMException {
     const there = this.peer.names().length;
-    return platformError("QuotaExceededError", `the queue ${show(name)} can't be made: a storage holds ${effect.QUEUES_MAX} queues with their dead-letter queues, and has ${there}; delete some first`);
+    return platformError("QuotaExceededError", `the queue ${show(name)} can't be made: a storage holds ${border.QUEUES_MAX} queues with their dead-letter queues, and has ${there}; delete some first`);
   }
 
   /** A send whose messages go with the next step; more may be added to it until then. */
@@ -204,24 +204,24 @@ export abstract class Journal {
     const rows = numbers(this.peer.effects());
     if (!rows.length) return;
     const texts = (this.peer.texts() ?? []) as string[];
-    for (let at = 0; at < rows.length; at += effect.WIDTH) {
-      if (rows[at] < effect.DEAD) this.desk.tell(rows, at);
+    for (let at = 0; at < rows.length; at += border.WIDTH) {
+      if (rows[at] < border.DEAD) this.desk.tell(rows, at);
       else if (news) this.tellOnlookers(rows, at, texts);
     }
   }
 
   private tellOnlookers(rows: readonly number[], at: number, texts: string[]): void {
     const [kind, a, b, c, d, e] = [rows[at], rows[at + 1], rows[at + 2], rows[at + 3], rows[at + 4], rows[at + 5]];
-    if (kind === effect.GONE) return this.forget(a, b, c);
-    if (kind === effect.LEASE_LOST) this.leases.lost(b, c, d, e);
+    if (kind === border.GONE) return this.forget(a, b, c);
+    if (kind === border.LEASE_LOST) this.leases.lost(b, c, d, e);
     for (const onlooker of this.onlookersOf(a)) {
-      if (kind === effect.DEAD) onlooker.dead(b, c, d, texts[e]);
-      else if (kind === effect.DROPPED) onlooker.dropped(b, c, d, e);
-      else if (kind === effect.DEPTH) onlooker.depth(b);
-      else if (kind === effect.LEASE_LOST) onlooker.leaseLost?.(b, c, d, e);
+      if (kind === border.DEAD) onlooker.dead(b, c, d, texts[e]);
+      else if (kind === border.DROPPED) onlooker.dropped(b, c, d, e);
+      else if (kind === border.DEPTH) onlooker.depth(b);
+      else if (kind === border.LEASE_LOST) onlooker.leaseLost?.(b, c, d, e);
       else onlooker.gone();
     }
-    if (kind === effect.QUEUE_GONE) this.letGo(a);
+    if (kind === border.QUEUE_GONE) this.letGo(a);
   }
 
   /** The queue is gone: whoever opens one of its name has another. */

@@ -1,6 +1,6 @@
 /** A host's answers, told to who asked at this end. */
 
-import * as effect from "../border";
+import * as border from "../border";
 import type { Asker, Onlooker } from "../effects";
 import type { Leases } from "../lease";
 import type { Outgoing } from "../send";
@@ -70,24 +70,24 @@ export class Answers {
   private tell(rows: Float64Array, at: number, along: Along, ahead: number): void {
     const [kind, token, a, b, c, d] = rows.subarray(at, at + 6);
     switch (kind) {
-      case effect.SENT:
+      case border.SENT:
         return this.tellSender(token, c, (outgoing) => outgoing.sent(a, b, c));
-      case effect.REFUSED:
+      case border.REFUSED:
         return this.tellSender(token, b, (outgoing) => outgoing.refused(a, b));
-      case effect.DUPLICATE:
+      case border.DUPLICATE:
         return this.tellSender(token, 1, (outgoing) => outgoing.duplicate(a, b));
-      case effect.DELIVERED: {
+      case border.DELIVERED: {
         const { parcel, headers } = along.bodies(c, rows[at + 9]);
         this.client.shelf.add(a, b, c, d, parcel, headers);
         return this.client.inbound.delivered(token, { number: a, index: b, count: c, grant: d, until: rows[at + 6] + ahead, attempts: rows[at + 7], sent: rows[at + 8], chunk: -1 });
       }
-      case effect.RECEIVED:
+      case border.RECEIVED:
         return this.client.inbound.received(token);
-      case effect.LOST:
+      case border.LOST:
         return this.client.asked.get(token)?.lost?.(a, b, c);
-      case effect.DONE:
+      case border.DONE:
         return this.client.take(token)?.done?.(a);
-      case effect.LEASE_LOST:
+      case border.LEASE_LOST:
         this.client.inbound.lost(a, b, c, d);
         return this.client.leases.lost(a, b, c, d);
       default:
@@ -104,13 +104,13 @@ export class Answers {
   /** What is no effect of the engine on who asked. */
   private tellMore(kind: number, [a, b, c, d, e]: number[], along: Along): void {
     switch (kind) {
-      case effect.DEAD: {
+      case border.DEAD: {
         const reason = along.nextText();
         return this.client.everyOnlooker((onlooker) => onlooker.dead(b, c, d, reason));
       }
-      case effect.DROPPED:
+      case border.DROPPED:
         return this.client.everyOnlooker((onlooker) => onlooker.dropped(b, c, d, e));
-      case effect.QUEUE_GONE:
+      case border.QUEUE_GONE:
         return this.client.everyOnlooker((onlooker) => onlooker.gone());
       case frame.VALUE: {
         // What goes along is taken off though nobody waits for it any more.

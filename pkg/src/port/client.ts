@@ -4,7 +4,7 @@ import { abortable } from "../abort";
 import { Alarm } from "../alarm";
 import type { Backing } from "../backing";
 import type { Commands } from "../commands";
-import * as effect from "../border";
+import * as border from "../border";
 import type { Asker, Delivery, Handle, Onlooker, Part } from "../effects";
 import { StorageLostError, closedError, platformError, show } from "../errors";
 import { messageOf } from "../foreign";
@@ -178,7 +178,7 @@ export class ClientBacking implements Backing, End, Station {
     receive: (token, _queue, max, leaseMs, wait) => this.inbound.receive(token, max, leaseMs, wait),
     settle: (token, _queue, kind, number, index, count, grant, argument, text) => {
       // What goes back unread lies here still.
-      if (kind === effect.RELEASE) this.shelf.drop(number, index, count, grant);
+      if (kind === border.RELEASE) this.shelf.drop(number, index, count, grant);
       this.order(text, frame.SETTLE, token, kind, number, index, count, grant, argument, text === undefined ? 0 : 1);
       this.asked.get(token)!.frame = this.number + 1;
     },
@@ -390,7 +390,7 @@ export class ClientBacking implements Backing, End, Station {
   }
 
   giveBack({ number, index, count, grant }: Delivery): void {
-    this.order(undefined, frame.SETTLE, AHEAD_TOKEN, effect.RELEASE, number, index, count, grant);
+    this.order(undefined, frame.SETTLE, AHEAD_TOKEN, border.RELEASE, number, index, count, grant);
     this.drop(number, index, count, grant);
   }
 
@@ -424,7 +424,7 @@ export class ClientBacking implements Backing, End, Station {
   }
 
   peek(max: number, state: MessageState | undefined): Promise<MessageInfo[]> {
-    return this.request(frame.PEEK, max, state === undefined ? 0 : effect.STATES.indexOf(state) + 1);
+    return this.request(frame.PEEK, max, state === undefined ? 0 : border.STATES.indexOf(state) + 1);
   }
 
   async cancel(number: number, index: number): Promise<boolean> {

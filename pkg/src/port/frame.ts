@@ -19,10 +19,10 @@
  * allocated for more than the frame itself holds.
  */
 
-import * as effect from "../border";
+import * as border from "../border";
 
 /** Numbers of a row. */
-export const WIDTH = effect.WIDTH;
+export const WIDTH = border.WIDTH;
 const VERSION = 3;
 const MARK = 0x7068 + VERSION * 2 ** 16;
 const HEAD = 6;
@@ -107,17 +107,17 @@ export const ORDERS: Fields = {
   [FLUSH]: "t",
 };
 export const ANSWERS: Fields = {
-  [effect.SENT]: "tnic",
-  [effect.REFUSED]: "tkc",
-  [effect.DUPLICATE]: "tni",
-  [effect.DELIVERED]: "tnicgswsp", // token, first message, count, grant, end of the lease, attempts, when it was sent, how bodies lie
-  [effect.RECEIVED]: "t",
-  [effect.LOST]: "tnic",
-  [effect.DONE]: "ts",
-  [effect.DEAD]: "tnic", // a reason goes along
-  [effect.DROPPED]: "tnick",
-  [effect.LEASE_LOST]: "tnicg",
-  [effect.QUEUE_GONE]: "",
+  [border.SENT]: "tnic",
+  [border.REFUSED]: "tkc",
+  [border.DUPLICATE]: "tni",
+  [border.DELIVERED]: "tnicgswsp", // token, first message, count, grant, end of the lease, attempts, when it was sent, how bodies lie
+  [border.RECEIVED]: "t",
+  [border.LOST]: "tnic",
+  [border.DONE]: "ts",
+  [border.DEAD]: "tnic", // a reason goes along
+  [border.DROPPED]: "tnick",
+  [border.LEASE_LOST]: "tnicg",
+  [border.QUEUE_GONE]: "",
   [VALUE]: "t", // a value goes along
   [FAILED]: "tkw", // token, why, and of a send how many: its next (0: all); name, code and message go along
   [PING]: "",
