@@ -133,21 +133,27 @@ fn what_another_holds_ahead_is_cancelled_when_its_lease_has_run_out() {
     assert_eq!(done(&step(&mut other, NOW + 60_000).1, 4), Some(1));
 }
 
-#[test]
-fn dead_letters_that_are_held_ahead_are_redriven() {
+/// A peer with `count` messages in the dead-letter queue of "work", and that queue.
+fn dead_letters(count: u32) -> (Peer, QueueId) {
     let letters = Policy { dead_letter_queue: Some("dead".into()), ..Policy::default() };
     let mut peer = Peer::new(1, 1, false);
     peer.create(1, "work", letters);
     step(&mut peer, NOW);
     let named = |peer: &Peer, name: &str| peer.engine().named(name).expect("it was made");
     let (work, dead) = (named(&peer, "work"), named(&peer, "dead"));
-    send(&mut peer, work, 20, None);
+    send(&mut peer, work, count, None);
     step(&mut peer, NOW);
-    peer.receive(3, work, 20, None, false, NOW);
+    peer.receive(3, work, count, None, false, NOW);
     for (id, grant) in delivered(&step(&mut peer, NOW).1) {
         peer.settle(4, work, id, 1, grant, Settle::DeadLetter { reason: "no".into() });
     }
     step(&mut peer, NOW);
+    (peer, dead)
+}
+
+#[test]
+fn dead_letters_that_are_held_ahead_are_redriven() {
+    let (mut peer, dead) = dead_letters(20);
     for _ in 0..3 {
         next(&mut peer, dead, NOW).expect("twenty are there");
     }
@@ -156,6 +162,17 @@ fn dead_letters_that_are_held_ahead_are_redriven() {
     let effects = [step(&mut peer, NOW).1, step(&mut peer, NOW).1].concat();
     assert_eq!(done(&effects, 6), Some(17));
     assert_eq!(peer.engine().queue(dead).expect("it is there").backlog(), 3);
+}
+
+#[test]
+fn a_dead_letter_is_redriven_as_soon_as_its_lease_has_run_out() {
+    let (mut peer, dead) = dead_letters(1);
+    next(&mut peer, dead, NOW).expect("it is there");
+    peer.redrive(6, dead, None, 1_000);
+    assert_eq!(done(&step(&mut peer, NOW + 100).1, 6), Some(0), "it is being handled");
+    peer.redrive(7, dead, None, 1_000);
+    let effects = [step(&mut peer, NOW + 60_000).1, step(&mut peer, NOW + 60_000).1].concat();
+    assert_eq!(done(&effects, 7), Some(1));
 }
 
 #[test]

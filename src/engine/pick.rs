@@ -101,10 +101,13 @@ impl Queue {
         picked.picks
     }
 
-    /// Ready messages that came as dead letters of `origin` (or of any queue), `max` at most.
-    pub fn dead_letters(&self, origin: Option<QueueId>, max: u64) -> Vec<(MessageId, u32)> {
+    /// Messages that are ready at `now` and came as dead letters of `origin` (or of any queue), `max` at most. It sees what will
+    /// be ready once the journal's time is `now`: a dead letter whose lease just ended, too.
+    pub fn dead_letters(&self, origin: Option<QueueId>, max: u64, now: Time) -> Vec<(MessageId, u32)> {
+        let returning = self.overdue(now).into_iter().filter(|(_, run, ready)| *ready && !run.state.is_ready());
+        let waiting = self.ready.from(MessageId(0)).filter(|(_, run)| run.expires > now);
         let (mut found, mut left) = (Vec::new(), max);
-        for (id, run) in self.ready.from(MessageId(0)) {
+        for (id, run) in waiting.chain(returning.map(|(id, run, _)| (id, run))) {
             if left == 0 {
                 break;
             }

@@ -153,11 +153,11 @@ impl Peer {
             return;
         };
         let (token, to, moved) = (command.token, *to, *moved);
-        let (mut from, mut letters) = (*queue, self.letters(*queue, None, *max));
+        let (mut from, mut letters) = (*queue, self.letters(*queue, None, *max, draft.now));
         if letters.is_empty() {
             let name = self.engine.queue(*queue).and_then(|source| source.policy.dead_letter_queue.as_deref());
             from = name.and_then(|name| self.engine.named(name)).unwrap_or(*queue);
-            letters = self.letters(from, Some(*queue), *max);
+            letters = self.letters(from, Some(*queue), *max, draft.now);
         }
         letters.truncate(limits::DRAFT_ITEMS_MAX.saturating_sub(draft.items.len()));
         let mut left = letters.len();

@@ -78,8 +78,8 @@ impl Peer {
         ranges
     }
 
-    /// Up to `max` dead letters in `from` that came from `origin`, or any: those held ahead here, and those that are ready.
-    pub(super) fn letters(&self, from: QueueId, origin: Option<QueueId>, max: u64) -> Vec<(MessageId, u32)> {
+    /// Up to `max` dead letters in `from` that came from `origin`, or any: those held ahead here, and those that are ready at `now`.
+    pub(super) fn letters(&self, from: QueueId, origin: Option<QueueId>, max: u64, now: Time) -> Vec<(MessageId, u32)> {
         let Some(queue) = self.engine.queue(from) else {
             return Vec::new();
         };
@@ -92,7 +92,7 @@ impl Peer {
                 letters.push((*first, count as u32));
             }
         }
-        letters.append(&mut queue.dead_letters(origin, left));
+        letters.append(&mut queue.dead_letters(origin, left, now));
         letters
     }
 
