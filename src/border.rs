@@ -1,6 +1,6 @@
 //! Numbers that mean the same on both sides of the border to JavaScript: kinds of rows, ways to settle, limits.
 //!
-//! `cargo xtask border` writes them down for TypeScript, in `pkg/src/border.ts`; a test fails where that file is stale.
+//! `cargo xtask border` writes them down for TypeScript, in `pkg/src/engine/codes.ts`; a test fails where that file is stale.
 
 use crate::{
     engine::{Cause, MessageState},

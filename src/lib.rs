@@ -8,20 +8,18 @@
 //! - `web` (wasm only) is the door to JavaScript, and the browser's stores.
 //!
 //! Nothing outside `web` does I/O, reads a clock, or draws a random number: the native build does not have the crates
-//! that could. [`limits`] has every bound, [`border`] the numbers that TypeScript knows as well, [`id`] what names things. [`pairs`] and [`sorted`] keep things in
-//! their order, [`sizes`] knows how large each of many messages is, [`share`] is the arithmetic of parts.
+//! that could. [`limits`] has every bound, [`border`] the numbers that TypeScript knows as well, [`id`] what names things.
+//! [`collections`] keep numbers in order and the sizes of many messages, [`share`] is the arithmetic of parts.
 
 #![forbid(unsafe_code)]
 
 pub mod border;
+pub mod collections;
 pub mod engine;
 pub mod format;
 pub mod id;
 pub mod limits;
-pub mod pairs;
 pub mod peer;
 pub mod share;
-pub mod sizes;
-pub mod sorted;
 #[cfg(target_arch = "wasm32")]
 pub mod web;

@@ -1,10 +1,10 @@
 //! What is leased ahead and was handed to nobody is as good as ready: it can be cancelled, redriven and purged, and it expires.
 
 use posthaste::{
+    collections::sizes::Sizes,
     format::{Policy, Whole},
     id::{MessageId, QueueId},
     peer::{Effect, Peer, SendOrder, Settle},
-    sizes::Sizes,
 };
 
 const NOW: u64 = 1_800_000_000_000;

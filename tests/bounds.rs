@@ -2,12 +2,12 @@
 //! snapshot of what it made. Where a reader has a bound, the writer has it too.
 
 use posthaste::{
+    collections::sizes::Sizes,
     engine::Engine,
     format::{Item, Overflow, Policy, Record, Send, Whole},
     id::{MessageId, NEVER},
     limits,
     peer::{Effect, Peer, SendOrder, Settle, Why},
-    sizes::Sizes,
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 

@@ -1,11 +1,11 @@
 //! What a snapshot says may be deleted with it: all that nobody needs, and nothing else.
 
 use posthaste::{
+    collections::sizes::Sizes,
     format::{Policy, Whole},
     id::{MessageId, QueueId},
     limits,
     peer::{Effect, Peer, SendOrder, Settle},
-    sizes::Sizes,
 };
 
 const NOW: u64 = 1_800_000_000_000;

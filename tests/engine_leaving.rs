@@ -1,12 +1,12 @@
 //! A peer that is gone, or goes, holds nothing from its record on: what it held comes back in order, counted as it should be.
 
 use posthaste::{
+    collections::pairs::Pairs,
+    collections::sizes::Sizes,
     engine::{Engine, State},
     format::{How, Item, Policy, Record, Send, Whole},
     id::MessageId,
-    pairs::Pairs,
     peer::{Effect, Peer},
-    sizes::Sizes,
 };
 
 const NOW: u64 = 1_800_000_000_000;

@@ -1,10 +1,10 @@
 //! What becomes of a step's commands when things did not go as decided.
 
 use posthaste::{
+    collections::sizes::Sizes,
     format::{How, Item, Policy, Record, Whole},
     id::{MessageId, QueueId},
     peer::{Effect, Peer, SendOrder, Settle},
-    sizes::Sizes,
 };
 
 const NOW: u64 = 1_800_000_000_000;

@@ -2,11 +2,11 @@
 //! and a format stays what it is, byte for byte.
 
 use posthaste::{
+    collections::sizes::Sizes,
     engine::Engine,
     format::{Backoff, FORMAT, FormatError, How, Item, Overflow, Policy, Record, Send, Whole, Writer},
     id::{MessageId, NEVER},
     limits,
-    sizes::Sizes,
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use xxhash_rust::xxh32::xxh32;

@@ -1,11 +1,11 @@
 //! A lease that ran out is not lost: until someone takes the message, what its holder says of it stands.
 
 use posthaste::{
+    collections::sizes::Sizes,
     engine::Engine,
     format::{Policy, Record, Whole},
     id::{MessageId, QueueId},
     peer::{Effect, Peer, SendOrder, Settle},
-    sizes::Sizes,
 };
 
 const NOW: u64 = 1_800_000_000_000;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use posthaste::{pairs::Pairs, sorted::Sorted};
+use posthaste::{collections::pairs::Pairs, collections::sorted::Sorted};
 use proptest::{collection::vec, prelude::*};
 
 /// Few numbers, so that many are met again; in runs, as ids and times come.

@@ -1,6 +1,6 @@
 //! Shares are exact, as numbers of 128 bits would say them, for every size there is.
 
-use posthaste::{share::share, sizes::Sizes};
+use posthaste::{collections::sizes::Sizes, share::share};
 use proptest::{collection::vec, prelude::*};
 
 /// As many small numbers as large ones.

@@ -1,10 +1,10 @@
 //! Drives one peer as a context does, with a journal that only numbers the records: what is measured is the engine.
 
 use posthaste::{
+    collections::sizes::Sizes,
     format::{Overflow, Policy, Whole},
     id::QueueId,
     peer::{Effect, Peer, SendOrder, Settle},
-    sizes::Sizes,
 };
 
 /// Bytes the body of a message is said to have. The engine never sees it.

@@ -1,12 +1,12 @@
 /** The end of a port, without the engine and its wasm: for contexts that use only queues which another context serves. */
 
-import { platformError } from "./errors";
-import { systemClock, openingOptions } from "./options";
+import { platformError } from "./contract/errors";
+import { systemClock, openingOptions } from "./contract/options";
 import { portOf } from "./port/event-port";
 import { connect } from "./port/opening";
-import { OpenedQueue } from "./queue";
-import type { Port } from "./platform";
-import type { Queue, QueueOptions } from "./types";
+import { OpenedQueue } from "./queue/queue";
+import type { Port } from "./contract/platform";
+import type { Queue, QueueOptions } from "./contract/types";
 
 /** Opens the queue `name` that the context at the other end of `port` serves. As `openQueue` of "posthaste" with a port. */
 export async function openQueue<Body = unknown>(name: string, options: QueueOptions<Body> & { port: Port }): Promise<Queue<Body>> {
@@ -16,4 +16,4 @@ export async function openQueue<Body = unknown>(name: string, options: QueueOpti
   return new OpenedQueue<Body>(name, backing, options) as Queue<Body>;
 }
 
-export * from "./contract";
+export * from "./exports";

@@ -4,8 +4,8 @@
  */
 
 import imported from "./posthaste.wasm?module";
-import { provide } from "./engine";
-import * as opening from "./open";
+import { provide } from "./engine/load";
+import * as opening from "./queue/open";
 
 const module = async (): Promise<WebAssembly.Module> => imported;
 
@@ -35,5 +35,5 @@ export const deleteQueue: typeof opening.deleteQueue = (name, options) => {
   return opening.deleteQueue(name, options);
 };
 
-export { openTopic } from "./open";
-export * from "./contract";
+export { openTopic } from "./queue/open";
+export * from "./exports";

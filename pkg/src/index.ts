@@ -1,9 +1,9 @@
 /** The default entry: brings its wasm along, so that it needs no configuration anywhere. */
 
 import inline from "../wasm/inline.js";
-import { provide } from "./engine";
-import { platformError } from "./errors";
-import * as opening from "./open";
+import { provide } from "./engine/load";
+import { platformError } from "./contract/errors";
+import * as opening from "./queue/open";
 
 /** Unpacks it. */
 async function module(): Promise<WebAssembly.Module> {
@@ -43,5 +43,5 @@ export const deleteQueue: typeof opening.deleteQueue = (name, options) => {
   return opening.deleteQueue(name, options);
 };
 
-export { openTopic } from "./open";
-export * from "./contract";
+export { openTopic } from "./queue/open";
+export * from "./exports";

@@ -1,8 +1,8 @@
 /** The default entry where wasm is a module that is imported: Cloudflare's Workers, which compile no bytes. */
 
 import imported from "./posthaste.wasm";
-import { provide } from "./engine";
-import * as opening from "./open";
+import { provide } from "./engine/load";
+import * as opening from "./queue/open";
 
 const module = async (): Promise<WebAssembly.Module> => imported;
 
@@ -32,5 +32,5 @@ export const deleteQueue: typeof opening.deleteQueue = (name, options) => {
   return opening.deleteQueue(name, options);
 };
 
-export { openTopic } from "./open";
-export * from "./contract";
+export { openTopic } from "./queue/open";
+export * from "./exports";

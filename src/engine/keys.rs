@@ -5,9 +5,9 @@ use std::collections::VecDeque;
 use xxhash_rust::xxh32::xxh32;
 
 use crate::{
+    collections::pairs::Pairs,
     id::{MessageId, Time},
     limits,
-    pairs::Pairs,
 };
 
 #[derive(Clone, PartialEq, Debug)]

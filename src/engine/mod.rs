@@ -28,10 +28,10 @@ pub use send::Needs;
 pub use timers::{MessageState, Standing};
 
 use crate::{
+    collections::pairs::Pairs,
+    collections::sorted::Sorted,
     format::{Item, Record},
     id::{MessageId, NEVER, QueueId, Time},
-    pairs::Pairs,
-    sorted::Sorted,
 };
 
 /// A replica of one journal: all its queues.

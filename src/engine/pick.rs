@@ -2,9 +2,9 @@
 
 use super::{Queue, Run};
 use crate::{
+    collections::pairs::Pairs,
     id::{MessageId, QueueId, Time},
     limits,
-    pairs::Pairs,
 };
 
 /// Neighbouring messages that can be taken.

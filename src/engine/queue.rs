@@ -6,9 +6,9 @@ use super::{
     runs::Runs,
 };
 use crate::{
+    collections::pairs::Pairs,
     format::Policy,
     id::{MessageId, NEVER, Time},
-    pairs::Pairs,
 };
 
 /// Why a message ended without an ack.

@@ -1,8 +1,8 @@
 //! A run: messages that were sent together and have the same fate so far. One entry, however many they are.
 
 use crate::{
+    collections::sizes::Sizes,
     id::{NEVER, QueueId, Time},
-    sizes::Sizes,
 };
 
 /// Neighbouring messages in one state. A run is cut when something happens to a part of it.

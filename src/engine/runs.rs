@@ -1,7 +1,7 @@
 //! Runs in the order of their messages.
 
 use super::Run;
-use crate::{id::MessageId, pairs::Pairs};
+use crate::{collections::pairs::Pairs, id::MessageId};
 
 /// Runs by the id they start with.
 #[derive(Clone, Debug, Default)]

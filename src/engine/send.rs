@@ -2,9 +2,9 @@
 
 use super::{Cause, Engine, Event, Fate, Outcome, Queue, Run, State, keys::Keys, settle::drop_run};
 use crate::{
+    collections::sizes::Sizes,
     format::{Item, Overflow, Send, Whole},
     id::{MessageId, NEVER, QueueId, Time},
-    sizes::Sizes,
 };
 
 /// What a batch needs in order to stand. A message whose key is known, or is another's before it in the batch, needs nothing.

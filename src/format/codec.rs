@@ -3,8 +3,8 @@
 use xxhash_rust::xxh32::xxh32;
 
 use super::FORMAT;
+use crate::collections::sizes::Sizes;
 use crate::id::QueueId;
-use crate::sizes::Sizes;
 
 /// Why bytes from a store can't be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

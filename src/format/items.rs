@@ -3,9 +3,9 @@
 
 use super::{FormatError, Policy, Reader, Writer};
 use crate::{
+    collections::sizes::Sizes,
     id::{MessageId, QueueId, Time},
     limits,
-    sizes::Sizes,
 };
 
 /// One thing that a step did. Whether it stands is decided where it lands in the journal, for every peer alike.

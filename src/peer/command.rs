@@ -2,11 +2,11 @@
 
 use super::{Effect, Peer, Why, bounded, demands::Demand};
 use crate::{
+    collections::sizes::Sizes,
     engine::Queue,
     format::{Policy, Whole},
     id::{MessageId, NEVER, QueueId, Time},
     limits,
-    sizes::Sizes,
 };
 
 #[derive(Clone, PartialEq, Debug)]

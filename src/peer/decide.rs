@@ -8,11 +8,11 @@ use super::{
     prefetch::{Aheads, Held},
 };
 use crate::{
+    collections::pairs::Pairs,
     engine::{Pick, Queue},
     format::{Backoff, How, Item, Record, Whole},
     id::{QueueId, Time},
     limits,
-    pairs::Pairs,
     share::share,
 };
 

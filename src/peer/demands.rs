@@ -2,7 +2,7 @@
 //! no others.
 
 use super::lines::Lines;
-use crate::{id::QueueId, sorted::Sorted};
+use crate::{collections::sorted::Sorted, id::QueueId};
 
 /// A receive that has not been answered.
 #[derive(Clone, PartialEq, Debug)]

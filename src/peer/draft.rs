@@ -2,11 +2,11 @@
 
 use super::{command::Command, demands::Demand, prefetch::Held};
 use crate::{
+    collections::pairs::Pairs,
+    collections::sorted::Sorted,
     format::{Item, Record},
     id::{MessageId, QueueId, Time},
     limits,
-    pairs::Pairs,
-    sorted::Sorted,
 };
 
 /// What an item of the record under way was for, so that its outcome finds its way back.

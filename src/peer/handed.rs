@@ -8,10 +8,10 @@ use super::{
     prefetch::Held,
 };
 use crate::{
+    collections::sorted::Sorted,
     engine::{Run, State},
     format::Item,
     id::{MessageId, QueueId, Time},
-    sorted::Sorted,
 };
 
 /// Cancellations of what another holds ahead, and may hand out or give back, by queue.

@@ -1,6 +1,6 @@
 //! Things that wait, a line for each queue: taken from its front, or by their token out of its middle, however long it is.
 
-use crate::{id::QueueId, pairs::Pairs, sorted::Sorted};
+use crate::{collections::pairs::Pairs, collections::sorted::Sorted, id::QueueId};
 
 pub(super) struct Lines<T> {
     /// Of each queue that had any: the place of each in its line, and its slot.

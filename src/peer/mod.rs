@@ -27,11 +27,11 @@ pub use command::{Command, Order, SendOrder, Settle};
 pub use effect::{Effect, Why};
 
 use crate::{
+    collections::sorted::Sorted,
     engine::{Engine, Event},
     format::{FormatError, Item, Record, Send},
     id::{MessageId, NEVER, QueueId, TIME_MAX, Time},
     limits,
-    sorted::Sorted,
 };
 use clean::Clean;
 use demands::Demands;

@@ -8,11 +8,11 @@ use super::{
     prefetch::Held,
 };
 use crate::{
+    collections::pairs::Pairs,
+    collections::sorted::Sorted,
     engine::{Outcome, Run, State},
     format::{Overflow, Whole},
     id::{MessageId, NEVER, QueueId},
-    pairs::Pairs,
-    sorted::Sorted,
 };
 
 impl Peer {

@@ -4,7 +4,7 @@ use super::{
     command::{Command, Order},
     lines::Lines,
 };
-use crate::{engine::key_sums, id::QueueId, pairs::Pairs, sorted::Sorted};
+use crate::{collections::pairs::Pairs, collections::sorted::Sorted, engine::key_sums, id::QueueId};
 
 /// Where lines begin, so that they can grow at both ends.
 const MIDDLE: u64 = 1 << 63;

@@ -1,7 +1,7 @@
 //! Commands for the next step, in their order.
 
 use super::command::{Command, Order};
-use crate::pairs::Pairs;
+use crate::collections::pairs::Pairs;
 
 #[derive(Default)]
 pub(super) struct Pending {

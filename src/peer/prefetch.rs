@@ -4,10 +4,10 @@
 
 use super::{Effect, Peer, demands::Demand};
 use crate::{
+    collections::pairs::Pairs,
+    collections::sorted::Sorted,
     id::{MessageId, NEVER, QueueId, Time},
     limits,
-    pairs::Pairs,
-    sorted::Sorted,
 };
 
 /// A run leased by this peer.

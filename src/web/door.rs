@@ -6,10 +6,10 @@ use wasm_bindgen::prelude::*;
 
 use crate::{
     border,
+    collections::sizes::Sizes,
     format::{FormatError, Overflow, Policy, Whole},
     id::{MessageId, NEVER, Time},
     peer::{self, SendOrder, Settle},
-    sizes::Sizes,
     web::{
         crossing::{leave, leave_pairs, named, real, whole},
         rows::{self, Texts},

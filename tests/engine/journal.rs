@@ -6,11 +6,11 @@ mod hearing;
 use std::collections::{BTreeMap, BTreeSet};
 
 use posthaste::{
+    collections::sizes::Sizes,
     engine::{Engine, Queue, Standing},
     format::{Backoff, Overflow, Policy, Record, Whole},
     id::{MessageId, QueueId, Time},
     peer::{Peer, SendOrder, Settle},
-    sizes::Sizes,
 };
 
 pub type Check = Result<(), String>;

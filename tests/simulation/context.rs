@@ -1,7 +1,7 @@
 //! One context: a peer, a clock of its own, and what its application asked for and was told.
 //!
 //! It drives the peer as the peer's contract allows, in any order and at any pace: it is for the engine alone, and no copy of the
-//! loop that ships (`pkg/src/stored.ts`), which tests/sim runs as it is packed.
+//! loop that ships (`pkg/src/journal/durable.ts`), which tests/sim runs as it is packed.
 
 use std::collections::{BTreeMap, VecDeque};
 

@@ -1,10 +1,10 @@
 //! The world of one seed: contexts on one journal, what they do, and what goes wrong.
 
 use posthaste::{
+    collections::sizes::Sizes,
     format::{Backoff, Overflow, Policy, Whole},
     id::{QueueId, Time},
     peer::{SendOrder, Settle},
-    sizes::Sizes,
 };
 
 use super::{

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 
 fn place() -> PathBuf {
-    root().join("pkg/src/border.ts")
+    root().join("pkg/src/engine/codes.ts")
 }
 
 pub fn run() -> Result<()> {

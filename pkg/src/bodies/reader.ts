@@ -1,6 +1,6 @@
 /** Bytes to the values that a `Writer` made them of. Whoever wrote the bytes: nothing counts before it is checked, and nothing is made that is larger than they are. */
 
-import type { Bodies, HeadersByIndex } from "../store";
+import type { Bodies, HeadersByIndex } from "../contract/store";
 import {
   ARRAY, BIGINT, BOXED, BUFFER, DATE, DEPTH_MAX, DOUBLE, END, ERROR, ERRORS, EXCEPTION, FALSE, FORMAT, GROWTH_MAX, LATIN1, MAP, NEGATIVE, NULL, OBJECT, REGEXP, RESIZABLE, SEEN, SET, SHORT_TEXT,
   SMALL, SPARSE, TRUE, UNDEFINED, UTF16, VIEW, VIEWS, WHOLE, WHOLE_VIEW,

@@ -1,6 +1,6 @@
 /** Bodies as bytes (format.ts), for stores that hand bytes on. One that writes them where they are to lie has a `Writer` of its own. */
 
-import type { Bodies } from "../store";
+import type { Bodies } from "../contract/store";
 import { readBodies } from "./reader";
 import { portable, type Runtime } from "./runtime";
 import { Writer } from "./writer";

@@ -1,6 +1,6 @@
 /** Values to bytes, as format.ts has them. */
 
-import type { HeadersByIndex } from "../store";
+import type { HeadersByIndex } from "../contract/store";
 import {
   ARRAY, BIGINT, BOXED, BUFFER, BYTES_MAX, DATE, DEPTH_MAX, DOUBLE, END, ERROR, ERRORS, EXCEPTION, FALSE, FORMAT, GROWTH_MAX, LATIN1, MAP, NEGATIVE, NULL, OBJECT, REGEXP, RESIZABLE, SEEN, SET,
   SHORT_TEXT, SMALL, SPARSE, TRUE, UNDEFINED, UTF16, VIEW, VIEWS, WHOLE, WHOLE_VIEW, type ResizableBuffer,

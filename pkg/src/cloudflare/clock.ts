@@ -4,7 +4,7 @@
  * that while timers do the work it may lag by `GUARD_MS`: it need not be written anew for each of them.
  */
 
-import type { Clock } from "../types";
+import type { Clock } from "../contract/types";
 import type { ObjectStorage } from "./platform";
 
 /** Timers so near are the platform's even when the object rests. */

@@ -1,10 +1,10 @@
 /** Handing a batch to the `queue` handler of a Worker, by an event of the platform or by a call, and what that says of it. */
 
-import type { ReceivedMessage } from "../message";
-import type { MessageBatch } from "../types";
-import { HANDLED, type Mark, type Refusal } from "./calls";
+import type { ReceivedMessage } from "../delivery/message";
+import type { MessageBatch } from "../contract/types";
+import { HANDLED, type Mark, type Refusal } from "./rpc";
 import type { Service } from "./platform";
-import { errorOf } from "./refusals";
+import { errorOf } from "./errors";
 import { Said, wordsOf, type Result } from "./said";
 
 export interface Readable {

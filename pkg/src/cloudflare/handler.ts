@@ -1,8 +1,8 @@
 /** The Worker's side of a batch that an object pushes: what the platform does around a queue event, around a call. */
 
-import { show } from "../errors";
-import { HANDLED, type Mark } from "./calls";
-import { refusalOf } from "./refusals";
+import { show } from "../contract/errors";
+import { HANDLED, type Mark } from "./rpc";
+import { refusalOf } from "./errors";
 import { Said } from "./said";
 
 interface Context {

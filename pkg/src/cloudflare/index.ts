@@ -1,9 +1,9 @@
 /** `posthaste/cloudflare`: queues in Durable Objects, for Workers. */
 
 import { openQueue as open } from "posthaste";
-import { object as checkObject, queueName, systemClock } from "../options";
-import type { Queue, QueueOptions, StorageDriver } from "../types";
-import type { Opened, Policy } from "./calls";
+import { object as checkObject, queueName, systemClock } from "../contract/options";
+import type { Queue, QueueOptions, StorageDriver } from "../contract/types";
+import type { Opened, Policy } from "./rpc";
 import type { ObjectNamespace } from "./platform";
 import { RemoteBacking, ask, checkedNamespace, type Address } from "./remote";
 
@@ -11,7 +11,7 @@ export { queueHandler } from "./handler";
 export { QueueObject } from "./object";
 export { sqliteStorage } from "./sqlite";
 export type { ObjectNamespace, ObjectStorage, Service } from "./platform";
-export type { PushConsumer } from "./consumers";
+export type { PushConsumer } from "./push-options";
 
 /** As `QueueOptions`, without where messages live: that is the object. */
 export interface ObjectQueueOptions<Body = unknown> extends Omit<QueueOptions<Body>, "storage" | "durability" | "port" | "encryptionKey"> {

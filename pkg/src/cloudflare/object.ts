@@ -2,22 +2,22 @@
 
 import { DurableObject } from "cloudflare:workers";
 import { openQueue } from "posthaste";
-import type { Delivery } from "../effects";
-import { RELEASE } from "../border";
-import type { Settle } from "../effects";
-import { platformError, show } from "../errors";
-import type { LocalBacking } from "../local";
-import type { StoredJournal } from "../stored";
-import type { OpenedQueue } from "../queue";
-import { isDamage, unreadable } from "../receive";
-import { Stop } from "../stop";
-import type { MessageState, SendBatchReceipt, SendReceipt, StorageDriver } from "../types";
-import { CALL_MAX, VERSION, type Answer, type Call, type Happening, type Leased, type Opened, type Outcome, type Policy, type Sending, type Settlement } from "./calls";
+import type { Delivery } from "../engine/effects";
+import { RELEASE } from "../engine/codes";
+import type { Settle } from "../engine/effects";
+import { platformError, show } from "../contract/errors";
+import type { LocalBacking } from "../journal/local";
+import type { StoredJournal } from "../journal/durable";
+import type { OpenedQueue } from "../queue/queue";
+import { isDamage, unreadable } from "../queue/receive";
+import { Stop } from "../schedule/cancellation";
+import type { MessageState, SendBatchReceipt, SendReceipt, StorageDriver } from "../contract/types";
+import { CALL_MAX, VERSION, type Answer, type Call, type Happening, type Leased, type Opened, type Outcome, type Policy, type Sending, type Settlement } from "./rpc";
 import { ObjectClock } from "./clock";
-import type { PushConsumer } from "./consumers";
-import { pack, unpack, weight } from "./packed";
+import type { PushConsumer } from "./push-options";
+import { pack, unpack, weight } from "./framing";
 import { Push } from "./push";
-import { refusalOf } from "./refusals";
+import { refusalOf } from "./errors";
 import { sqliteStorage } from "./sqlite";
 import { Watch } from "./watch";
 

@@ -1,15 +1,15 @@
 /** Pushing: batches go to the `queue(batch, env, ctx)` handler of a Worker, by a service binding. */
 
-import type { LocalBacking } from "../local";
-import type { Onlooker } from "../effects";
-import type { ReceivedMessage } from "../message";
-import type { OpenedQueue } from "../queue";
-import type { Consumer, MessageBatch } from "../types";
+import type { LocalBacking } from "../journal/local";
+import type { Onlooker } from "../engine/effects";
+import type { ReceivedMessage } from "../delivery/message";
+import type { OpenedQueue } from "../queue/queue";
+import type { Consumer, MessageBatch } from "../contract/types";
 import { decode } from "./bodies";
-import { CALL_MAX } from "./calls";
+import { CALL_MAX } from "./rpc";
 import type { ObjectClock } from "./clock";
-import type { PushConsumer } from "./consumers";
-import { weight } from "./packed";
+import type { PushConsumer } from "./push-options";
+import { weight } from "./framing";
 import { deliver, Unsendable, type Readable } from "./delivery";
 
 /** So long after the last batch nothing is expected to come any more: what comes later starts it again. */

@@ -1,22 +1,22 @@
 /** A queue that an object keeps, as a Worker has it: every word is a call, of which nothing is left when it is answered. */
 
 import { MessageTooLargeError, StorageLostError } from "posthaste";
-import { abortable } from "../abort";
-import type { Backing } from "../backing";
-import type { Commands } from "../commands";
-import { AS_MANY_AS_FIT, BATCH_PART } from "../border";
-import type { Asker, Delivery, Handle, Onlooker, Part } from "../effects";
-import { platformError } from "../errors";
-import { messageOf } from "../foreign";
-import { Leases } from "../lease";
-import { VALUES, valuesOf, type Parcel, type Segment } from "../parcel";
-import type { Outgoing } from "../send";
-import type { Clock, MessageInfo, MessageState, Queue, QueueMetrics } from "../types";
+import { abortable } from "../schedule/abort";
+import type { Backing } from "../journal/backend";
+import type { Commands } from "../engine/commands";
+import { AS_MANY_AS_FIT, BATCH_PART } from "../engine/codes";
+import type { Asker, Delivery, Handle, Onlooker, Part } from "../engine/effects";
+import { platformError } from "../contract/errors";
+import { messageOf } from "../contract/foreign";
+import { Leases } from "../delivery/leases";
+import { VALUES, valuesOf, type Parcel, type Segment } from "../bodies/pack";
+import type { Outgoing } from "../journal/sends";
+import type { Clock, MessageInfo, MessageState, Queue, QueueMetrics } from "../contract/types";
 import { decode, encode } from "./bodies";
-import { BODY_MAX, CALL_MAX, VERSION, type Answer, type Asked, type Call, type Happening, type Leased, type Opened, type Outcome, type Policy, type Sending, type SentTerms, type Settlement } from "./calls";
-import { MESSAGE_BYTES, pack, unpack, weight } from "./packed";
+import { BODY_MAX, CALL_MAX, VERSION, type Answer, type Asked, type Call, type Happening, type Leased, type Opened, type Outcome, type Policy, type Sending, type SentTerms, type Settlement } from "./rpc";
+import { MESSAGE_BYTES, pack, unpack, weight } from "./framing";
 import type { ObjectNamespace } from "./platform";
-import { errorOf } from "./refusals";
+import { errorOf } from "./errors";
 
 const TRIES = 4;
 const RETRY_MS = 100;

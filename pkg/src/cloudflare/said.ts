@@ -1,6 +1,6 @@
 /** What a queue handler says of its batch, by the rules that workerd has for it; and the form in which the platform answers with it. */
 
-import { show } from "../errors";
+import { show } from "../contract/errors";
 
 /** As the platform answers to a queue event (`FetcherQueueResult`). Names in quotes: no bundle shortens them. */
 export interface Result {

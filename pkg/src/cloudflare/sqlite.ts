@@ -11,9 +11,9 @@
  */
 
 import { CorruptionError } from "posthaste";
-import { platformError } from "../errors";
-import { headersBetween } from "../headers";
-import type { Append, Bodies, StorageDriver, Store, Tail } from "../store";
+import { platformError } from "../contract/errors";
+import { headersBetween } from "../bodies/headers";
+import type { Append, Bodies, StorageDriver, Store, Tail } from "../contract/store";
 import { encode, read, write } from "./bodies";
 import type { ObjectStorage } from "./platform";
 

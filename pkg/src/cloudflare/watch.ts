@@ -1,7 +1,7 @@
 /** What happens in a queue, kept for a Worker that listens until it asks. */
 
-import type { Onlooker } from "../effects";
-import type { Happening } from "./calls";
+import type { Onlooker } from "../engine/effects";
+import type { Happening } from "./rpc";
 
 /** Events tell what changed, not how often: the oldest go where nobody asks. */
 const KEPT_MAX = 1000;

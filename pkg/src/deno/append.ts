@@ -1,8 +1,8 @@
 /** One step: its record and bodies as values, and the commit that brings them under the next number. */
 
 import { serializer } from "../bodies/serializer";
-import { headersBetween } from "../headers";
-import type { Append } from "../store";
+import { headersBetween } from "../bodies/headers";
+import type { Append } from "../contract/store";
 import { lengthsOf, newName, type Database } from "./database";
 import { tooLarge, tooMany } from "./errors";
 import { ROW_BYTES_MAX, rowValue, type Row } from "./layout";

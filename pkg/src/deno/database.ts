@@ -3,7 +3,7 @@
 import { named } from "./errors";
 import { COMMIT_BYTES, COMMIT_KEYS, COMMIT_KEY_BYTES, PIECE_BYTES, bornHead, headValue, pieces, shown, type Head, type Layout } from "./layout";
 import type { Kv, KvAtomic, KvCheck, KvEntry, KvKey } from "./platform";
-import { Patience, isLocked, patiently } from "./patience";
+import { Patience, isLocked, patiently } from "./retry";
 
 /** Parts that were written ahead of the commit that makes them someone's. */
 export interface Draft {

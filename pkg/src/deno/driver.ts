@@ -1,10 +1,10 @@
 /** Opening journals in Deno KV. */
 
-import type { StorageDriver, Store } from "../store";
+import type { StorageDriver, Store } from "../contract/store";
 import { Database } from "./database";
 import type { DenoScope, Kv } from "./platform";
 import { Layout } from "./layout";
-import { patiently } from "./patience";
+import { patiently } from "./retry";
 import { FilePresence, hasLocks } from "./presence";
 import { KvStore } from "./store";
 

@@ -1,6 +1,6 @@
 /** Queues in Deno KV: `openQueue(name, { storage: kvStorage() })`. */
 
-import type { StorageDriver } from "../store";
+import type { StorageDriver } from "../contract/store";
 import { KvDriver } from "./driver";
 import type { Kv, KvKey } from "./platform";
 import { Layout, PREFIX_BYTES_MAX, prefixBytes } from "./layout";

@@ -3,7 +3,7 @@
  * dies, however it does. Elsewhere nobody can tell, and leases run out.
  */
 
-import type { Presence } from "../store";
+import type { Presence } from "../contract/store";
 import type { DenoFile, DenoScope } from "./platform";
 import { letEnd } from "./timer";
 

@@ -1,6 +1,6 @@
 /** Reading the journal: what came since a number, by way of the snapshot where records were cleaned away, and bodies. */
 
-import type { Bodies, Tail } from "../store";
+import type { Bodies, Tail } from "../contract/store";
 import { read } from "./append";
 import type { Database } from "./database";
 import { named } from "./errors";

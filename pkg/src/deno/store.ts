@@ -1,10 +1,10 @@
 /** A journal in Deno KV, open in this context: what `Store` asks, each done by the file named after it. */
 
-import type { Append, Bodies, Presence, Store, Tail } from "../store";
+import type { Append, Bodies, Presence, Store, Tail } from "../contract/store";
 import { append, refusal } from "./append";
-import { replace } from "./cleaning";
+import { replace } from "./snapshots";
 import type { Database } from "./database";
-import { Looking } from "./looking";
+import { Looking } from "./poll";
 import { readTail, readValues } from "./reading";
 
 export class KvStore implements Store {

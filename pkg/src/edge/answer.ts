@@ -1,6 +1,6 @@
 /** What an address that a batch was posted to says: whether that was a delivery, and if not, what to do. */
 
-import { Refusal } from "./refusal";
+import { Refusal } from "./errors";
 import type { FetchAnswer } from "./types";
 
 /** Answers that say "later". */

@@ -2,5 +2,5 @@
 
 export { bufferedSender } from "./sender";
 export { UndeliveredError } from "./undelivered";
-export { MessageTooLargeError, PosthasteError, QueueFullError } from "../errors";
+export { MessageTooLargeError, PosthasteError, QueueFullError } from "../contract/errors";
 export type * from "./types";

@@ -1,10 +1,10 @@
 /** Messages collected in an isolate without storage, and handed over in batches while the platform keeps it alive. */
 
-import { onAbort } from "../abort";
-import { disposable } from "../dispose";
-import { MessageTooLargeError, platformError, QueueFullError, show } from "../errors";
-import { object, sendOptions, signalOption } from "../options";
-import { Handing, type Slot } from "./handing";
+import { onAbort } from "../schedule/abort";
+import { disposable } from "../contract/dispose";
+import { MessageTooLargeError, platformError, QueueFullError, show } from "../contract/errors";
+import { object, sendOptions, signalOption } from "../contract/options";
+import { Handing, type Slot } from "./flush";
 import { lifetimeOption, settings, type Settings } from "./settings";
 import { targetOption, type Target } from "./target";
 import type { BufferedMessage, BufferedMetrics, BufferedSender, BufferedSenderOptions, BufferedSendOptions, Lifetime, SendTarget } from "./types";

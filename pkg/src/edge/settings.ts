@@ -1,8 +1,8 @@
 /** The options of a sender, checked. Durations in milliseconds. */
 
-import { show } from "../errors";
-import { clockOption, number, object, seconds, systemClock, whole } from "../options";
-import type { Clock } from "../types";
+import { show } from "../contract/errors";
+import { clockOption, number, object, seconds, systemClock, whole } from "../contract/options";
+import type { Clock } from "../contract/types";
 import type { BufferedSenderOptions, Lifetime, UndeliveredReport } from "./types";
 
 export interface Settings {

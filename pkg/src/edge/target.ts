@@ -1,11 +1,11 @@
 /** Where batches go: a queue, or an address. Each says how it takes a batch, and what its failures mean. */
 
-import { copiedBytes, copy } from "../copy";
-import { encode } from "../body";
-import { show } from "../errors";
-import { object, text } from "../options";
+import { copiedBytes, copy } from "../bodies/clone";
+import { encode } from "../contract/body";
+import { show } from "../contract/errors";
+import { object, text } from "../contract/options";
 import { orAborted, refusalOf, said } from "./answer";
-import { Refusal } from "./refusal";
+import { Refusal } from "./errors";
 import type { BatchTarget, BufferedMessage, FetchAnswer, FetchTarget, SendTarget } from "./types";
 
 /** A message as it is kept until it is handed over. `json`: as a fetch target gets it. */

@@ -1,6 +1,6 @@
 /** The public types of `posthaste/edge`. Durations are seconds. */
 
-import type { Backoff, Clock } from "../types";
+import type { Backoff, Clock } from "../contract/types";
 
 /** A message on its way to a target. */
 export interface BufferedMessage<Body = unknown> extends BufferedOptions {

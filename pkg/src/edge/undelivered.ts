@@ -1,6 +1,6 @@
 /** The error that carries what could not be handed over. */
 
-import { PosthasteError, show } from "../errors";
+import { PosthasteError, show } from "../contract/errors";
 import type { BufferedMessage, UndeliveredReport } from "./types";
 
 /** Messages that could not be handed over, with the reason as `cause`. */

@@ -4,7 +4,7 @@ import { closeSync, fdatasyncSync, openSync, readSync, rmSync } from "node:fs";
 import { corrupt, fileError } from "./errors";
 import { newFile, synced, writeAll, type JournalFile } from "./file";
 import { HEADER_BYTES, HEAD_BYTES, aligned, checksum, frameOf, frontWithout, head, seal } from "./layout";
-import { Places } from "./places";
+import { Places } from "./record-index";
 import { readAt, type SnapshotPlace } from "./scan";
 
 /** Copied at a time, between steps. */

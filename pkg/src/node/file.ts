@@ -2,10 +2,10 @@
 
 import { appendFileSync, closeSync, existsSync, fdatasync, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync, openSync, renameSync, rmSync, statSync, truncateSync, writeSync } from "node:fs";
 import path from "node:path";
-import type { Append, Bodies, Tail } from "../store";
+import type { Append, Bodies, Tail } from "../contract/store";
 import { corrupt, fileError, named, unknown } from "./errors";
 import { HEADER_BYTES, HEAD_BYTES, MARK, RECORD, SNAPSHOT, birthOf, bodiesOf, checksum, frameOf, head, markFrame, recordFrame, recordFront, seal, snapshotFrame, snapshotFront, type Frame, type RecordFront, type Written } from "./layout";
-import type { Places } from "./places";
+import type { Places } from "./record-index";
 import { readAt, scan, type SnapshotPlace } from "./scan";
 
 const JOURNAL = "journal";

@@ -3,11 +3,11 @@
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import zlib from "node:zlib";
-import type { StorageDriver } from "../store";
+import type { StorageDriver } from "../contract/store";
 import { Folder } from "./folder";
 import { FileStore } from "./store";
 
-export type { StorageDriver } from "../store";
+export type { StorageDriver } from "../contract/store";
 
 /** A `URL`, by what it must have: not everyone's declarations have that class. */
 export interface FileUrl {

@@ -39,8 +39,8 @@ import zlib from "node:zlib";
 import { BYTES_MAX } from "../bodies/format";
 import { readBodies } from "../bodies/reader";
 import { TooLarge, Writer } from "../bodies/writer";
-import { headersBetween } from "../headers";
-import type { Append, Bodies } from "../store";
+import { headersBetween } from "../bodies/headers";
+import type { Append, Bodies } from "../contract/store";
 import { buffers } from "./buffers";
 import { corrupt, named } from "./errors";
 

@@ -1,6 +1,6 @@
 /** Presence in a folder: one process at a time has it, so whoever has it knows that all peers who are not in it are gone. */
 
-import type { Presence } from "../store";
+import type { Presence } from "../contract/store";
 
 /** Who wants to know when this process ends in good order. */
 const leaving = new Set<() => void>();

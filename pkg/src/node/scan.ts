@@ -9,7 +9,7 @@
 import { closeSync, existsSync, fsyncSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
 import { corrupt } from "./errors";
 import { HEADER_BYTES, HEAD_BYTES, MARK, SNAPSHOT, checksum, frameOf, recordFront, snapshotFront, type Frame } from "./layout";
-import { Places } from "./places";
+import { Places } from "./record-index";
 
 const WINDOW_BYTES = 256 << 10;
 /** Where what is cut off is kept, should there be whole steps in it. */

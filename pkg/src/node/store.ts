@@ -1,6 +1,6 @@
 /** A store on a journal's file, as the contract (store.ts of the package) has it. */
 
-import type { Append, Bodies, Presence, Store, Tail } from "../store";
+import type { Append, Bodies, Presence, Store, Tail } from "../contract/store";
 import { compact, isWanted } from "./compact";
 import { release, reserve, reserved, type JournalFile } from "./file";
 import type { Folder, User } from "./folder";

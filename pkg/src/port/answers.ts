@@ -1,16 +1,16 @@
 /** A host's answers, told to who asked at this end. */
 
-import * as border from "../border";
-import type { Asker, Onlooker } from "../effects";
-import type { Leases } from "../lease";
-import type { Outgoing } from "../send";
+import * as border from "../engine/codes";
+import type { Asker, Onlooker } from "../engine/effects";
+import type { Leases } from "../delivery/leases";
+import type { Outgoing } from "../journal/sends";
 import type { Along } from "./bodies";
 import { errorBeside } from "./errors";
 import * as frame from "./frame";
 import { FrameError, WIDTH, type Frame } from "./frame";
 import type { Inbound } from "./inbound";
 import type { Outbound } from "./outbound";
-import type { Shelf } from "./shelf";
+import type { Shelf } from "./arrived-bodies";
 
 const LAGS = 8;
 const STORAGE = ["ok", "degraded", "lost"] as const;

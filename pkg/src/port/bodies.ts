@@ -3,11 +3,11 @@
  * where an object of headers follows, and 8 times one more than the length of each where all are bytes of one length.
  */
 
-import { Lent, type LentBytes } from "../lent";
-import { BUFFERS, BYTES, Bytes, TEXT, Text, VALUES, Values, aligned, type Form, type Parcel, type Segment } from "../parcel";
-import { checkedHeaders } from "../options";
-import type { Transferable } from "../platform";
-import type { HeadersByIndex } from "../store";
+import { Lent, type LentBytes } from "../bodies/borrowed";
+import { BUFFERS, BYTES, Bytes, TEXT, Text, VALUES, Values, aligned, type Form, type Parcel, type Segment } from "../bodies/pack";
+import { checkedHeaders } from "../contract/options";
+import type { Transferable } from "../contract/platform";
+import type { HeadersByIndex } from "../contract/store";
 import type { Draft } from "./frame";
 
 /** Bodies of up to so many bytes each go as JSON where JSON says the same: one text is cheaper to clone than many objects. */

@@ -1,6 +1,6 @@
 /** What a host asks of a frame as a whole, before it carries out any of it. */
 
-import { AS_MANY_AS_FIT, BATCH, BATCH_PART } from "../border";
+import { AS_MANY_AS_FIT, BATCH, BATCH_PART } from "../engine/codes";
 import type { Credit } from "./credit";
 import { FrameError, HELLO, KEYED, RECEIVE, REDRIVE, SEND, SETTLE, SIZED, WIDTH, type Frame } from "./frame";
 

@@ -1,25 +1,25 @@
 /** A client: the end of a port at which a queue is used that another context serves. */
 
-import { abortable } from "../abort";
-import { Alarm } from "../alarm";
-import type { Backing } from "../backing";
-import type { Commands } from "../commands";
-import * as border from "../border";
-import type { Asker, Delivery, Handle, Onlooker, Part } from "../effects";
-import { StorageLostError, closedError, platformError, show } from "../errors";
-import { messageOf } from "../foreign";
-import { Leases } from "../lease";
-import type { PolicyOptions } from "../options";
-import type { BYTES } from "../parcel";
-import type { EventPort } from "../platform";
-import { canShare } from "../ring";
-import type { Outgoing } from "../send";
-import { soon } from "../soon";
-import type { Clock, MessageInfo, MessageState, Queue, QueueMetrics } from "../types";
+import { abortable } from "../schedule/abort";
+import { Alarm } from "../schedule/alarm";
+import type { Backing } from "../journal/backend";
+import type { Commands } from "../engine/commands";
+import * as border from "../engine/codes";
+import type { Asker, Delivery, Handle, Onlooker, Part } from "../engine/effects";
+import { StorageLostError, closedError, platformError, show } from "../contract/errors";
+import { messageOf } from "../contract/foreign";
+import { Leases } from "../delivery/leases";
+import type { PolicyOptions } from "../contract/options";
+import type { BYTES } from "../bodies/pack";
+import type { EventPort } from "../contract/platform";
+import { canShare } from "./shared/rings";
+import type { Outgoing } from "../journal/sends";
+import { soon } from "../schedule/microtask";
+import type { Clock, MessageInfo, MessageState, Queue, QueueMetrics } from "../contract/types";
 import { Answers } from "./answers";
-import { Beside } from "./beside";
+import { Beside } from "./attachments";
 import { Along } from "./bodies";
-import { Channel, type End } from "./channel";
+import { Channel, type End } from "./transport";
 import { versionError } from "./errors";
 import * as frame from "./frame";
 import { AHEAD_TOKEN, Draft } from "./frame";
@@ -27,7 +27,7 @@ import { Inbound } from "./inbound";
 import { Multiplexer, type Station } from "./multiplexer";
 import { Outbound } from "./outbound";
 import * as presence from "./presence";
-import { Shelf } from "./shelf";
+import { Shelf } from "./arrived-bodies";
 
 /** How long to wait for a host before nobody serves the queue, and how often to ask. */
 const WELCOME_MS = 10_000;

@@ -1,7 +1,7 @@
 /** Errors between the ends of a port: an `Error` loses its name and its properties on the way through structured clone, texts do not. */
 
-import { PosthasteError, StorageLostError, isOurs, platformError, publicError } from "../errors";
-import { messageOf, nameOf } from "../foreign";
+import { PosthasteError, StorageLostError, isOurs, platformError, publicError } from "../contract/errors";
+import { messageOf, nameOf } from "../contract/foreign";
 import type { Along } from "./bodies";
 
 /** Name, code and message of an error. */

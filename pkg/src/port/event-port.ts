@@ -1,8 +1,8 @@
 /** Ports of every kind as one: something to post to, with listeners. */
 
-import { show } from "../errors";
-import type { EmitterPort, EventPort } from "../platform";
-import { soon } from "../soon";
+import { show } from "../contract/errors";
+import type { EmitterPort, EventPort } from "../contract/platform";
+import { soon } from "../schedule/microtask";
 
 /** The port that options name: messages are kept where the host keeps them. */
 export function portOf({ port, storage }: { port?: unknown; storage?: unknown }): EventPort {

@@ -19,7 +19,7 @@
  * allocated for more than the frame itself holds.
  */
 
-import * as border from "../border";
+import * as border from "../engine/codes";
 
 /** Numbers of a row. */
 export const WIDTH = border.WIDTH;

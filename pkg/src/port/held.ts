@@ -1,6 +1,6 @@
 /** Leases that a client has from its host: of what it was given for a receive, and of what it was sent ahead and may not have handed out. */
 
-import { Spans, type Span } from "../spans";
+import { Spans, type Span } from "../delivery/spans";
 
 export type { Span };
 

@@ -1,13 +1,13 @@
 /** A host: the end of a port at which a queue is served, for every client that says hello there. */
 
-import { disposable } from "../dispose";
-import { closedError } from "../errors";
-import type { Serving } from "../types";
+import { disposable } from "../contract/dispose";
+import { closedError } from "../contract/errors";
+import type { Serving } from "../contract/types";
 import { isFirst } from "./frame";
 import { Multiplexer, type Station } from "./multiplexer";
 import * as presence from "./presence";
 import type { Place } from "./registry";
-import { ServedClient } from "./served-client";
+import { ServedClient } from "./host-client";
 
 /** Serves one queue at one port. */
 export class PortServing implements Serving, Station {

@@ -3,9 +3,9 @@
  * that it need not wait for the way there and back. What is not asked for soon goes back.
  */
 
-import { PREFETCH_ACTIVE_MS, PREFETCH_IDLE_MS, PREFETCH_MAX, PREFETCH_MIN } from "../border";
-import type { Delivery } from "../effects";
-import { Line } from "../line";
+import { PREFETCH_ACTIVE_MS, PREFETCH_IDLE_MS, PREFETCH_MAX, PREFETCH_MIN } from "../engine/codes";
+import type { Delivery } from "../engine/effects";
+import { Line } from "../schedule/fifo";
 import { AHEAD, AHEAD_TOKEN, RECEIVE, STARTED, UNRECEIVE, WAIT } from "./frame";
 
 /** As many again are leased ahead while half of them are handed out within this time, in milliseconds. */

@@ -1,7 +1,7 @@
 /** Many ends at one port. What they say at one moment goes in one message: a message costs far more than what is in it. */
 
-import type { EventPort, Transferable } from "../platform";
-import { turned } from "../turn";
+import type { EventPort, Transferable } from "../contract/platform";
+import { turned } from "../schedule/macrotask";
 
 /** What our messages begin with: a port may carry the application's own, which are left alone. */
 const MARK = "posthaste";

@@ -1,8 +1,8 @@
 /** Opens the queue that the context at the other end of a port serves. */
 
-import type { PolicyOptions } from "../options";
-import type { EventPort } from "../platform";
-import type { Clock } from "../types";
+import type { PolicyOptions } from "../contract/options";
+import type { EventPort } from "../contract/platform";
+import type { Clock } from "../contract/types";
 import { ClientBacking } from "./client";
 
 /** Resolves when the host has welcomed us. */

@@ -1,11 +1,11 @@
 /** The sends of a client: those that wait for credit, their rows, and those whose answers are on their way. */
 
-import { BATCH, BATCH_PART, WITHDRAWN } from "../border";
-import { headersBetween } from "../headers";
-import { Line } from "../line";
-import type { Segment } from "../parcel";
-import type { Outgoing } from "../send";
-import type { Beside } from "./beside";
+import { BATCH, BATCH_PART, WITHDRAWN } from "../engine/codes";
+import { headersBetween } from "../bodies/headers";
+import { Line } from "../schedule/fifo";
+import type { Segment } from "../bodies/pack";
+import type { Outgoing } from "../journal/sends";
+import type { Beside } from "./attachments";
 import { packed } from "./bodies";
 import { Credit } from "./credit";
 import { FrameError, KEYED, SEND, SIZED, type Draft } from "./frame";

@@ -3,7 +3,7 @@
  * milliseconds after its worker, tab or renderer died, with no message and no heartbeat.
  */
 
-import { manager } from "../locks";
+import { manager } from "../journal/presence";
 
 /** Lets the lock go, or stops asking for it. */
 export type Release = () => void;

@@ -3,14 +3,14 @@
  * workers, a page whose policy forbids it), an application imports "posthaste/ports" itself, and they are there from the start.
  */
 
-import type { Backing } from "../backing";
-import { disposable } from "../dispose";
-import { platformError, show } from "../errors";
-import { messageOf } from "../foreign";
-import type { LocalBacking } from "../local";
-import type { PolicyOptions } from "../options";
-import type { EventPort } from "../platform";
-import type { Clock, Serving } from "../types";
+import type { Backing } from "../journal/backend";
+import { disposable } from "../contract/dispose";
+import { platformError, show } from "../contract/errors";
+import { messageOf } from "../contract/foreign";
+import type { LocalBacking } from "../journal/local";
+import type { PolicyOptions } from "../contract/options";
+import type { EventPort } from "../contract/platform";
+import type { Clock, Serving } from "../contract/types";
 
 /** What a client may do, as bits. */
 export const ALLOW = { send: 1, receive: 2, admin: 4 };

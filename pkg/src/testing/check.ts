@@ -1,6 +1,6 @@
 /** What the cases say of what they see. No test framework is asked, so that they run wherever posthaste does. */
 
-import { turn } from "../turn";
+import { turn } from "../schedule/macrotask";
 
 const TEXT_MAX = 300;
 /** Real time: nothing here may hang. */

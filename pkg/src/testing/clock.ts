@@ -1,6 +1,6 @@
 /** Time that moves only when told, and time as the suites ask for it. */
 
-import { turn } from "../turn";
+import { turn } from "../schedule/macrotask";
 import { quiet } from "./check";
 import type { Time, VirtualClock } from "./types";
 

@@ -1,6 +1,6 @@
 /** Faults between a queue and its handler: messages twice, in another order, or lost between take and ack. */
 
-import type { Message, MessageBatch, QueueHandler } from "../types";
+import type { Message, MessageBatch, QueueHandler } from "../contract/types";
 import { text } from "./check";
 import type { DeliveryFaults } from "./types";
 

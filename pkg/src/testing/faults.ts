@@ -1,8 +1,8 @@
 /** Faults of a store, where a test wants them. */
 
-import type { Append, Bodies, StorageDriver, Store, Tail } from "../store";
-import type { Clock } from "../types";
-import { turn } from "../turn";
+import type { Append, Bodies, StorageDriver, Store, Tail } from "../contract/store";
+import type { Clock } from "../contract/types";
+import { turn } from "../schedule/macrotask";
 import { text } from "./check";
 import type { StoreCall, StoreFault, StoreFaults } from "./types";
 

@@ -1,7 +1,7 @@
 /** A store in memory that others can share: what a driver's author can read, and a storage for tests that does not outlive them. */
 
-import { headersBetween } from "../headers";
-import type { Append, Bodies, StorageDriver, Store, Tail } from "../store";
+import { headersBetween } from "../bodies/headers";
+import type { Append, Bodies, StorageDriver, Store, Tail } from "../contract/store";
 
 /** In the place of a body that nobody needs any more: no body is a symbol. */
 const GONE = Symbol();

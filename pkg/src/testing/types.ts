@@ -1,7 +1,7 @@
 /** The public types of `posthaste/testing`. */
 
-import type { Bodies, StorageDriver } from "../store";
-import type { Clock, Queue, QueueOptions } from "../types";
+import type { Bodies, StorageDriver } from "../contract/store";
+import type { Clock, Queue, QueueOptions } from "../contract/types";
 
 /** A case of the suite that every store passes. `run` rejects with an error that says what is not so. */
 export interface StoreCase {

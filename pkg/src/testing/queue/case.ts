@@ -1,6 +1,6 @@
 /** What the cases of queues share: queues with names of their own, filled, consumed and closed. */
 
-import type { Consumer, ConsumerOptions, Message, Queue, QueueHandler, QueueMetrics, QueueOptions } from "../../types";
+import type { Consumer, ConsumerOptions, Message, Queue, QueueHandler, QueueMetrics, QueueOptions } from "../../contract/types";
 import { bounded, eventually, ok, quiet } from "../check";
 import { virtualTime } from "../clock";
 import type { QueueCase, Time } from "../types";

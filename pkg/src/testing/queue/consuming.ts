@@ -1,6 +1,6 @@
 /** What a consumer promises: Cloudflare's rules for handlers, and a stop that stops. */
 
-import type { MessageBatch } from "../../types";
+import type { MessageBatch } from "../../contract/types";
 import { bounded, eventually, ok, quiet, same } from "../check";
 import { bodies, queueCase, range, type World } from "./case";
 

@@ -1,6 +1,6 @@
 /** Appending: numbers that only grow, steps that are atomic. */
 
-import type { Tail } from "../../store";
+import type { Tail } from "../../contract/store";
 import { bounded, fails, ok, same, sameBytes } from "../check";
 import { bytes, fill, peersCase, put, step, storeCase } from "./case";
 

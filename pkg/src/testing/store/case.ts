@@ -1,6 +1,6 @@
 /** What the cases of stores share: a store to work on, steps to write, and the end of it. */
 
-import type { Append, StorageDriver, Store } from "../../store";
+import type { Append, StorageDriver, Store } from "../../contract/store";
 import { bounded, ok, same } from "../check";
 import type { StoreCase } from "../types";
 

@@ -1,6 +1,6 @@
 /** Snapshots: they stand for records, and take away those that are not needed. */
 
-import type { Store, Tail } from "../../store";
+import type { Store, Tail } from "../../contract/store";
 import { ok, same, sameBytes } from "../check";
 import { bodiesAt, bytes, fill, peersCase, put, step, storeCase } from "./case";
 

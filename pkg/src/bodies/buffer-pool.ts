@@ -1,0 +1,33 @@
+/** Memory of bodies that have gone, for others that wait to go: new memory costs several times what the copy into it does. */
+
+import { Bytes, aligned } from "./pack";
+
+/** So much is kept. */
+const KEPT_MAX = 8 << 20;
+
+export class Spare {
+  private readonly kept: Uint8Array[] = [];
+  private bytes = 0;
+
+  /** A parcel that is filled in such memory, for bodies of at least `length` bytes; undefined: there is none. */
+  open(form: Bytes["form"], length: number): Bytes | undefined {
+    const memory = this.kept.pop();
+    if (!memory) return undefined;
+    this.bytes -= memory.length;
+    // What is too little for one will be for the next.
+    return memory.length < aligned(length) ? undefined : new Bytes(form, memory);
+  }
+
+  /** Keeps the memory of a parcel that nobody needs any more. */
+  keep(parcel: Bytes): void {
+    const memory = parcel.taken();
+    if (!memory || this.bytes + memory.length > KEPT_MAX) return;
+    this.kept.push(memory);
+    this.bytes += memory.length;
+  }
+
+  clear(): void {
+    this.kept.length = 0;
+    this.bytes = 0;
+  }
+}

@@ -1,4 +1,0 @@
-/** What every entry exports beside the functions that open queues: the errors, and the types. */
-
-export { CorruptionError, LeaseLostError, MessageTooLargeError, PolicyMismatchError, PosthasteError, QueueFullError, StorageLostError } from "./errors";
-export type * from "./types";

@@ -1,0 +1,283 @@
+/** Leases this context holds: messages leased together, and what their receivers say of them. */
+
+import { LeaseLostError } from "../contract/errors";
+import { EXTEND, RELEASE } from "../engine/codes";
+import type { Asker, Handle, Part, Settle } from "../engine/effects";
+import type { Commands } from "../engine/commands";
+import type { Keeper } from "./extender";
+import { LentBytes } from "../bodies/borrowed";
+import type { ReceivedMessage } from "./message";
+import { messageId } from "../journal/sends";
+import { soon } from "../schedule/microtask";
+import { Spans } from "./spans";
+import type { Stop } from "../schedule/cancellation";
+
+/** Neighbouring messages of one queue under one lease. One record may bring neighbours of several queues, and lease them. */
+export interface Range {
+  readonly queue: Handle;
+  readonly number: number;
+  readonly index: number;
+  readonly count: number;
+  readonly grant: number;
+}
+
+/** Neighbouring messages that were leased together and whose bodies lie in one parcel. */
+export class Lease {
+  readonly messages: ReceivedMessage<unknown>[] = [];
+  /** Messages of which nothing was said yet. */
+  left: number;
+  /** The handler has said something of all its batch: what it says of a message now is not heard. */
+  spokenFor = false;
+  private keeper: Keeper | undefined = undefined;
+  /** The journal or host that gave it is gone: its numbers mean nothing to another. */
+  forgotten = false;
+
+  constructor(
+    readonly leases: Leases,
+    readonly queue: Handle,
+    readonly part: Part,
+    readonly grant: number,
+    /** Until when it is its receiver's at least, as far as is known here. */
+    public until: number,
+    readonly attempts: number,
+    readonly sent: number,
+    /** In a handler the first word counts and later ones are not heard; elsewhere another word is an error. */
+    readonly firstWins: boolean,
+    /** Bodies of bytes are views of lent memory. */
+    readonly lent: boolean,
+    readonly closed: Stop,
+    /** Told of what was said in a handler and makes no sense. */
+    readonly report?: (error: unknown) => void,
+  ) {
+    this.left = part.count;
+  }
+
+  get number(): number {
+    return this.part.number;
+  }
+
+  get index(): number {
+    return this.part.index;
+  }
+
+  get count(): number {
+    return this.part.count;
+  }
+
+  /** From now on it is extended by that keeper, or none. */
+  keep(keeper: Keeper | undefined): void {
+    if (keeper === this.keeper || (keeper && this.left === 0)) return;
+    this.keeper?.delete(this);
+    this.keeper = keeper;
+    keeper?.add(this);
+  }
+
+  /**
+   * Those of which nothing was said go on for so long from now, which is until `until`, unless they do so anyway; also of a queue
+   * that is closing: it waits for its handlers. Resolves when it is known of which it stood.
+   */
+  extend(ms: number, until: number): Promise<void> {
+    const { messages, part } = this;
+    const asked: Promise<void>[] = [];
+    for (let at = 0; at < messages.length && !this.forgotten; at += 1) {
+      const from = at;
+      while (at < messages.length && messages[at].isHeld && messages[at].until < until) at += 1;
+      if (at > from) asked.push(this.leases.settle(EXTEND, this.range(from, at - from), ms).then((lost) => lost?.forEach((index) => messages[index - part.index]?.lose())));
+    }
+    const extended = Promise.all(asked).then(() => void (this.until = Math.max(this.until, until)));
+    // It need not be awaited.
+    extended.catch(() => undefined);
+    return extended;
+  }
+
+  /** The message's word, for this one or, with `count`, it and those after it. */
+  say(kind: Settle, place: number, arg = 0, text?: string): Promise<Set<number> | undefined> {
+    const range = this.range(place, 1);
+    if (this.forgotten) return Promise.resolve(new Set([range.index]));
+    return this.leases.settle(kind, range, arg, text);
+  }
+
+  /** Of all of which nothing was said: the same. The last promise; undefined where there are none. */
+  sayRest(kind: Settle, arg = 0, text?: string): Promise<Set<number> | undefined> | undefined {
+    const { messages } = this;
+    let last: Promise<Set<number> | undefined> | undefined;
+    for (let at = 0; at < messages.length; ) {
+      const from = at;
+      while (at < messages.length && messages[at].said === undefined) messages[at++].settle(kind);
+      if (at > from && !this.forgotten) last = this.leases.settle(kind, this.range(from, at - from), arg, text);
+      at += 1;
+    }
+    this.over(this.left);
+    return last;
+  }
+
+  private range(place: number, count: number): Range {
+    const { queue, part, grant } = this;
+    return { queue, number: part.number, index: part.index + place, count, grant };
+  }
+
+  /** Something was said of so many more. */
+  over(count: number): void {
+    this.left -= count;
+    if (count === 0 || this.left > 0) return;
+    this.keep(undefined);
+    this.leases.end(this);
+  }
+
+  /** Bytes that were only lent are copied for who did not borrow them and has not looked yet. */
+  letGo(): void {
+    const { parcel } = this.part;
+    if (!(parcel instanceof LentBytes)) return;
+    if (!this.lent) for (const message of this.messages) message.own();
+    parcel.letGo(this.lent);
+  }
+
+  lostError(index: number): LeaseLostError {
+    return new LeaseLostError(`the lease of message ${messageId(this.part.number, index)} is lost: the message was taken by someone else meanwhile, or is gone`);
+  }
+}
+
+/** A settlement of neighbouring messages that is one command. */
+class Settlement implements Asker {
+  /** Resolves with the indices of those for which it did not stand. */
+  readonly promise: Promise<Set<number> | undefined>;
+  private resolve!: (lost: Set<number> | undefined) => void;
+  private reject!: (error: unknown) => void;
+  private notStanding: Set<number> | undefined = undefined;
+
+  /** Of how many. */
+  count: number;
+
+  constructor(readonly kind: Settle, readonly range: Range, readonly arg: number, readonly text: string | undefined) {
+    this.count = range.count;
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    this.promise.catch(() => undefined);
+  }
+
+  /** Whether these are the next messages, and the same is said of them. */
+  goesOn(kind: Settle, { queue, number, index, grant }: Range, arg: number, text: string | undefined): boolean {
+    const { range } = this;
+    const next = range.queue === queue && range.number === number && range.index + this.count === index && range.grant === grant;
+    return next && this.kind === kind && this.arg === arg && this.text === text;
+  }
+
+  lost(_number: number, index: number, count: number): void {
+    this.notStanding ??= new Set();
+    for (let at = 0; at < count; at += 1) this.notStanding.add(index + at);
+  }
+
+  done(): void {
+    this.resolve(this.notStanding);
+  }
+
+  fail(error: unknown): void {
+    this.reject(error);
+  }
+}
+
+/** All leases of one journal or port in this context. Settlements of one moment that are alike and of neighbours are one command. */
+export class Leases {
+  private readonly held = new Spans<Lease>();
+  /** By whoever's end they end with. */
+  private readonly ending = new Map<Stop, Set<Lease>>();
+  private open: Settlement | undefined;
+  /** Whoever extends leases here. */
+  readonly keepers = new Set<Keeper>();
+  /** Nothing that is kept ends before. */
+  private soonest = Infinity;
+  /** So often all were lost: nothing is said any more of what was leased before, whose numbers may be others' by now. */
+  life = 0;
+
+  /** `now`: the present time by the clock that leases go by, which is never set back. */
+  constructor(private readonly ask: (asker: Asker, command: (commands: Commands, token: number) => void, queue: Handle) => void, readonly now: () => number) {}
+
+  add(lease: Lease): void {
+    this.held.add(lease);
+    const others = this.ending.get(lease.closed);
+    if (others) others.add(lease);
+    else this.ending.set(lease.closed, new Set([lease]));
+  }
+
+  end(lease: Lease): void {
+    const others = this.ending.get(lease.closed);
+    if (!others?.delete(lease)) return;
+    if (!others.size) this.ending.delete(lease.closed);
+    this.held.delete(lease);
+    lease.letGo();
+  }
+
+  /** Of whoever closes: all leases that end with it. */
+  of(closed: Stop): Lease[] {
+    return [...(this.ending.get(closed) ?? [])];
+  }
+
+  /** The journal took these leases away. */
+  lost(number: number, index: number, count: number, grant: number): void {
+    for (const lease of this.held.at({ number, index, count, grant })) {
+      const { part } = lease;
+      const from = Math.max(0, index - part.index);
+      const to = Math.min(part.count, index + count - part.index);
+      for (let at = from; at < to; at += 1) lease.messages[at]?.lose();
+    }
+  }
+
+  /** There is nobody any more who knows of them. */
+  loseAll(): void {
+    this.life += 1;
+    const { open } = this;
+    this.open = undefined;
+    open?.lost(open.range.number, open.range.index, open.count);
+    open?.done();
+    for (const lease of [...this.ending.values()].flatMap((leases) => [...leases])) {
+      lease.forgotten = true;
+      for (const message of lease.messages) message.lose();
+    }
+  }
+
+  /** It is `now`, before anyone can take what is over by then: those that are kept go on. */
+  reach(now: number): void {
+    if (now < this.soonest) return;
+    let some = false;
+    this.soonest = Infinity;
+    for (const keeper of this.keepers) {
+      some = keeper.reach(now) || some;
+      this.keptUntil(keeper.end);
+    }
+    if (some) this.flush();
+  }
+
+  /** Something that is kept ends then. */
+  keptUntil(end: number): void {
+    this.soonest = Math.min(this.soonest, end);
+  }
+
+  settle(kind: Settle, range: Range, arg = 0, text?: string): Promise<Set<number> | undefined> {
+    const { open } = this;
+    if (open?.goesOn(kind, range, arg, text)) {
+      open.count += range.count;
+      return open.promise;
+    }
+    this.flush();
+    const made = new Settlement(kind, range, arg, text);
+    this.open = made;
+    soon(() => this.flush());
+    return made.promise;
+  }
+
+  /** Says what collected. */
+  flush(): void {
+    const { open } = this;
+    if (!open) return;
+    this.open = undefined;
+    const { kind, count, arg, text, range: { queue, number, index, grant } } = open;
+    this.ask(open, (commands, token) => commands.settle(token, queue.id, kind, number, index, count, grant, arg, text), queue);
+  }
+
+  /** As if it had never been taken. `life`: that in which it was leased. */
+  giveBack(queue: Handle, { number, index, count, grant }: Omit<Range, "queue">, life = this.life): void {
+    if (life === this.life) void this.settle(RELEASE, { queue, number, index, count, grant });
+  }
+}

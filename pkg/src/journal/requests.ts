@@ -1,0 +1,175 @@
+/** Who asked the engine for what: askers by token, the sends that collect for the next step, and the word that comes back. */
+
+import type { EngineCommands } from "../engine/commands";
+import { numbers } from "../engine/memory";
+import { DUPLICATE } from "../engine/codes";
+import { isLast, tellAsker, type Asker, type Handle } from "../engine/effects";
+import type { Segment } from "../bodies/pack";
+import type { Outgoing } from "./sends";
+import type { HeadersByIndex } from "../contract/store";
+
+/** The bodies of what an engine decided, in their order. */
+export interface Load {
+  segments: Segment[];
+  count: number;
+  /** By place among the bodies; undefined: none has any. */
+  headers: HeadersByIndex | undefined;
+}
+
+export class Desk {
+  private readonly askers = new Map<number, Asker>();
+  /** Sends that no step has taken up; more may be added to them until then. */
+  private collecting = new Set<Outgoing>();
+  /** Sends that are not over, by where they go. */
+  private readonly sends = new Map<Handle, Set<Outgoing>>();
+  private token = 0;
+  /** Whose bodies the step under way has, as pairs of token and count: from its hand-over until it is known what became of it. */
+  private inStep: readonly number[] | undefined;
+
+  register(asker: Asker): number {
+    do this.token = (this.token + 1) >>> 0;
+    while (this.askers.has(this.token));
+    this.askers.set(this.token, asker);
+    return this.token;
+  }
+
+  collect(outgoing: Outgoing): void {
+    this.collecting.add(outgoing);
+    const { handle } = outgoing;
+    const sends = this.sends.get(handle);
+    if (sends) sends.add(outgoing);
+    else this.sends.set(handle, new Set([outgoing]));
+  }
+
+  /** Nothing more is told to who asked. */
+  private drop(token: number, asker: Asker | undefined): void {
+    this.askers.delete(token);
+    if ((asker as Outgoing | undefined)?.handle) this.forget(asker as Outgoing);
+  }
+
+  private forget(outgoing: Outgoing): void {
+    const { handle } = outgoing;
+    const sends = this.sends.get(handle);
+    if (sends?.delete(outgoing) && !sends.size) this.sends.delete(handle);
+  }
+
+  /** Gives the sends that collected to the engine. Those to a queue that is being made anew wait. */
+  load(commands: EngineCommands): void {
+    const { collecting } = this;
+    if (!collecting.size) return;
+    this.collecting = new Set();
+    for (const send of collecting) {
+      if (send.handle.id < 0) {
+        this.collecting.add(send);
+        continue;
+      }
+      send.departed = true;
+      const { delayMs, expiresMs } = send.terms;
+      const [kind, more, moreBytes] = send.whole();
+      if (!send.left) this.forget(send);
+      else commands.send((send.ownToken = this.register(send)), send.handle.id, send.left, send.size, send.sizesLeft, delayMs, expiresMs, kind, more, send.key, moreBytes);
+    }
+  }
+
+  /** The bodies of what was decided. */
+  bodies(commands: EngineCommands): Load {
+    const load: Load = { segments: [], count: 0, headers: undefined };
+    const headers: HeadersByIndex = {};
+    const sends = numbers(commands.sends());
+    this.inStep = sends;
+    for (let at = 0; at < sends.length; at += 2) {
+      const outgoing = this.askers.get(sends[at]) as Outgoing;
+      const count = sends[at + 1];
+      outgoing.addSegments(count, load.segments);
+      if (outgoing.addHeaders(count, headers, load.count)) load.headers = headers;
+      load.count += count;
+    }
+    return load;
+  }
+
+  /** Takes back a send that no step has taken up; false: too late. */
+  recall(outgoing: Outgoing, commands: EngineCommands): boolean {
+    const { ownToken: token } = outgoing;
+    if (this.collecting.delete(outgoing)) {
+      this.forget(outgoing);
+      return true;
+    }
+    if (token === undefined || this.askers.get(token) !== outgoing || !commands.unsend(token)) return false;
+    this.drop(token, outgoing);
+    return true;
+  }
+
+  /** Fails the sends to that queue of that owner (or of all) which no step has taken up. */
+  failSends(handle: Handle, owner: unknown, error: unknown, commands: EngineCommands): void {
+    for (const outgoing of [...(this.sends.get(handle) ?? [])]) {
+      if ((outgoing.owner === owner || handle === owner) && outgoing.left && this.recall(outgoing, commands)) outgoing.fail(error);
+    }
+  }
+
+  /**
+   * The step under way was abandoned: takes its sends back out of the engine, each with the places of its bodies in the
+   * record, for `judge` to fail them or parts of them. What is left of a send goes with a later step.
+   */
+  reconsider(commands: EngineCommands, judge: (outgoing: Outgoing, from: number, count: number) => void): void {
+    const sends = numbers(commands.sends());
+    commands.abandoned();
+    this.known();
+    let from = 0;
+    for (let at = 0; at < sends.length; at += 2) {
+      const [token, count] = [sends[at], sends[at + 1]];
+      const outgoing = this.askers.get(token) as Outgoing | undefined;
+      if (outgoing && commands.unsend(token)) {
+        this.askers.delete(token);
+        judge(outgoing, from, count);
+        if (outgoing.left) this.collecting.add(outgoing);
+        else this.forget(outgoing);
+      }
+      from += count;
+    }
+  }
+
+  /** It is known what became of the step that was under way, and who asked for it was told. */
+  known(): void {
+    this.inStep = undefined;
+  }
+
+  /** Fails everyone the engine works for; `unknown` tells those whose word may be in the step under way. */
+  failAsked(error: unknown, unknown: unknown): void {
+    const inStep = this.inStep && new Set(this.inStep.filter((_, at) => at % 2 === 0));
+    const askers = [...this.askers];
+    for (const [token, asker] of askers) this.drop(token, asker);
+    this.known();
+    // Of sends the step says which it has; of all else it may be any.
+    for (const [token, asker] of askers) asker.fail(inStep && ((asker as Outgoing).departed === undefined || inStep.has(token)) ? unknown : error);
+  }
+
+  /** Whether that one is still to be answered. */
+  awaits(token: number, asker: Asker): boolean {
+    return this.askers.get(token) === asker;
+  }
+
+  /** Takes out who asked, for the caller to answer. */
+  forgo(token: number): Asker | undefined {
+    const asker = this.askers.get(token);
+    this.drop(token, asker);
+    return asker;
+  }
+
+  /** Fails everyone, for good. */
+  failAll(error: unknown): void {
+    const pending = [...this.collecting, ...this.askers.values()];
+    this.collecting.clear();
+    this.askers.clear();
+    this.sends.clear();
+    for (const asker of pending) asker.fail(error);
+  }
+
+  /** Tells an asker its row. */
+  tell(rows: readonly number[], at: number): void {
+    const token = rows[at + 1];
+    const asker = this.askers.get(token);
+    if (isLast(rows[at])) this.askers.delete(token);
+    if (asker) tellAsker(asker, rows, at);
+    if (rows[at] <= DUPLICATE && (asker as Outgoing | undefined)?.left === 0) this.drop(token, asker);
+  }
+}

@@ -1,0 +1,209 @@
+/** Receiving: one request for messages, from the question to their bodies. */
+
+import { onAbort, unless } from "../schedule/abort";
+import { after } from "../schedule/alarm";
+import type { Backing } from "../journal/backend";
+import type { Asker, Delivery, Part } from "../engine/effects";
+import { DEAD_LETTER, EXTEND } from "../engine/codes";
+import { CorruptionError, publicError } from "../contract/errors";
+import { Lease } from "../delivery/leases";
+import { LentBytes } from "../bodies/borrowed";
+import { ReceivedMessage } from "../delivery/message";
+import { messageId } from "../journal/sends";
+import type { Stop } from "../schedule/cancellation";
+
+/** A dead letter without a body is out of the way for so long. */
+const DAMAGED_MS = 3_600_000;
+/** What could not be read just now is out of the way for so long, and never longer than its lease. */
+const UNREAD_MS = 1000;
+
+export interface Request {
+  max: number;
+  /** 0: the queue's. */
+  leaseMs: number;
+  /** Leases are extended for its receiver, so they may be as long as late timers ask for. */
+  autoExtend?: boolean;
+  /** Milliseconds to wait for the first message; Infinity: until the signal. */
+  waitMs: number;
+  /** Byte bodies may be views of lent memory. */
+  borrow: boolean;
+  /** In a handler the first word on a message counts. */
+  firstWins: boolean;
+  /** Ends it as the queue's own end does. */
+  stop?: Stop;
+  signal?: AbortSignal;
+  /** Told of what was said in a handler and makes no sense. */
+  report?: (error: unknown) => void;
+}
+
+/** Messages under a lease, oldest first; empty: none came in time. Rejects with the signal's reason when it aborts. */
+export async function receive<Body>(backing: Backing, request: Request, closed: Stop): Promise<ReceivedMessage<Body>[]> {
+  const { signal, stop, leaseMs } = request;
+  for (let { waitMs } = request; ; ) {
+    const began = backing.clock.now();
+    signal?.throwIfAborted();
+    // A storage that is silent keeps nobody waiting who does not want to any more.
+    if (waitMs === 0 || backing.handle.ready) await unless(signal, [stop, closed], ready(backing, waitMs === 0));
+    const deliveries = await lease(backing, request, waitMs, closed);
+    if (!deliveries.length) return [];
+    const messages = held<Body>(backing, request, deliveries, await load(backing, deliveries, closed), closed);
+    const still = lapsed(backing, messages) ? await stillHeld(backing, messages, leaseMs) : messages;
+    if (still.length || waitMs === 0) return still;
+    // Others had taken what came: it waits on.
+    waitMs = Math.max(0, waitMs - Math.max(0, backing.clock.now() - began));
+  }
+}
+
+/** What was leased, as messages. Throws where it has no bodies, and there is nothing else. */
+function held<Body>(backing: Backing, request: Request, deliveries: Delivery[], parts: Part[][], closed: Stop): ReceivedMessage<Body>[] {
+  const messages: ReceivedMessage<Body>[] = [];
+  let failed: unknown;
+  deliveries.forEach((delivery, at) => {
+    for (const part of parts[at]) {
+      if (!part.parcel) failed ??= unreadable(backing, part, delivery.grant);
+      else leave(part, () => hold(backing, part, delivery, request, closed, messages as ReceivedMessage<unknown>[]));
+    }
+  });
+  if (failed !== undefined && !messages.length) throw failed;
+  if (failed !== undefined) for (const onlooker of backing.handle.onlookers) onlooker.error(failed);
+  return messages;
+}
+
+/** Leases of these messages that have run out, as far as is known here; undefined: none. */
+function lapsed(backing: Backing, messages: readonly ReceivedMessage<unknown>[]): Set<Lease> | undefined {
+  const now = backing.leases.now();
+  const over = messages.filter((message) => message.isHeld && message.until <= now);
+  return over.length ? new Set(over.map(({ lease }) => lease)) : undefined;
+}
+
+/**
+ * Those of these messages that are still their receiver's. What has lapsed others may have taken, and a context that was kept from
+ * running does not know it: before anyone is handed it, it is extended, and lost where that does not stand.
+ */
+export async function stillHeld<Message extends ReceivedMessage<unknown>>(backing: Backing, messages: Message[], leaseMs = 0): Promise<Message[]> {
+  // A storage may take longer than a lease is.
+  for (let ms = leaseMs || backing.visibilityMs, over; (over = lapsed(backing, messages)); ms *= 2) {
+    const until = backing.leases.now() + ms;
+    await Promise.all([...over].map((lease) => lease.extend(ms, until)));
+  }
+  return messages.filter(({ isHeld }) => isHeld);
+}
+
+/** The queue is there; `fresh`: as the storage has it by now. */
+async function ready(backing: Backing, fresh: boolean): Promise<void> {
+  if (fresh) await backing.fresh();
+  while (backing.handle.ready) await backing.handle.ready;
+}
+
+/** The bodies of what was leased. When they can't be had, or the queue is closed meanwhile, it goes back as if it had not been taken. */
+async function load(backing: Backing, deliveries: Delivery[], closed: Stop): Promise<Part[][]> {
+  const loading = backing.load(deliveries);
+  if (Array.isArray(loading) && !closed.come) return loading;
+  const { handle, leases, leases: { life } } = backing;
+  const giveBack = (): void => deliveries.forEach((delivery) => leases.giveBack(handle, delivery, life));
+  // At once: when they are loaded, there may be no journal any more to say it to.
+  if (closed.come) giveBack();
+  else closed.add(giveBack);
+  try {
+    const parts = await loading;
+    if (!closed.come) return parts;
+    for (const part of parts.flat()) leave(part, () => undefined);
+  } catch (error) {
+    if (!closed.come) giveBack();
+    throw error;
+  } finally {
+    closed.delete(giveBack);
+  }
+  throw closed.reason;
+}
+
+/** Messages under a lease. */
+function hold(backing: Backing, part: Part, { grant, until, attempts, sent }: Delivery, { firstWins, borrow, report }: Request, closed: Stop, messages: ReceivedMessage<unknown>[]): void {
+  if (part.parcel instanceof LentBytes) part.parcel.hold(borrow);
+  const held = new Lease(backing.leases, backing.handle, part, grant, until, attempts, sent, firstWins, borrow, closed, report);
+  for (let place = 0; place < part.count; place += 1) {
+    const message = new ReceivedMessage(held, place);
+    held.messages.push(message);
+    messages.push(message);
+  }
+  backing.leases.add(held);
+}
+
+/** Does something with a part; then, where nobody else needs them, its bodies may be written over. */
+function leave({ parcel, count, leaving }: Part, work: () => void): void {
+  work();
+  if (leaving && parcel instanceof LentBytes) parcel.gone(count);
+}
+
+/** Whether the bodies of a part without them are not there, or damaged, and never will be. */
+export const isDamage = ({ error }: Part): boolean => error === undefined || (error as Error).name === "CorruptionError";
+
+/**
+ * Bodies that the journal has and the storage does not give. Those that are not there, or damaged, never will be: their messages are
+ * dead-lettered; a dead letter stays, and is looked at again after a while. Others go back as if they had not been taken, a little
+ * later: what is behind them may be read. Answers with the error of those, which nobody has been told of, if they are such.
+ */
+export function unreadable(backing: Backing, part: Part, grant: number): unknown {
+  const { number, index, count, error } = part;
+  const { handle, leases, leases: { life } } = backing;
+  const range = { queue: handle, number, index, count, grant };
+  const what = `the body of message ${messageId(number, index)}${count > 1 ? ` and the next ${count - 1}` : ""}`;
+  const damage = isDamage(part);
+  const told = damage ? new CorruptionError(`${what} is missing from the storage, or damaged there`, { cause: error }) : publicError(error);
+  if (damage && handle.deadLetterQueue === undefined) void leases.settle(EXTEND, range, DAMAGED_MS);
+  else if (damage) void leases.settle(DEAD_LETTER, range, 0, "its body is missing from the storage");
+  else after(backing.clock, Math.min(UNREAD_MS, backing.visibilityMs / 2), () => leases.giveBack(handle, range, life));
+  if (!damage) return told;
+  for (const onlooker of handle.onlookers) onlooker.error(told);
+  return undefined;
+}
+
+async function lease(backing: Backing, { max, leaseMs, stop, signal }: Request, waitMs: number, closed: Stop): Promise<Delivery[]> {
+  signal?.throwIfAborted();
+  stop?.throwIfCome();
+  closed.throwIfCome();
+  const { clock } = backing;
+  return new Promise((resolve, reject) => {
+    const deliveries: Delivery[] = [];
+    let callOff: (() => void) | undefined;
+    let off: (() => void) | undefined;
+    let over = false;
+    const end = (): void => {
+      over = true;
+      callOff?.();
+      off?.();
+      stop?.delete(abort);
+      closed.delete(abort);
+    };
+    const asker: Asker = {
+      delivered(delivery) {
+        if (over) backing.leases.giveBack(backing.handle, delivery);
+        else deliveries.push(delivery);
+      },
+      received() {
+        if (over) return;
+        end();
+        resolve(deliveries);
+      },
+      fail(error) {
+        end();
+        reject(error);
+      },
+    };
+    const abort = (reason: unknown): void => {
+      end();
+      deliveries.forEach((delivery) => backing.leases.giveBack(backing.handle, delivery));
+      backing.stopWaiting(token);
+      reject(reason);
+    };
+    // It may be answered at once.
+    const token = backing.ask(asker, (commands, token) => {
+      commands.receive(token, backing.handle.id, max, leaseMs, waitMs > 0, clock.now());
+    });
+    if (over) return;
+    off = signal && onAbort(signal, abort);
+    stop?.add(abort);
+    closed.add(abort);
+    if (waitMs > 0) callOff = after(clock, waitMs, () => backing.stopWaiting(token));
+  });
+}
