@@ -54,7 +54,7 @@ export async function serve(rooms = ROOMS, port = PORT) {
   const server = createServer((request, response) => {
     answer(rooms, request, response).catch(() => response.destroy());
   });
-  for (let next = port; ; next++) {
+  for (let next = port;; next++) {
     try {
       await new Promise((resolve, reject) => server.once("error", reject).listen(next, "localhost", resolve));
       break;
@@ -99,7 +99,7 @@ async function find(room, path) {
     if (file !== home && !file.startsWith(home + sep)) return undefined;
     let info = await stat(file);
     const folder = info.isDirectory();
-    if (folder) info = await stat((file = join(file, "index.html")));
+    if (folder) info = await stat(file = join(file, "index.html"));
     return info.isFile() ? { file, folder, bytes: info.size } : undefined;
   } catch {
     return undefined;

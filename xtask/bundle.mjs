@@ -35,13 +35,20 @@ const options = {
 const entries = entriesOf(folder);
 const files = (names) => names.map((entry) => path.join(folder, "src", `${entry}.ts`));
 // The cache gives names that are shortened the same short names everywhere.
-const shared = await build({ ...options, entryPoints: files(entries.filter((entry) => MAIN.has(entry))), splitting: true, chunkNames: "made-[hash]", mangleCache: {} });
+const shared = await build({
+  ...options,
+  entryPoints: files(entries.filter((entry) => MAIN.has(entry))),
+  splitting: true,
+  chunkNames: "made-[hash]",
+  mangleCache: {},
+});
 const apart = await build({ ...options, entryPoints: files(entries.filter((entry) => !MAIN.has(entry))), mangleCache: shared.mangleCache });
 
 /** Two files are shared: the one that imports the other has the engine, the other is what ports need as well. */
 const made = shared.outputFiles.filter(({ path: file }) => path.basename(file).startsWith("made-"));
 const names = new Map(made.map(({ path: file, text }) => [path.basename(file), text.includes('from"./made-') ? "engine.js" : "shared.js"]));
-if ([...names.values()].sort().join() !== "engine.js,shared.js") throw new Error(`the main entries share ${[...names.keys()]}: two files were meant`);
+if ([...names.values()].sort().join() !== "engine.js,shared.js")
+  throw new Error(`the main entries share ${[...names.keys()]}: two files were meant`);
 
 const texts = new Map([...shared.outputFiles, ...apart.outputFiles].map(({ path: file, text }) => {
   const named = (string) => string.replace(/\bmade-\w+\.js\b/g, (name) => names.get(name));

@@ -28,7 +28,8 @@ const BY_OTHERS = /\bas (\{.*)/g;
 const EXPORTED = /\bexport (?:abstract |async )?(?:class|const|function|let) (\w+)/g;
 const ANY = /(?<![\w$])([a-zA-Z_$][\w$]*)/g;
 
-const files = (folder, wanted) => readdirSync(folder, { recursive: true }).filter((name) => wanted.test(name)).map((name) => path.join(folder, name));
+const files = (folder, wanted) =>
+  readdirSync(folder, { recursive: true }).filter((name) => wanted.test(name)).map((name) => path.join(folder, name));
 
 /** What a pattern finds in files, comments aside. Nothing is found only where something has moved. */
 function names(pattern, ...from) {

@@ -35,14 +35,21 @@ const changes = [
   [/^ {4}(?:cached\w+ = null|wasm(?:Module|Instance) = \w+);\n/gm, ""],
   [/^ {4}if \(wasm !== undefined\) return wasm;\n/gm, ""],
   // One function makes all registries.
-  [/\(typeof FinalizationRegistry === 'undefined'\)\n {4}\? \{ register: \(\) => \{\}, unregister: \(\) => \{\} \}\n {4}: new FinalizationRegistry\(/g, "registryOf("],
-  ["const IndexedDbFinalization", "const registryOf = (free) => typeof FinalizationRegistry === 'undefined' ? { register() {}, unregister() {} } : new FinalizationRegistry(free);\nconst IndexedDbFinalization"],
+  [
+    /\(typeof FinalizationRegistry === 'undefined'\)\n {4}\? \{ register: \(\) => \{\}, unregister: \(\) => \{\} \}\n {4}: new FinalizationRegistry\(/g,
+    "registryOf(",
+  ],
+  ["const IndexedDbFinalization",
+    "const registryOf = (free) => typeof FinalizationRegistry === 'undefined' ? { register() {}, unregister() {} } : new FinalizationRegistry(free);\nconst IndexedDbFinalization"],
   // What is passed can be: nothing is freed halfway.
   [/ {8}try \{\n([^]*?) {8}\} catch \(e\) \{\n(?: {12}if \(ptr\d\) .*\n)+ {12}throw e;\n {8}\}\n/g, "$1"],
   // Bytes are a byte each.
   [/ [*/] 1(?=[,) ])/g, ""],
   // Memory that grew has another buffer.
-  [/(cachedDataViewMemory0) === null \|\| \1\.buffer\.detached === true \|\| \(\1\.buffer\.detached === undefined && \1\.buffer !== (wasm\.\w+\.buffer)\)/, "$1?.buffer !== $2"],
+  [
+    /(cachedDataViewMemory0) === null \|\| \1\.buffer\.detached === true \|\| \(\1\.buffer\.detached === undefined && \1\.buffer !== (wasm\.\w+\.buffer)\)/,
+    "$1?.buffer !== $2",
+  ],
 ];
 for (const [what, instead] of changes) {
   if (text.search(what) < 0) throw new Error(`${glue} has nothing like ${what}`);

@@ -61,7 +61,9 @@ const MARKS = /(?<=<!-- sizes[^>]*-->\n)[^]*(?=<!-- end of sizes -->)/;
 const kilobytes = (bytes) => `${Math.ceil(bytes / 1000)} KB`;
 const told = ["posthaste", "posthaste/slim", "posthaste.wasm", "posthaste/ports, beside", "posthaste/client"].map((name) => {
   const { gzip, brotli } = rows.find((row) => row.name === name);
-  return `| \`${name.replace(", beside", "`, beside the first")}${name.includes(",") ? "" : "`"} | ${kilobytes(brotli)} | ${kilobytes(gzip)} |`;
+  return `| \`${name.replace(", beside", "`, beside the first")}${name.includes(",") ? "" : "`"} | ${kilobytes(brotli)} | ${
+    kilobytes(gzip)
+  } |`;
 });
 const tableOfReadme = `${["| | brotli | gzip |", "|---|--:|--:|", ...told].join("\n")}\n`;
 const text = readFileSync(readme, "utf8");

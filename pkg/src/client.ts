@@ -11,7 +11,9 @@ import type { Queue, QueueOptions } from "./contract/types";
 /** Opens the queue `name` that the context at the other end of `port` serves. As `openQueue` of "posthaste" with a port. */
 export async function openQueue<Body = unknown>(name: string, options: QueueOptions<Body> & { port: Port }): Promise<Queue<Body>> {
   const { policy, signal } = openingOptions(name, options ?? {});
-  if (options?.port === undefined) throw platformError("NotSupportedError", 'posthaste/client has no queues of its own: name the port of the context that serves this one, or import "posthaste"');
+  if (options?.port === undefined)
+    throw platformError("NotSupportedError",
+      'posthaste/client has no queues of its own: name the port of the context that serves this one, or import "posthaste"');
   const backing = await connect(name, portOf(options), options.clock ?? systemClock, policy, signal);
   return new OpenedQueue<Body>(name, backing, options) as Queue<Body>;
 }

@@ -9,7 +9,9 @@ import * as opening from "./queue/open";
 async function module(): Promise<WebAssembly.Module> {
   for (const needed of ["Response", "DecompressionStream"] as const) {
     // Test environments that mimic a browser may lack them.
-    if (typeof globalThis[needed] !== "function") throw platformError("NotSupportedError", `posthaste unpacks its wasm with ${needed}, which is not here: provide it, or use posthaste/slim`);
+    if (typeof globalThis[needed] !== "function")
+      throw platformError("NotSupportedError",
+        `posthaste unpacks its wasm with ${needed}, which is not here: provide it, or use posthaste/slim`);
   }
   const packed = Uint8Array.from(atob(inline), (character) => character.charCodeAt(0));
   // No Blob: jsdom's has no stream.

@@ -85,12 +85,22 @@ sweep("metrics add up: everything sent is somewhere", async () => {
   await Promise.all(messages.slice(4, 6).map((message) => message.deadLetter("bad")));
   await messages[6].retry({ delaySeconds: 0 });
   await clock.advance(2);
-  const { ready, delayed, leased, deadLettered, sent, delivered, acked, retried, duplicates, dropped, backlogCount, oldestMessageTimestamp } = await queue.metrics();
-  same({ delayed, leased, deadLettered, delivered, acked, retried, duplicates }, { delayed: 1, leased: 3, deadLettered: 2, delivered: 10, acked: 4, retried: 1, duplicates: 1 });
+  const { ready, delayed, leased, deadLettered, sent, delivered, acked, retried, duplicates, dropped, backlogCount,
+    oldestMessageTimestamp } = await queue.metrics();
+  same({ delayed, leased, deadLettered, delivered, acked, retried, duplicates }, {
+    delayed: 1,
+    leased: 3,
+    deadLettered: 2,
+    delivered: 10,
+    acked: 4,
+    retried: 1,
+    duplicates: 1,
+  });
   same(backlogCount, ready + delayed + leased, "backlog");
   same(dropped.expired, 1);
   const ended = Object.values(dropped).reduce((sum, count) => sum + count, 0) + acked + deadLettered;
-  ok(sent === backlogCount + ended || sent === backlogCount + ended + 1, `sent ${sent} = in it ${backlogCount} + ended ${ended} (and the cancelled one)`);
+  ok(sent === backlogCount + ended || sent === backlogCount + ended + 1,
+    `sent ${sent} = in it ${backlogCount} + ended ${ended} (and the cancelled one)`);
   ok(oldestMessageTimestamp instanceof Date, "oldest");
 });
 
@@ -144,7 +154,9 @@ sweep("drain and depth events tell when the backlog changes and ends", async () 
   await depth;
   const drain = event(queue, "drain");
   let drained = false;
-  drain.then(() => { drained = true; });
+  drain.then(() => {
+    drained = true;
+  });
   await (await queue.receive())[0].ack();
   await queue.metrics();
   same(drained, false, "one is left");

@@ -7,7 +7,9 @@ sweep("a handler that returns has acked its batch; one that throws gets it again
   const queue = await openQueue("jobs", { storage: "indexeddb", retryDelay: 0 });
   const seen = [];
   let failures = 0;
-  queue.addEventListener("error", () => { failures += 1; });
+  queue.addEventListener("error", () => {
+    failures += 1;
+  });
   await queue.sendBatch(["a", "b", "c"].map((body) => ({ body })));
   const consumer = queue.consume((batch) => {
     same([batch.queue, batch.metadata.metrics.backlogCount > 0], ["jobs", true]);
@@ -27,7 +29,9 @@ sweep("a handler that returns has acked its batch; one that throws gets it again
 sweep("what a handler threw is kept with the message that failed", async () => {
   const queue = await openQueue("jobs", { storage: "indexeddb", retryDelay: 3600 });
   await queue.send("bad");
-  const consumer = queue.consume(async () => { throw new RangeError("too far"); });
+  const consumer = queue.consume(async () => {
+    throw new RangeError("too far");
+  });
   const info = await until(async () => (await queue.peek({ state: "delayed" }))[0], "the retry");
   ok(info.lastError.includes("RangeError") && info.lastError.includes("too far"), info.lastError);
   await consumer.stop();
@@ -58,11 +62,19 @@ sweep("the first call on a message wins, and a call on a message beats one on th
 
 sweep("retryAll before a throw keeps its delay; ackAll before a throw acks", async () => {
   const queue = await openQueue("jobs", { storage: "indexeddb", retryDelay: 0 });
-  const handlers = [(batch) => { batch.ackAll(); throw new Error("late"); }, (batch) => { batch.retryAll({ delaySeconds: 3600 }); }];
+  const handlers = [(batch) => {
+    batch.ackAll();
+    throw new Error("late");
+  }, (batch) => {
+    batch.retryAll({ delaySeconds: 3600 });
+  }];
   for (const [at, handler] of handlers.entries()) {
     await queue.send(at);
     const consumer = queue.consume(handler);
-    await until(async () => { const { acked, retried } = await queue.metrics(); return acked + retried === at + 1; }, "settled");
+    await until(async () => {
+      const { acked, retried } = await queue.metrics();
+      return acked + retried === at + 1;
+    }, "settled");
     await consumer.stop();
   }
   const { acked, retried, delayed } = await queue.metrics();
@@ -76,7 +88,9 @@ sweep("batches are as large as maxBatchSize, handled maxConcurrency at once", as
   let running = 0;
   let most = 0;
   let open;
-  const gate = new Promise((resolve) => { open = resolve; });
+  const gate = new Promise((resolve) => {
+    open = resolve;
+  });
   const consumer = queue.consume(async (batch) => {
     sizes.push(batch.messages.length);
     running += 1;
@@ -95,7 +109,9 @@ sweep("maxBatchTimeout waits for a fuller batch", async () => {
   const clock = new VirtualClock();
   const queue = await openQueue("jobs", { storage: "indexeddb", clock });
   const batches = [];
-  const consumer = queue.consume((batch) => { batches.push(batch.messages.map((message) => message.body)); }, { maxBatchSize: 3, maxBatchTimeout: 5 });
+  const consumer = queue.consume((batch) => {
+    batches.push(batch.messages.map((message) => message.body));
+  }, { maxBatchSize: 3, maxBatchTimeout: 5 });
   for (const body of [1, 2, 3]) await queue.send(body);
   await until(() => batches.length === 1, "a full batch");
   await queue.send(4);
@@ -115,9 +131,14 @@ sweep("leases are extended while the handler runs, and not with autoExtend false
     const queue = await openQueue(`extend ${autoExtend}`, { storage: "indexeddb", clock, visibilityTimeout: 30 });
     await queue.send("long");
     let open;
-    const gate = new Promise((resolve) => { open = resolve; });
+    const gate = new Promise((resolve) => {
+      open = resolve;
+    });
     const started = [];
-    const consumer = queue.consume(async (batch) => { started.push(...batch.messages.map((message) => message.attempts)); await gate; }, { autoExtend });
+    const consumer = queue.consume(async (batch) => {
+      started.push(...batch.messages.map((message) => message.attempts));
+      await gate;
+    }, { autoExtend });
     await until(() => started.length === 1, "the handler runs");
     for (let tens = 0; tens < 12; tens++) {
       await clock.advance(10);
@@ -136,12 +157,19 @@ sweep("stop takes no more, waits for what runs, and gives back the rest", async 
   const queue = await openQueue("jobs", { storage: "indexeddb" });
   await queue.sendBatch(Array.from({ length: 50 }, (_, body) => ({ body })));
   let open;
-  const gate = new Promise((resolve) => { open = resolve; });
+  const gate = new Promise((resolve) => {
+    open = resolve;
+  });
   const handled = [];
-  const consumer = queue.consume(async (batch) => { handled.push(...batch.messages.map((message) => message.body)); await gate; }, { maxBatchSize: 2 });
+  const consumer = queue.consume(async (batch) => {
+    handled.push(...batch.messages.map((message) => message.body));
+    await gate;
+  }, { maxBatchSize: 2 });
   await until(() => handled.length === 2, "the first batch");
   let stopped = false;
-  const stopping = consumer.stop().then(() => { stopped = true; });
+  const stopping = consumer.stop().then(() => {
+    stopped = true;
+  });
   await queue.metrics();
   same(stopped, false, "waits for what runs");
   open();
@@ -185,7 +213,10 @@ sweep("the iterator gives one at a time, acks nothing by itself, and break gives
 
 sweep("close ends the iterator", async () => {
   const queue = await openQueue("jobs", { storage: "indexeddb" });
-  const ended = (async () => { for await (const message of queue) await message.ack(); return "ended"; })();
+  const ended = (async () => {
+    for await (const message of queue) await message.ack();
+    return "ended";
+  })();
   await queue.send(1);
   await until(async () => (await queue.metrics()).acked === 1, "one ack");
   await queue.close();
@@ -195,7 +226,12 @@ sweep("close ends the iterator", async () => {
 sweep("streams: what is piped in comes out, with backpressure by the capacity", async () => {
   const queue = await openQueue("jobs", { storage: "indexeddb", capacity: { messages: 3 } });
   let pulled = 0;
-  const source = new ReadableStream({ pull(controller) { if (pulled === 20) controller.close(); else controller.enqueue(pulled++); } }, { highWaterMark: 0 });
+  const source = new ReadableStream({
+    pull(controller) {
+      if (pulled === 20) controller.close();
+      else controller.enqueue(pulled++);
+    },
+  }, { highWaterMark: 0 });
   const piped = source.pipeTo(queue.writable);
   await until(async () => (await queue.metrics()).backlogCount === 3, "full");
   ok(pulled <= 6, `no more than a few pulled ahead: ${pulled}`);
@@ -221,7 +257,10 @@ sweep("close while something waits: it rejects with InvalidStateError, leases go
   await bounded(Promise.all([empty.close(), empty.close(), queue.close()]), "close");
   await refused;
   await queue.close();
-  for (const call of [() => queue.send(1), () => queue.receive(), () => queue.metrics(), () => queue.peek(), () => queue.purge(), () => queue.pause(), () => queue.flush(), () => queue.cancel("1-0"), () => queue.redrive(), () => queue.sendBatch([{ body: 1 }])]) {
+  for (
+    const call of [() => queue.send(1), () => queue.receive(), () => queue.metrics(), () => queue.peek(), () => queue.purge(),
+      () => queue.pause(), () => queue.flush(), () => queue.cancel("1-0"), () => queue.redrive(), () => queue.sendBatch([{ body: 1 }])]
+  ) {
     await fails(call, "InvalidStateError", "jobs");
   }
 });

@@ -68,7 +68,12 @@ sweep("retry comes again after its delay, or the queue's; attempts count up; aft
 
 sweep("backoff grows by its factor up to its maximum", async () => {
   const clock = new VirtualClock();
-  const queue = await openQueue("jobs", { storage: "indexeddb", clock, maxRetries: 10, retryDelay: { base: 1, factor: 2, max: 5, jitter: 0 } });
+  const queue = await openQueue("jobs", {
+    storage: "indexeddb",
+    clock,
+    maxRetries: 10,
+    retryDelay: { base: 1, factor: 2, max: 5, jitter: 0 },
+  });
   await queue.send("again");
   for (const wait of [1, 2, 4, 5, 5]) {
     const [message] = await queue.receive();
@@ -85,7 +90,8 @@ sweep("deadLetter goes straight to the dead-letter queue with its reason; redriv
   const ids = (await queue.sendBatch(["a", "b", "c"].map((body) => ({ body })))).ids;
   for (const message of await queue.receive({ max: 3 })) await message.deadLetter(`no ${message.body}`);
   const dead = await openQueue("jobs-dlq", { storage: "indexeddb", clock });
-  same((await dead.peek()).map((info) => [info.id, info.body, info.reason]), [[ids[0], "a", "no a"], [ids[1], "b", "no b"], [ids[2], "c", "no c"]]);
+  same((await dead.peek()).map((info) => [info.id, info.body, info.reason]), [[ids[0], "a", "no a"], [ids[1], "b", "no b"], [ids[2], "c",
+    "no c"]]);
   // It keeps what it has: no retry limit, no expiry.
   for (let time = 0; time < 6; time++) {
     const held = await dead.receive({ max: 3 });
@@ -196,7 +202,11 @@ sweep("an expired message is dropped, counted and told; one that was taken in ti
   await until(() => drops.length === 2, "the other drop event");
   same(drops, [{ id, cause: "expired" }, { id: old.id, cause: "expired" }]);
   const { dropped, acked, backlogCount } = await queue.metrics();
-  same({ dropped, acked, backlogCount }, { dropped: { expired: 2, overflow: 0, purged: 0, noDeadLetterQueue: 0 }, acked: 1, backlogCount: 0 });
+  same({ dropped, acked, backlogCount }, {
+    dropped: { expired: 2, overflow: 0, purged: 0, noDeadLetterQueue: 0 },
+    acked: 1,
+    backlogCount: 0,
+  });
 });
 
 sweep("a repeated idempotency key within its window is the first message", async () => {

@@ -28,15 +28,33 @@ sweep("bad names: empty, huge, half a character, not text; odd ones work", async
 
 sweep("bad options when opening: a typed error that shows the value, and no queue is made", async () => {
   const bad = [
-    ["RangeError", { visibilityTimeout: 0 }, "0"], ["RangeError", { visibilityTimeout: -5 }, "-5"], ["TypeError", { visibilityTimeout: "30" }, '"30"'],
-    ["RangeError", { visibilityTimeout: NaN }, "NaN"], ["RangeError", { maxRetries: -1 }, "-1"], ["RangeError", { maxRetries: 1.5 }, "1.5"],
-    ["TypeError", { maxRetries: 3n }, "3n"], ["TypeError", { retryDelay: "1s" }, '"1s"'], ["RangeError", { retryDelay: { base: -1 } }, "-1"],
-    ["TypeError", { retryDelay: {} }, "base"], ["RangeError", { retryDelay: { base: 1, factor: 0.1 } }, "0.1"], ["RangeError", { retryDelay: { base: 1, jitter: 2 } }, "2"],
-    ["TypeError", { deadLetterQueue: 5 }, "5"], ["TypeError", { deadLetterQueue: true }, "true"], ["RangeError", { deliveryDelay: -0.5 }, "-0.5"],
-    ["RangeError", { messageRetention: -1 }, "-1"], ["TypeError", { deduplicationWindow: null }, "null"], ["TypeError", { capacity: 5 }, "5"],
-    ["RangeError", { capacity: { messages: 0 } }, "0"], ["TypeError", { capacity: { bytes: "1 MB" } }, '"1 MB"'], ["TypeError", { overflow: "drop" }, '"drop"'],
-    ["TypeError", { storage: "disk" }, '"disk"'], ["NotSupportedError", { storage: "opfs" }, '"opfs"'], ["TypeError", { durability: "hard" }, '"hard"'],
-    ["TypeError", { signal: 5 }, "5"], ["TypeError", { port: {} }, "{}"], ["NotSupportedError", { encryptionKey: {} }, "encryptionKey"],
+    ["RangeError", { visibilityTimeout: 0 }, "0"],
+    ["RangeError", { visibilityTimeout: -5 }, "-5"],
+    ["TypeError", { visibilityTimeout: "30" }, '"30"'],
+    ["RangeError", { visibilityTimeout: NaN }, "NaN"],
+    ["RangeError", { maxRetries: -1 }, "-1"],
+    ["RangeError", { maxRetries: 1.5 }, "1.5"],
+    ["TypeError", { maxRetries: 3n }, "3n"],
+    ["TypeError", { retryDelay: "1s" }, '"1s"'],
+    ["RangeError", { retryDelay: { base: -1 } }, "-1"],
+    ["TypeError", { retryDelay: {} }, "base"],
+    ["RangeError", { retryDelay: { base: 1, factor: 0.1 } }, "0.1"],
+    ["RangeError", { retryDelay: { base: 1, jitter: 2 } }, "2"],
+    ["TypeError", { deadLetterQueue: 5 }, "5"],
+    ["TypeError", { deadLetterQueue: true }, "true"],
+    ["RangeError", { deliveryDelay: -0.5 }, "-0.5"],
+    ["RangeError", { messageRetention: -1 }, "-1"],
+    ["TypeError", { deduplicationWindow: null }, "null"],
+    ["TypeError", { capacity: 5 }, "5"],
+    ["RangeError", { capacity: { messages: 0 } }, "0"],
+    ["TypeError", { capacity: { bytes: "1 MB" } }, '"1 MB"'],
+    ["TypeError", { overflow: "drop" }, '"drop"'],
+    ["TypeError", { storage: "disk" }, '"disk"'],
+    ["NotSupportedError", { storage: "opfs" }, '"opfs"'],
+    ["TypeError", { durability: "hard" }, '"hard"'],
+    ["TypeError", { signal: 5 }, "5"],
+    ["TypeError", { port: {} }, "{}"],
+    ["NotSupportedError", { encryptionKey: {} }, "encryptionKey"],
   ];
   for (const [name, options, shown] of bad) await fails(() => openQueue("bad", { storage: "indexeddb", ...options }), name, shown);
   await fails(() => openQueue("bad", 5), "TypeError", "5");
@@ -46,25 +64,49 @@ sweep("bad options when opening: a typed error that shows the value, and no queu
 sweep("bad options of calls: a typed error that shows the value, and the queue goes on", async () => {
   const queue = await openQueue("jobs", { storage: "indexeddb" });
   const bad = [
-    ["TypeError", () => queue.send(1, 5), "5"], ["TypeError", () => queue.send(1, { delaySeconds: "1" }), '"1"'], ["RangeError", () => queue.send(1, { delaySeconds: -1 }), "-1"],
-    ["RangeError", () => queue.send(1, { expirationSeconds: -2 }), "-2"], ["TypeError", () => queue.send(1, { idempotencyKey: 7 }), "7"], ["RangeError", () => queue.send(1, { idempotencyKey: "" }), '""'],
-    ["TypeError", () => queue.send(1, { headers: "no" }), '"no"'], ["TypeError", () => queue.send(1, { headers: { a: 1 } }), "1"], ["TypeError", () => queue.send(1, { contentType: "xml" }), '"xml"'],
-    ["TypeError", () => queue.send(1, { contentType: "text" }), "1"], ["TypeError", () => queue.send(1, { signal: {} }), "{}"],
-    ["NotSupportedError", () => queue.send(1, { groupId: "g" }), "groupId"], ["NotSupportedError", () => queue.send(1, { priority: 5 }), "priority"],
-    ["TypeError", () => queue.sendBatch(5), "5"], ["TypeError", () => queue.sendBatch([5]), "5"], ["RangeError", () => queue.sendBatch([{ body: 1 }, { body: 2, delaySeconds: -1 }]), "1"],
-    ["RangeError", () => queue.receive({ max: 0 }), "0"], ["RangeError", () => queue.receive({ max: 1.5 }), "1.5"], ["TypeError", () => queue.receive({ wait: "1" }), '"1"'],
-    ["RangeError", () => queue.receive({ visibilityTimeout: 0 }), "0"], ["TypeError", () => queue.receive({ borrow: "yes" }), '"yes"'],
-    ["TypeError", () => queue.peek({ state: "gone" }), '"gone"'], ["RangeError", () => queue.peek({ max: -1 }), "-1"], ["TypeError", () => queue.cancel(5), "5"],
-    ["RangeError", () => queue.redrive({ max: 0 }), "0"], ["TypeError", () => queue.consume(5), "5"], ["RangeError", () => queue.consume(() => {}, { maxBatchSize: 0 }), "0"],
-    ["RangeError", () => queue.consume(() => {}, { maxConcurrency: -1 }), "-1"], ["NotSupportedError", () => queue.consume(() => {}, { rateLimit: 5 }), "rateLimit"],
-    ["NotSupportedError", () => queue.request(1), "request"], ["TypeError", () => queue.serve(5), "5"], ["NotSupportedError", () => queue.stage(), "stage"],
+    ["TypeError", () => queue.send(1, 5), "5"],
+    ["TypeError", () => queue.send(1, { delaySeconds: "1" }), '"1"'],
+    ["RangeError", () => queue.send(1, { delaySeconds: -1 }), "-1"],
+    ["RangeError", () => queue.send(1, { expirationSeconds: -2 }), "-2"],
+    ["TypeError", () => queue.send(1, { idempotencyKey: 7 }), "7"],
+    ["RangeError", () => queue.send(1, { idempotencyKey: "" }), '""'],
+    ["TypeError", () => queue.send(1, { headers: "no" }), '"no"'],
+    ["TypeError", () => queue.send(1, { headers: { a: 1 } }), "1"],
+    ["TypeError", () => queue.send(1, { contentType: "xml" }), '"xml"'],
+    ["TypeError", () => queue.send(1, { contentType: "text" }), "1"],
+    ["TypeError", () => queue.send(1, { signal: {} }), "{}"],
+    ["NotSupportedError", () => queue.send(1, { groupId: "g" }), "groupId"],
+    ["NotSupportedError", () => queue.send(1, { priority: 5 }), "priority"],
+    ["TypeError", () => queue.sendBatch(5), "5"],
+    ["TypeError", () => queue.sendBatch([5]), "5"],
+    ["RangeError", () => queue.sendBatch([{ body: 1 }, { body: 2, delaySeconds: -1 }]), "1"],
+    ["RangeError", () => queue.receive({ max: 0 }), "0"],
+    ["RangeError", () => queue.receive({ max: 1.5 }), "1.5"],
+    ["TypeError", () => queue.receive({ wait: "1" }), '"1"'],
+    ["RangeError", () => queue.receive({ visibilityTimeout: 0 }), "0"],
+    ["TypeError", () => queue.receive({ borrow: "yes" }), '"yes"'],
+    ["TypeError", () => queue.peek({ state: "gone" }), '"gone"'],
+    ["RangeError", () => queue.peek({ max: -1 }), "-1"],
+    ["TypeError", () => queue.cancel(5), "5"],
+    ["RangeError", () => queue.redrive({ max: 0 }), "0"],
+    ["TypeError", () => queue.consume(5), "5"],
+    ["RangeError", () => queue.consume(() => {}, { maxBatchSize: 0 }), "0"],
+    ["RangeError", () => queue.consume(() => {}, { maxConcurrency: -1 }), "-1"],
+    ["NotSupportedError", () => queue.consume(() => {}, { rateLimit: 5 }), "rateLimit"],
+    ["NotSupportedError", () => queue.request(1), "request"],
+    ["TypeError", () => queue.serve(5), "5"],
+    ["NotSupportedError", () => queue.stage(), "stage"],
     ["NotSupportedError", () => openTopic("t"), "openTopic"],
   ];
   for (const [name, call, shown] of bad) await fails(async () => call(), name, shown);
   await queue.send("fine");
   const [message] = await queue.receive({ max: 5 });
   same(message.body, "fine");
-  const settling = [["TypeError", () => message.retry({ delaySeconds: "1" })], ["RangeError", () => message.extend(-1)], ["TypeError", () => message.extend("1")], ["TypeError", () => message.deadLetter(5)], ["NotSupportedError", () => message.reply(1)], ["NotSupportedError", () => message.ackIn()]];
+  const settling = [["TypeError", () => message.retry({ delaySeconds: "1" })], ["RangeError", () => message.extend(-1)], ["TypeError",
+    () => message.extend("1")], ["TypeError", () => message.deadLetter(5)], ["NotSupportedError", () => message.reply(1)], [
+    "NotSupportedError",
+    () => message.ackIn(),
+  ]];
   for (const [name, call] of settling) await fails(async () => call(), name);
   await message.ack();
   const { sent, acked } = await queue.metrics();
@@ -88,7 +130,11 @@ sweep("settling twice: the same again is the same promise's news, another is Inv
 sweep("a signal aborted before: nothing happens and its reason comes; aborted while waiting: the wait ends", async () => {
   const queue = await openQueue("jobs", { storage: "indexeddb" });
   const aborted = AbortSignal.abort();
-  for (const call of [() => queue.send(1, { signal: aborted }), () => queue.sendBatch([{ body: 1 }], { signal: aborted }), () => queue.receive({ wait: 5, signal: aborted }), () => queue.flush({ signal: aborted }), () => openQueue("new", { storage: "indexeddb", signal: aborted })]) {
+  for (
+    const call of [() => queue.send(1, { signal: aborted }), () => queue.sendBatch([{ body: 1 }], { signal: aborted }),
+      () => queue.receive({ wait: 5, signal: aborted }), () => queue.flush({ signal: aborted }),
+      () => openQueue("new", { storage: "indexeddb", signal: aborted })]
+  ) {
     await fails(call, "AbortError");
   }
   await fails(queue.send(1, { signal: AbortSignal.abort(new EvalError("mine")) }), "EvalError", "mine");
@@ -131,7 +177,12 @@ sweep("listQueues tells names, storage and depth; deleteQueue deletes with every
   await openQueue("empty", { storage: "indexeddb" });
   const listed = await listQueues({ storage: "indexeddb" });
   const found = (name) => listed.find((info) => info.name === name);
-  same([found("jobs"), found("empty")], [{ name: "jobs", kind: "queue", storage: "indexeddb", backlogCount: 2 }, { name: "empty", kind: "queue", storage: "indexeddb", backlogCount: 0 }]);
+  same([found("jobs"), found("empty")], [{ name: "jobs", kind: "queue", storage: "indexeddb", backlogCount: 2 }, {
+    name: "empty",
+    kind: "queue",
+    storage: "indexeddb",
+    backlogCount: 0,
+  }]);
   await queue.close();
   await deleteQueue("jobs", { storage: "indexeddb" });
   ok(!(await listQueues({ storage: "indexeddb" })).some((info) => info.name === "jobs"), "gone");

@@ -16,12 +16,42 @@ promise("every kind of body comes back as it went in, in this context, in anothe
       const shared = { x: 1 };
       const buffer = new Uint8Array([9, 8, 7, 6, 5, 4, 3, 2]).buffer;
       return [
-        undefined, null, true, false, 0, -0, NaN, Infinity, 1.5, 2n ** 70n, "", "text ü 🚀 \ud800", [], {},
-        [1, , 3], { a: { b: [{ c: "d" }] }, u: undefined }, Object.assign([1], { extra: 2 }),
-        new Date(0), new Date(NaN), /a+b?/giu, new Map([[{ k: 1 }, new Set([1, "2"])], ["x", new Map()]]), new Set([NaN, {}]),
-        new Uint8Array([1, 2, 3]), new Float64Array([1.5, NaN]), new BigInt64Array([-1n]), new Uint16Array(buffer, 2, 2), new DataView(buffer, 1, 3),
-        buffer, { deep: [{ buffer: buffer.slice(2) }] }, new Error("plain"), new TypeError("typed", { cause: new RangeError("inner") }),
-        Object(1n), new String("boxed"), new Boolean(false), cycle, { left: shared, right: shared },
+        undefined,
+        null,
+        true,
+        false,
+        0,
+        -0,
+        NaN,
+        Infinity,
+        1.5,
+        2n ** 70n,
+        "",
+        "text ü 🚀 \ud800",
+        [],
+        {},
+        [1, , 3],
+        { a: { b: [{ c: "d" }] }, u: undefined },
+        Object.assign([1], { extra: 2 }),
+        new Date(0),
+        new Date(NaN),
+        /a+b?/giu,
+        new Map([[{ k: 1 }, new Set([1, "2"])], ["x", new Map()]]),
+        new Set([NaN, {}]),
+        new Uint8Array([1, 2, 3]),
+        new Float64Array([1.5, NaN]),
+        new BigInt64Array([-1n]),
+        new Uint16Array(buffer, 2, 2),
+        new DataView(buffer, 1, 3),
+        buffer,
+        { deep: [{ buffer: buffer.slice(2) }] },
+        new Error("plain"),
+        new TypeError("typed", { cause: new RangeError("inner") }),
+        Object(1n),
+        new String("boxed"),
+        new Boolean(false),
+        cycle,
+        { left: shared, right: shared },
       ].filter(keeps);
     };
     globalThis.compare = (received) => {
@@ -64,7 +94,10 @@ promise("Blobs and Files come back with their type, name and bytes", async (worl
   await page.evaluate(async () => {
     const queue = await openQueue("jobs", { storage: "indexeddb" });
     const big = new Uint8Array(300_000).map((_, at) => at * 7);
-    await queue.send({ photo: new Blob([big], { type: "image/jpeg" }), file: new File(["hello ", new Blob(["there"])], "a ü.txt", { type: "text/plain", lastModified: 123 }) });
+    await queue.send({
+      photo: new Blob([big], { type: "image/jpeg" }),
+      file: new File(["hello ", new Blob(["there"])], "a ü.txt", { type: "text/plain", lastModified: 123 }),
+    });
     await queue.sendBatch(Array.from({ length: 200 }, (_, n) => ({ body: new Blob([`blob ${n}`]) })));
     await queue.close();
   });
@@ -115,7 +148,8 @@ promise("changing a body after send does not change the message", async (world) 
       body.list.length = 0;
       const messages = await queue.receive({ max: 2 });
       for (const message of messages) {
-        same(message.body, { list: [1, 2], bytes: new Uint8Array([1, 2, 3]), map: new Map([["k", { v: 1 }]]) }, `${storage}: as it was at send`);
+        same(message.body, { list: [1, 2], bytes: new Uint8Array([1, 2, 3]), map: new Map([["k", { v: 1 }]]) },
+          `${storage}: as it was at send`);
       }
       await Promise.all(messages.map((message) => message.ack()));
     }
@@ -141,16 +175,21 @@ const uncloneable = async () => {
   const module = await WebAssembly.compile(new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0]));
   // A getter that throws, a function, and two that clone but can't be stored.
   const bad = {
-    function: () => {}, nested: { deep: [{ f() {} }] }, symbol: Symbol("s"), module,
+    function: () => {},
+    nested: { deep: [{ f() {} }] },
+    symbol: Symbol("s"),
+    module,
     memory: new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }).buffer,
-    promise: Promise.resolve(), weak: new WeakMap(),
+    promise: Promise.resolve(),
+    weak: new WeakMap(),
   };
   const raw = await rawStore();
   for (const [what, body] of Object.entries(bad)) {
     // WebKit clones shared memory as a buffer of its own where pages are not isolated.
     if (await raw(() => structuredClone(body)) === undefined) continue;
     const queue = await openQueue(`with ${what}`, { storage: "indexeddb" });
-    const [before, failed, after] = await bounded(Promise.allSettled([queue.send("before"), queue.send(body), queue.send("after")]), `sends around a ${what}`);
+    const [before, failed, after] = await bounded(Promise.allSettled([queue.send("before"), queue.send(body), queue.send("after")]),
+      `sends around a ${what}`);
     same([before.status, after.status], ["fulfilled", "fulfilled"], `the others beside a ${what}: ${before.reason} ${after.reason}`);
     ok(failed.reason instanceof DOMException && failed.reason.name === "DataCloneError", `${what}: ${failed.reason}`);
     const error = await fails(queue.sendBatch([{ body: 1 }, { body: 2 }, { body }, { body: 4 }]), "DataCloneError");
@@ -170,7 +209,11 @@ promise("a body that can't be cloned or can't be stored fails only its own send,
 promise("a body whose getter throws fails its send with that error, and no other", async (world) => {
   await world.run(async () => {
     const queue = await openQueue("jobs", { storage: "indexeddb" });
-    const body = { get trap() { throw new EvalError("mine"); } };
+    const body = {
+      get trap() {
+        throw new EvalError("mine");
+      },
+    };
     const [before, failed, after] = await Promise.allSettled([queue.send(1), queue.send(body), queue.send(2)]);
     same([before.status, failed.reason?.name, after.status], ["fulfilled", "EvalError", "fulfilled"]);
     same((await queue.receive({ max: 5 })).map((message) => message.body), [1, 2]);

@@ -37,10 +37,11 @@ function executable(kind) {
 }
 
 /** Chromium without Playwright, which would have every page think that someone looks at it. */
-const drivenChromium = () => new Driven({
-  driver: "chromedriver",
-  capabilities: { "goog:chromeOptions": { binary: executable("chromium"), args: [...chromiumArguments, "--disable-popup-blocking"] } },
-});
+const drivenChromium = () =>
+  new Driven({
+    driver: "chromedriver",
+    capabilities: { "goog:chromeOptions": { binary: executable("chromium"), args: [...chromiumArguments, "--disable-popup-blocking"] } },
+  });
 
 /** One running browser (a private window would keep IndexedDB in memory). */
 export class Browser {
@@ -65,10 +66,16 @@ export class Browser {
     const first = spawned.length;
     this.context = this.kind === "chromium"
       ? await chromium.launchPersistentContext(this.profile, {
-        executablePath, headless: true, args: chromiumArguments, ignoreDefaultArgs: keep ? ["--disable-back-forward-cache"] : [],
+        executablePath,
+        headless: true,
+        args: chromiumArguments,
+        ignoreDefaultArgs: keep ? ["--disable-back-forward-cache"] : [],
       })
       : await firefox.launchPersistentContext(this.profile, {
-        executablePath, headless: true, channel: "moz-firefox", firefoxUserPrefs: { ...firefoxPreferences, ...preferences },
+        executablePath,
+        headless: true,
+        channel: "moz-firefox",
+        firefoxUserPrefs: { ...firefoxPreferences, ...preferences },
       });
     this.process = spawned.slice(first).find((child) => child.spawnfile === executablePath);
     return this;

@@ -17,7 +17,8 @@ const takeOver = async (attempts) => {
   const messages = [];
   while (messages.length < 8) messages.push(...await bounded(queue.receive({ max: 100, wait: 60 }), "what the dead one held"));
   messages.sort((a, b) => a.body - b.body);
-  same(messages.map((message) => [message.body, message.attempts]), [1, 2, 4, 5, 6, 7, 8, 9].map((body) => [body, body < 6 ? attempts : 1]), "body and attempt");
+  same(messages.map((message) => [message.body, message.attempts]), [1, 2, 4, 5, 6, 7, 8, 9].map((body) => [body, body < 6 ? attempts : 1]),
+    "body and attempt");
   await Promise.all(messages.map((message) => message.ack()));
   same(await queue.receive(), [], "nothing is left");
   const { backlogCount, acked, leased, deadLettered } = await queue.metrics();
@@ -88,7 +89,7 @@ promise("a worker terminated in the middle of sends and acks: nothing confirmed 
             postMessage({ acked: message.body });
           }));
         });
-        for (let n = 0; ; n++) {
+        for (let n = 0;; n++) {
           const sent = queue.send(n).then(() => postMessage({ confirmed: n }));
           if (n % 5 === 4) await sent;
         }
@@ -132,49 +133,52 @@ const churn = async (round) => {
       tell("acked", message.body);
     }));
   }, { maxBatchSize: 7 });
-  for (let n = 0; ; n++) {
+  for (let n = 0;; n++) {
     const sent = queue.send({ round, n }).then(() => tell("confirmed", { round, n }));
     if (n % 5 === 4) await sent;
   }
 };
 
-promise("the browser is killed in the middle of sends and acks, three times: nothing confirmed is lost, nothing acked comes back", async (world) => {
-  const heard = { confirmed: new Set(), acked: new Set() };
-  for (let round = 0; round < 3; round++) {
-    const page = await world.page();
-    let enough;
-    const middle = new Promise((resolve) => { enough = resolve; });
-    const floor = heard.confirmed.size + 150;
-    await page.exposeFunction("tell", (what, body) => {
-      heard[what].add(`${body.round}:${body.n}`);
-      if (heard.confirmed.size > floor && heard.acked.size > floor / 4) enough();
-    });
-    page.evaluate(churn, round).catch(() => {});
-    await middle;
-    await world.crash();
-  }
-  const page = await world.page();
-  const rest = await page.evaluate(async () => {
-    // Later than every lease and every retry that was left behind.
-    const queue = await openQueue("jobs", { storage: "indexeddb", clock: new VirtualClock(Date.now() + 7_200_000) });
-    const { backlogCount } = await queue.metrics();
-    const bodies = [];
-    while (bodies.length < backlogCount) {
-      const messages = await queue.receive({ max: 1000 });
-      ok(messages.length > 0, `all ${backlogCount} come back, not only ${bodies.length}`);
-      bodies.push(...messages.map((message) => message.body));
-      await Promise.all(messages.map((message) => message.ack()));
+promise("the browser is killed in the middle of sends and acks, three times: nothing confirmed is lost, nothing acked comes back",
+  async (world) => {
+    const heard = { confirmed: new Set(), acked: new Set() };
+    for (let round = 0; round < 3; round++) {
+      const page = await world.page();
+      let enough;
+      const middle = new Promise((resolve) => {
+        enough = resolve;
+      });
+      const floor = heard.confirmed.size + 150;
+      await page.exposeFunction("tell", (what, body) => {
+        heard[what].add(`${body.round}:${body.n}`);
+        if (heard.confirmed.size > floor && heard.acked.size > floor / 4) enough();
+      });
+      page.evaluate(churn, round).catch(() => {});
+      await middle;
+      await world.crash();
     }
-    return bodies.map((body) => `${body.round}:${body.n}`);
-  });
-  const left = new Set(rest);
-  assert.equal(left.size, rest.length, "each comes once");
-  assert.deepEqual([...heard.acked].filter((body) => left.has(body)), [], "acked, yet there again");
-  // An even one may have been acked when the news of it died with the browser; an odd one is never acked.
-  const missing = [...heard.confirmed].filter((body) => !left.has(body) && !heard.acked.has(body));
-  assert.deepEqual(missing.filter((body) => Number(body.split(":")[1]) % 2 === 1), [], "confirmed, yet lost");
-  const metrics = await page.evaluate(async () => (await openQueue("jobs", { storage: "indexeddb" })).metrics());
-  assert.equal(metrics.backlogCount, 0);
-  assert.equal(metrics.acked, metrics.sent);
-  assert.ok(missing.length <= metrics.acked - rest.length - heard.acked.size, "no more are missing than acks stood without news of it");
-}, { own: true, seconds: 180 });
+    const page = await world.page();
+    const rest = await page.evaluate(async () => {
+      // Later than every lease and every retry that was left behind.
+      const queue = await openQueue("jobs", { storage: "indexeddb", clock: new VirtualClock(Date.now() + 7_200_000) });
+      const { backlogCount } = await queue.metrics();
+      const bodies = [];
+      while (bodies.length < backlogCount) {
+        const messages = await queue.receive({ max: 1000 });
+        ok(messages.length > 0, `all ${backlogCount} come back, not only ${bodies.length}`);
+        bodies.push(...messages.map((message) => message.body));
+        await Promise.all(messages.map((message) => message.ack()));
+      }
+      return bodies.map((body) => `${body.round}:${body.n}`);
+    });
+    const left = new Set(rest);
+    assert.equal(left.size, rest.length, "each comes once");
+    assert.deepEqual([...heard.acked].filter((body) => left.has(body)), [], "acked, yet there again");
+    // An even one may have been acked when the news of it died with the browser; an odd one is never acked.
+    const missing = [...heard.confirmed].filter((body) => !left.has(body) && !heard.acked.has(body));
+    assert.deepEqual(missing.filter((body) => Number(body.split(":")[1]) % 2 === 1), [], "confirmed, yet lost");
+    const metrics = await page.evaluate(async () => (await openQueue("jobs", { storage: "indexeddb" })).metrics());
+    assert.equal(metrics.backlogCount, 0);
+    assert.equal(metrics.acked, metrics.sent);
+    assert.ok(missing.length <= metrics.acked - rest.length - heard.acked.size, "no more are missing than acks stood without news of it");
+  }, { own: true, seconds: 180 });

@@ -56,13 +56,17 @@ for (const [way, clear] of Object.entries(ways)) {
 
   promise(`deleted by ${way}: a consumer and a second tab go on with the new database together`, async (world) => {
     const [one, two] = [await world.page(), await world.page()];
-    await Promise.all([one, two].map((page) => page.evaluate(async () => {
-      globalThis.queue = await openQueue("jobs", { storage: "indexeddb" });
-      globalThis.handled = [];
-      globalThis.lost = event(queue, "storage");
-      globalThis.consumer = queue.consume((batch) => { handled.push(...batch.messages.map((message) => message.body)); });
-      await queue.send("before");
-    })));
+    await Promise.all([one, two].map((page) =>
+      page.evaluate(async () => {
+        globalThis.queue = await openQueue("jobs", { storage: "indexeddb" });
+        globalThis.handled = [];
+        globalThis.lost = event(queue, "storage");
+        globalThis.consumer = queue.consume((batch) => {
+          handled.push(...batch.messages.map((message) => message.body));
+        });
+        await queue.send("before");
+      })
+    ));
     await one.evaluate(() => until(async () => (await queue.metrics()).acked === 2, "two acks"));
     await clear(world);
     await Promise.all([one, two].map((page) => page.evaluate(() => lost)));
@@ -85,7 +89,11 @@ for (const [way, clear] of Object.entries(ways)) {
       globalThis.churning = (async () => {
         for (let n = 0; !stopped; n++) {
           unsettled += 1;
-          const sent = queue.send(n).then(() => {}, (error) => { failures.push(error.name); }).finally(() => { unsettled -= 1; });
+          const sent = queue.send(n).then(() => {}, (error) => {
+            failures.push(error.name);
+          }).finally(() => {
+            unsettled -= 1;
+          });
           if (n % 5 === 4) await sent;
         }
       })();

@@ -12,12 +12,13 @@ import { createServer } from "node:net";
 const TURN_MS = 5;
 const ALONE_MS = 200;
 
-const freePort = () => new Promise((resolve) => {
-  const server = createServer().listen(0, "127.0.0.1", () => {
-    const { port } = server.address();
-    server.close(() => resolve(port));
+const freePort = () =>
+  new Promise((resolve) => {
+    const server = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = server.address();
+      server.close(() => resolve(port));
+    });
   });
-});
 
 /** In the page: starts code and keeps what becomes of it; notes what nobody catches. */
 const prelude = `
@@ -80,13 +81,17 @@ export class Driven extends EventEmitter {
   }
 
   #spawn(program, words, environment, pipes = []) {
-    const child = spawn(program, words, { stdio: ["ignore", "ignore", "ignore", ...pipes], env: { ...process.env, ...environment }, detached: true });
+    const child = spawn(program, words, {
+      stdio: ["ignore", "ignore", "ignore", ...pipes],
+      env: { ...process.env, ...environment },
+      detached: true,
+    });
     this.#children.push(child);
     return child;
   }
 
   async #ready() {
-    for (const end = performance.now() + 20_000; ;) {
+    for (const end = performance.now() + 20_000;;) {
       const up = await this.#ask("GET", "/status").catch((error) => performance.now() > end && Promise.reject(error));
       if (up) return;
       await new Promise((resolve) => setTimeout(resolve, 20));
@@ -96,7 +101,8 @@ export class Driven extends EventEmitter {
   async #ask(method, path, body) {
     const response = await fetch(this.address + path, { method, body: body && JSON.stringify(body) });
     const { value } = await response.json();
-    if (!response.ok) throw Object.assign(new Error(`WebDriver, ${method} ${path}: ${value?.error}: ${value?.message}`), { code: value?.error });
+    if (!response.ok)
+      throw Object.assign(new Error(`WebDriver, ${method} ${path}: ${value?.error}: ${value?.message}`), { code: value?.error });
     return value;
   }
 
@@ -186,9 +192,14 @@ class Page extends EventEmitter {
       for (;;) {
         const ms = this.browser.waiting > 1 ? TURN_MS : ALONE_MS;
         const script = `const done = arguments[arguments.length - 1]; driven.look(${id}, ${ms}).then(done);`;
-        const { ended, value, failure, faults } = JSON.parse(await this.browser.command(this.window, "POST", "/execute/async", { script, args: [] }));
+        const { ended, value, failure, faults } = JSON.parse(
+          await this.browser.command(this.window, "POST", "/execute/async", { script, args: [] }),
+        );
         for (const fault of faults) this.browser.emit("weberror", { error: () => new Error(fault) });
-        if (failure) throw Object.assign(new Error(`${failure.name}: ${failure.message}`), { stack: `${failure.name}: ${failure.message}\n${failure.stack}` });
+        if (failure)
+          throw Object.assign(new Error(`${failure.name}: ${failure.message}`), {
+            stack: `${failure.name}: ${failure.message}\n${failure.stack}`,
+          });
         if (ended) return value;
       }
     } finally {

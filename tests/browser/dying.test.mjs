@@ -9,7 +9,7 @@ const rounds = (kind) => Number(process.env.POSTHASTE_TERMINATIONS ?? (kind === 
 const sends = async ({ name, round }) => {
   const queue = name === undefined ? await openQueue("mortal", { capacity: { messages: 1000 } }) : await openQueue(name, { port: self });
   if (name === undefined) queue.serve(self);
-  for (let n = 0; ; n += 50) {
+  for (let n = 0;; n += 50) {
     const sent = [];
     for (let k = n; k < n + 50; k += 1) {
       const words = new Uint32Array(2 + ((k * 7) % 300)).fill((k ^ (round << 20)) >>> 0);
@@ -32,13 +32,17 @@ const terminates = async ({ rounds, sends }) => {
     ok(words.subarray(2).every((word) => word === filler), `a whole body: ${n} of round ${round}`);
   };
   let failed;
-  const failure = new Promise((_, reject) => { failed = reject; });
+  const failure = new Promise((_, reject) => {
+    failed = reject;
+  });
   const start = async (argument) => {
     // Chromium has room for some eighty wasm memories a process, and no worker can collect what its page has let go.
     if (argument.round % 10 === 1) await globalThis.collectGarbage?.();
     const worker = new Worker("/worker.mjs", { type: "module" });
     await event(worker, "message");
-    worker.addEventListener("message", ({ data }) => { if (data?.failure) failed(new Error(data.failure)); });
+    worker.addEventListener("message", ({ data }) => {
+      if (data?.failure) failed(new Error(data.failure));
+    });
     worker.postMessage({ id: 0, code: sends, argument });
     return worker;
   };
@@ -46,7 +50,9 @@ const terminates = async ({ rounds, sends }) => {
   const clientDies = async (host, round) => {
     let [confirmed, next] = [0, 0];
     const worker = await start({ name: host.name, round });
-    worker.addEventListener("message", ({ data }) => { confirmed = data?.confirmed ?? confirmed; });
+    worker.addEventListener("message", ({ data }) => {
+      confirmed = data?.confirmed ?? confirmed;
+    });
     const serving = host.serve(worker);
     const some = async (wait) => {
       const messages = await bounded(host.receive({ max: 40, wait, borrow: true }), `message ${next} of round ${round}`);
@@ -76,7 +82,8 @@ const terminates = async ({ rounds, sends }) => {
       for (const { body } of messages) check(body, round, next++);
       pending.push(...messages.map((message) => message.ack()));
     };
-    while (next < 20 + (round % 90)) take(await bounded(client.receive({ max: 40, wait: 10, borrow: true }), `message ${next} of round ${round}`));
+    while (next < 20 + (round % 90))
+      take(await bounded(client.receive({ max: 40, wait: 10, borrow: true }), `message ${next} of round ${round}`));
     pending.push(client.send("never"), client.receive({ max: 1000, wait: 60 }).then(take), client.metrics());
     worker.terminate();
     for (const { reason } of await bounded(Promise.allSettled(pending), `every promise of round ${round}`)) {
@@ -111,9 +118,10 @@ const terminates = async ({ rounds, sends }) => {
   return [...transports];
 };
 
-promise("workers are terminated in the middle of their frames, again and again: all that was confirmed is there, whole and in order", async (world) => {
-  const page = await world.page();
-  if (world.kind === "chromium") await page.exposeFunction("collectGarbage", () => page.requestGC());
-  const transports = await page.evaluate(`(${terminates})({ rounds: ${rounds(world.kind)}, sends: ${JSON.stringify(String(sends))} })`);
-  assert.deepEqual(transports, [world.isolated ? "shared-memory" : "port"]);
-}, { isolation: [true], seconds: 600 });
+promise("workers are terminated in the middle of their frames, again and again: all that was confirmed is there, whole and in order",
+  async (world) => {
+    const page = await world.page();
+    if (world.kind === "chromium") await page.exposeFunction("collectGarbage", () => page.requestGC());
+    const transports = await page.evaluate(`(${terminates})({ rounds: ${rounds(world.kind)}, sends: ${JSON.stringify(String(sends))} })`);
+    assert.deepEqual(transports, [world.isolated ? "shared-memory" : "port"]);
+  }, { isolation: [true], seconds: 600 });

@@ -18,7 +18,9 @@ async function pageWithWindow(world) {
     };
     await run(() => {
       globalThis.frozen = 0;
-      document.addEventListener("freeze", () => { frozen += 1; });
+      document.addEventListener("freeze", () => {
+        frozen += 1;
+      });
     });
   })]);
   // Only what nobody looks at can be frozen.
@@ -81,7 +83,7 @@ promise("a client in a page that is frozen: the others go on, its leases run out
     await run(async () => {
       const got = [];
       // What it was handed while it was frozen is somebody else's by now.
-      for (let messages = await waiting; ; messages = await client.receive({ max: 10, wait: 10 })) {
+      for (let messages = await waiting;; messages = await client.receive({ max: 10, wait: 10 })) {
         got.push(...messages.map(({ body }) => body));
         await Promise.allSettled(messages.map((message) => message.ack()));
         if (got.includes("for it")) return;
@@ -97,14 +99,19 @@ promise("the host's page is frozen: its clients wait, nothing fails, and all is 
   const { page, other, freeze, resume } = await pageWithWindow(world);
   await page.evaluate(async () => {
     const { port1, port2 } = new MessageChannel();
-    await run(async (port) => { (globalThis.host = await openQueue("jobs")).serve(port); }, port1);
+    await run(async (port) => {
+      (globalThis.host = await openQueue("jobs")).serve(port);
+    }, port1);
     globalThis.client = await openQueue("jobs", { port: port2 });
     await client.send(0);
   });
   await freeze();
   await page.evaluate(async () => {
     globalThis.settled = 0;
-    globalThis.sends = Promise.all(Array.from({ length: 1000 }, (_, n) => client.send(n + 1).finally(() => { settled += 1; })));
+    globalThis.sends = Promise.all(Array.from({ length: 1000 }, (_, n) =>
+      client.send(n + 1).finally(() => {
+        settled += 1;
+      })));
     globalThis.received = client.receive({ max: 5, wait: 60 });
     globalThis.metrics = client.metrics();
     for (let n = 0; n < 200; n++) await turn();
@@ -128,9 +135,14 @@ promise("a page with open queues is left and come back to, kept as it was or loa
     globalThis.memory = await openQueue("memory");
     globalThis.handled = [];
     await stored.send("before");
-    stored.consume(({ messages }) => { handled.push(...messages.map(({ body }) => body)); });
+    stored.consume(({ messages }) => {
+      handled.push(...messages.map(({ body }) => body));
+    });
     await until(() => handled.length === 1, "the consumer");
-    memory.receive({ wait: 3600 }).then(([message]) => { globalThis.late = message.body; return message.ack(); }, () => {});
+    memory.receive({ wait: 3600 }).then(([message]) => {
+      globalThis.late = message.body;
+      return message.ack();
+    }, () => {});
   });
   await page.goto(new URL("/?elsewhere", world.origin).href);
   await page.waitForFunction(() => globalThis.ready === true);
@@ -139,18 +151,27 @@ promise("a page with open queues is left and come back to, kept as it was or loa
     await queue.send("while it was away");
     await queue.close();
   });
-  await page.evaluate(() => { history.back(); });
+  await page.evaluate(() => {
+    history.back();
+  });
   await page.waitForFunction(() => globalThis.ready === true && location.search === "");
   const kept = await page.evaluate(async () => {
     const kept = globalThis.stored !== undefined;
     globalThis.stored ??= await openQueue("stored", { storage: "indexeddb" });
     globalThis.memory ??= await openQueue("memory");
     globalThis.handled ??= [];
-    if (!kept) stored.consume(({ messages }) => { handled.push(...messages.map(({ body }) => body)); });
+    if (!kept)
+      stored.consume(({ messages }) => {
+        handled.push(...messages.map(({ body }) => body));
+      });
     await stored.send("after");
     await bounded(until(() => handled.includes("while it was away") && handled.includes("after"), "what was sent"), "what was sent");
     same(handled.filter((body) => body === "before").length, kept ? 1 : 0);
-    if (!kept) memory.receive({ wait: 20 }).then(([message]) => { globalThis.late = message.body; return message.ack(); });
+    if (!kept)
+      memory.receive({ wait: 20 }).then(([message]) => {
+        globalThis.late = message.body;
+        return message.ack();
+      });
     await memory.send("still");
     await until(() => globalThis.late === "still", "the receive that waits");
     await Promise.all([stored.close(), memory.close()]);
@@ -163,14 +184,18 @@ promise("a page whose worker serves it is left and come back to: its client work
   const page = await world.page();
   await page.evaluate(async () => {
     await startWorker("w");
-    await askWorker("w", async () => { (globalThis.host = await openQueue("jobs")).serve(self); });
+    await askWorker("w", async () => {
+      (globalThis.host = await openQueue("jobs")).serve(self);
+    });
     globalThis.client = await openQueue("jobs", { port: workerNamed("w") });
     await client.send(1);
     globalThis.outcome = client.receive({ wait: 3600, max: 2 }).then((messages) => messages.length, (error) => error.name);
   });
   await page.goto(new URL("/?elsewhere", world.origin).href);
   await page.waitForFunction(() => globalThis.ready === true);
-  await page.evaluate(() => { history.back(); });
+  await page.evaluate(() => {
+    history.back();
+  });
   await page.waitForFunction(() => globalThis.ready === true && location.search === "");
   const kept = await page.evaluate(async () => {
     if (!globalThis.client) return false;

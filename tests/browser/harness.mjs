@@ -52,7 +52,9 @@ class World {
 
   /** Whether pages here can share memory at all; asked once a browser. */
   async canShare() {
-    this.browser.canShare ??= await (this.home = await this.page()).evaluate(() => crossOriginIsolated && typeof SharedArrayBuffer === "function");
+    this.browser.canShare ??= await (this.home = await this.page()).evaluate(() =>
+      crossOriginIsolated && typeof SharedArrayBuffer === "function"
+    );
     return this.browser.canShare;
   }
 
@@ -91,7 +93,9 @@ class World {
 
   /** Lets what the pages have thrown by now arrive here. */
   async settle() {
-    await Promise.all([...this.pages].filter((page) => !page.isClosed()).map((page) => page.evaluate(() => new Promise((resolve) => setTimeout(resolve)))));
+    await Promise.all(
+      [...this.pages].filter((page) => !page.isClosed()).map((page) => page.evaluate(() => new Promise((resolve) => setTimeout(resolve)))),
+    );
   }
 
   async close() {
@@ -133,7 +137,8 @@ export function promise(name, body, options = {}) {
   const { browsers = kinds, own = false, preferences, where = ["page"], seconds = 60, isolation = [false], todo = {} } = options;
   for (const kind of browsers.filter((kind) => kinds.includes(kind))) {
     for (const [place, isolated] of where.flatMap((place) => isolation.map((isolated) => [place, isolated]))) {
-      const label = [kind, ...(where.length > 1 ? [place] : []), ...(isolation.length > 1 ? [isolated ? "isolated" : "not isolated"] : [])].join(", ");
+      const label = [kind, ...(where.length > 1 ? [place] : []), ...(isolation.length > 1 ? [isolated ? "isolated" : "not isolated"] : [])]
+        .join(", ");
       const skip = kind === "webkit" && (own ? "under WebDriver it keeps nothing on disk" : preferences && "its driver has no preferences");
       test(`${name} (${label})`, { timeout: seconds * 1000, skip, todo: todo[kind] }, async (context) => {
         const browser = own || preferences ? await new Browser(kind, preferences).start() : await sharedBrowser(kind);

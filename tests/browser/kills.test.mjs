@@ -4,7 +4,9 @@ import { kills } from "../kills/kills.mjs";
 import { kinds } from "./harness.mjs";
 
 for (const kind of kinds.filter((kind) => kind !== "webkit")) {
-  test(`three tabs and two workers die over and over: nothing is lost, nothing doubled that no death explains (${kind})`, { timeout: 180_000 }, async (context) => {
+  test(`three tabs and two workers die over and over: nothing is lost, nothing doubled that no death explains (${kind})`, {
+    timeout: 180_000,
+  }, async (context) => {
     context.diagnostic(JSON.stringify(await kills(kind, { count: 6, seed: 4 })));
   });
 }

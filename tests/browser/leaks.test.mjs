@@ -10,7 +10,10 @@ async function kept(page, kinds) {
     await page.requestGC();
     const { result: prototype } = await session.send("Runtime.evaluate", { expression: `${kind}.prototype` });
     const { objects } = await session.send("Runtime.queryObjects", { prototypeObjectId: prototype.objectId });
-    const { result: length } = await session.send("Runtime.callFunctionOn", { functionDeclaration: "function () { return this.length; }", objectId: objects.objectId });
+    const { result: length } = await session.send("Runtime.callFunctionOn", {
+      functionDeclaration: "function () { return this.length; }",
+      objectId: objects.objectId,
+    });
     counts[kind] = length.value;
     await session.send("Runtime.releaseObject", { objectId: objects.objectId });
   }
@@ -30,7 +33,9 @@ async function leavesNothing(page, kinds, work) {
 
 promise("clients that came, worked and were closed or terminated leave nothing with their host", async (world) => {
   const page = await world.page();
-  await page.evaluate(async () => { globalThis.host = await openQueue("jobs"); });
+  await page.evaluate(async () => {
+    globalThis.host = await openQueue("jobs");
+  });
   await leavesNothing(page, ["Worker", "WebAssembly.Memory", "WebAssembly.Instance"], async () => {
     for (const end of ["close", "terminate"]) {
       await startWorker("w");
@@ -53,7 +58,9 @@ promise("a client that is closed, or whose host is gone, leaves nothing behind",
   await leavesNothing(page, ["Worker", "WebAssembly.Memory", "WebAssembly.Instance"], async () => {
     for (const end of ["close", "terminate"]) {
       await startWorker("w");
-      await askWorker("w", async () => { (globalThis.host = await openQueue("jobs")).serve(self); });
+      await askWorker("w", async () => {
+        (globalThis.host = await openQueue("jobs")).serve(self);
+      });
       const client = await openQueue("jobs", { port: workerNamed("w") });
       await client.sendBatch(Array.from({ length: 100 }, () => ({ body: new Uint8Array(100) })));
       const consumer = client.consume(() => undefined, { maxBatchSize: 100, borrow: true });

@@ -14,7 +14,8 @@ async function pageWith(world, ...names) {
 
 /** What a client does that a test looks at: everything the API has, and bodies of every form. */
 const usesAll = async () => {
-  const bodies = ["text", { a: [1, { b: null }] }, new Map([[1, new Date(5)]]), new Uint8Array([1, 2, 3]), new ArrayBuffer(4), new Uint8Array(70_000).fill(9), undefined];
+  const bodies = ["text", { a: [1, { b: null }] }, new Map([[1, new Date(5)]]), new Uint8Array([1, 2, 3]), new ArrayBuffer(4),
+    new Uint8Array(70_000).fill(9), undefined];
   const receipts = await Promise.all(bodies.map((body) => client.send(body, { headers: { kind: String(typeof body) } })));
   const messages = [];
   while (messages.length < bodies.length) messages.push(...(await client.receive({ max: 10, wait: 10 })));
@@ -36,7 +37,9 @@ promise("a page serves its worker", async (world) => {
   const used = await page.evaluate(async (usesAll) => {
     const host = await openQueue("jobs");
     host.serve(workerNamed("w"));
-    await askWorker("w", async () => { globalThis.client = await openQueue("jobs", { port: self }); });
+    await askWorker("w", async () => {
+      globalThis.client = await openQueue("jobs", { port: self });
+    });
     return askWorker("w", usesAll);
   }, String(usesAll));
   assert.equal(used, transport(world));
@@ -45,7 +48,9 @@ promise("a page serves its worker", async (world) => {
 promise("a worker serves its page", async (world) => {
   const page = await pageWith(world, "w");
   const used = await page.evaluate(async (usesAll) => {
-    await askWorker("w", async () => { (globalThis.host = await openQueue("jobs")).serve(self); });
+    await askWorker("w", async () => {
+      (globalThis.host = await openQueue("jobs")).serve(self);
+    });
     globalThis.client = await openQueue("jobs", { port: workerNamed("w") });
     return (0, eval)(`(${usesAll})`)();
   }, String(usesAll));
@@ -56,8 +61,12 @@ promise("a worker serves another worker through a channel that the page made", a
   const page = await pageWith(world, "a", "b");
   const used = await page.evaluate(async (usesAll) => {
     const { port1, port2 } = new MessageChannel();
-    await askWorker("a", async ({ port }) => { (globalThis.host = await openQueue("jobs")).serve(port); }, { port: port1 }, [port1]);
-    await askWorker("b", async ({ port }) => { globalThis.client = await openQueue("jobs", { port }); }, { port: port2 }, [port2]);
+    await askWorker("a", async ({ port }) => {
+      (globalThis.host = await openQueue("jobs")).serve(port);
+    }, { port: port1 }, [port1]);
+    await askWorker("b", async ({ port }) => {
+      globalThis.client = await openQueue("jobs", { port });
+    }, { port: port2 }, [port2]);
     return askWorker("b", usesAll);
   }, String(usesAll));
   assert.equal(used, transport(world));
@@ -78,8 +87,12 @@ const usesFrame = async ({ usesAll, sandbox }) => {
     if (data.failure) throw new Error(data.failure);
     return data.value;
   };
-  const serve = async (port, name) => { (globalThis.host = await openQueue(name)).serve(port); };
-  const connect = async (port, name) => { globalThis.client = await openQueue(name, { port }); };
+  const serve = async (port, name) => {
+    (globalThis.host = await openQueue(name)).serve(port);
+  };
+  const connect = async (port, name) => {
+    globalThis.client = await openQueue(name, { port });
+  };
   const [outer, inner] = [new MessageChannel(), new MessageChannel()];
   await serve(outer.port1, "page");
   await run(connect, outer.port2, "page");
@@ -127,7 +140,9 @@ promise("a million messages keep their order, whoever is slow", async (world) =>
     const sending = askWorker("w", async () => {
       const client = await openQueue("jobs", { port: self });
       for (let n = 0; n < 200_000; n += 1000) {
-        const batch = n % 2000 ? Array.from({ length: 1000 }, (_, k) => ({ body: { n: n + k } })) : Array.from({ length: 1000 }, (_, k) => ({ body: new Uint8Array(new Uint32Array([n + k]).buffer) }));
+        const batch = n % 2000
+          ? Array.from({ length: 1000 }, (_, k) => ({ body: { n: n + k } }))
+          : Array.from({ length: 1000 }, (_, k) => ({ body: new Uint8Array(new Uint32Array([n + k]).buffer) }));
         if (n % 3000) await client.sendBatch(batch);
         else await Promise.all(batch.map(({ body }) => client.send(body)));
       }
@@ -195,7 +210,13 @@ promise("leases of a window that is closed go back at once", async (world) => {
     globalThis.host = await openQueue("jobs", { visibilityTimeout: 3600 });
     await host.send("held");
   });
-  if (!(await page.evaluate(() => { const probe = open("about:blank"); probe?.close(); return probe !== null; }))) world.skip("no window opens without a click");
+  if (
+    !(await page.evaluate(() => {
+      const probe = open("about:blank");
+      probe?.close();
+      return probe !== null;
+    }))
+  ) world.skip("no window opens without a click");
   const [popup] = await Promise.all([page.waitForEvent("popup"), page.evaluate(async () => {
     const ready = event(globalThis, "message");
     globalThis.other = open("/frame.html", "_blank");
@@ -203,10 +224,12 @@ promise("leases of a window that is closed go back at once", async (world) => {
     const { port1, port2 } = new MessageChannel();
     host.serve(port1);
     const answer = event(globalThis, "message");
-    other.postMessage({ code: String(async (port) => {
-      globalThis.client = await openQueue("jobs", { port });
-      await client.receive({ wait: 10 });
-    }) }, "*", [port2]);
+    other.postMessage({
+      code: String(async (port) => {
+        globalThis.client = await openQueue("jobs", { port });
+        await client.receive({ wait: 10 });
+      }),
+    }, "*", [port2]);
     await answer;
   })]);
   await popup.close();
@@ -222,7 +245,9 @@ promise("a worker that serves and dies the moment it has a client is missed at o
     for (let round = 0; round < 20; round += 1) {
       await startWorker(`w${round}`);
       // It opens its queue and serves it in one go.
-      void askWorker(`w${round}`, async () => { (globalThis.host = await openQueue("jobs")).serve(self); });
+      void askWorker(`w${round}`, async () => {
+        (globalThis.host = await openQueue("jobs")).serve(self);
+      });
       const client = await openQueue("jobs", { port: workerNamed(`w${round}`) });
       const waiting = client.receive({ wait: 60 });
       terminateWorker(`w${round}`);
@@ -236,14 +261,18 @@ promise("a worker that serves and dies the moment it has a client is missed at o
 promise("when the worker that serves is terminated, every promise settles and says whether it may have happened", async (world) => {
   const page = await pageWith(world, "w");
   await page.evaluate(async () => {
-    await askWorker("w", async () => { (globalThis.host = await openQueue("jobs", { capacity: { messages: 2 } })).serve(self); });
+    await askWorker("w", async () => {
+      (globalThis.host = await openQueue("jobs", { capacity: { messages: 2 } })).serve(self);
+    });
     const client = await openQueue("jobs", { port: workerNamed("w") });
     const seen = [];
     client.addEventListener("error", (event) => seen.push(event.error.name));
     await client.sendBatch([{ body: 1 }, { body: 2 }]);
     const [held] = await client.receive();
     const lost = new Promise((resolve) => held.signal.addEventListener("abort", resolve));
-    const outcomes = Promise.allSettled([client.send("waits for room"), client.receive({ max: 5, wait: 60 }).then(() => client.receive({ wait: 60 })), client.metrics().then(() => client.flush()).then(() => client.receive({ wait: 60 }))]);
+    const outcomes = Promise.allSettled([client.send("waits for room"),
+      client.receive({ max: 5, wait: 60 }).then(() => client.receive({ wait: 60 })),
+      client.metrics().then(() => client.flush()).then(() => client.receive({ wait: 60 }))]);
     await client.metrics();
     terminateWorker("w");
     const [sent, received, looked] = await bounded(outcomes, "every promise");
@@ -267,13 +296,18 @@ promise("what a hostile page posts does no harm: the port is closed, the other c
     const client = await openQueue("jobs", { port: good.port2 });
     // The session is in every message of ours: whoever listens at the port can read it.
     let session;
-    bad.port2.addEventListener("message", ({ data }) => { session = data[1] || session; });
+    bad.port2.addEventListener("message", ({ data }) => {
+      session = data[1] || session;
+    });
     const victim = await openQueue("jobs", { port: bad.port2 });
     await victim.send("before");
     same(typeof session, "number");
     const frames = [undefined, 5, {}, new Uint8Array(), new Uint8Array(1000).fill(255), new Float64Array(40)];
     for (const frame of frames) bad.port2.postMessage(["posthaste", session, frame, [{}], "no list"]);
-    for (const odd of [["posthaste"], ["posthaste", -1, new Uint8Array(50)], ["posthaste", "x"], ["posthaste", 7, new Uint8Array(50), ["jobs", ""], []]]) bad.port2.postMessage(odd);
+    for (
+      const odd of [["posthaste"], ["posthaste", -1, new Uint8Array(50)], ["posthaste", "x"], ["posthaste", 7, new Uint8Array(50), ["jobs",
+        ""], []]]
+    ) bad.port2.postMessage(odd);
     await bounded(until(() => victim.send("after").then(() => false, (error) => error.name === "DataError"), "the port is closed"), "that");
     await client.send("undisturbed");
     same((await host.receive({ max: 10 })).map((message) => message.body).filter((body) => body !== "after"), ["before", "undisturbed"]);
@@ -309,14 +343,20 @@ promise("a durable queue that one worker serves to a page and four workers commi
     for (const name of clients) {
       const { port1, port2 } = new MessageChannel();
       await askWorker("store", ({ port }) => void host.serve(port), { port: port1 }, [port1]);
-      await askWorker(name, async ({ port }) => { globalThis.client = await openQueue("jobs", { port }); }, { port: port2 }, [port2]);
+      await askWorker(name, async ({ port }) => {
+        globalThis.client = await openQueue("jobs", { port });
+      }, { port: port2 }, [port2]);
     }
     const { port1, port2 } = new MessageChannel();
     await askWorker("store", ({ port }) => void host.serve(port), { port: port1 }, [port1]);
     const own = await openQueue("jobs", { port: port2 });
     same([own.mode.storage, own.mode.durability], ["indexeddb", "relaxed"]);
     await Promise.all([
-      ...clients.map((name) => askWorker(name, async (from) => { await Promise.all(Array.from({ length: 500 }, (_, n) => client.send({ from, n }))); }, name)),
+      ...clients.map((name) =>
+        askWorker(name, async (from) => {
+          await Promise.all(Array.from({ length: 500 }, (_, n) => client.send({ from, n })));
+        }, name)
+      ),
       Promise.all(Array.from({ length: 500 }, (_, n) => own.send({ from: "page", n }))),
     ]);
     const counts = await askWorker("store", () => counts);

@@ -9,7 +9,8 @@ const options = { preferences: { "dom.quotaManager.temporaryStorage.fixedLimit":
 async function limit(world, page, bytes) {
   if (world.kind !== "chromium") return;
   const session = await world.context.newCDPSession(page);
-  await session.send("Storage.overrideQuotaForOrigin", bytes === undefined ? { origin: world.origin } : { origin: world.origin, quotaSize: bytes });
+  await session.send("Storage.overrideQuotaForOrigin",
+    bytes === undefined ? { origin: world.origin } : { origin: world.origin, quotaSize: bytes });
 }
 
 async function smallPage(world) {
@@ -52,7 +53,8 @@ promise("a send that does not fit rejects with QuotaExceededError, alone, and th
     same({ sent, backlogCount }, { sent: ids.length, backlogCount: ids.length }, "only what was confirmed counts");
     const small = await Promise.allSettled([queue.send("small"), queue.send(noise(600_000)), queue.send("small too")]);
     same(small[1].reason?.name, "QuotaExceededError", "the large one of three");
-    for (const { status, reason } of [small[0], small[2]]) ok(status === "fulfilled" || reason.name === "QuotaExceededError", `a small one: ${reason}`);
+    for (const { status, reason } of [small[0], small[2]])
+      ok(status === "fulfilled" || reason.name === "QuotaExceededError", `a small one: ${reason}`);
   });
 }, options);
 
@@ -122,9 +124,10 @@ promise("two tabs at the quota: what one drains makes room for the other's sends
     }
   }, count);
   await page.evaluate(async () => {
-    await bounded(until(() => queue.send(new Uint8Array(200_000)).then(() => true, (error) => {
-      same(error.name, "QuotaExceededError");
-      return false;
-    }), "room again"), "room");
+    await bounded(until(() =>
+      queue.send(new Uint8Array(200_000)).then(() => true, (error) => {
+        same(error.name, "QuotaExceededError");
+        return false;
+      }), "room again"), "room");
   });
 }, options);

@@ -11,14 +11,30 @@ const installed = join(here, "../node_modules/posthaste/dist");
 /** The built package: the installed tarball is what users get; the build beside it serves while one works on it. */
 export const dist = process.env.POSTHASTE_DIST ?? (existsSync(installed) ? installed : join(here, "../../pkg/dist"));
 /** URL prefix -> folder. */
-const folders = { "/posthaste/": dist, "/wasm/": join(here, "../../pkg/wasm"), "/workerd/": join(here, "../workerd"), "/kills/": join(here, "../kills"), "/indexeddb/": join(here, "../sim/indexeddb"), "/": join(here, "pages") };
+const folders = {
+  "/posthaste/": dist,
+  "/wasm/": join(here, "../../pkg/wasm"),
+  "/workerd/": join(here, "../workerd"),
+  "/kills/": join(here, "../kills"),
+  "/indexeddb/": join(here, "../sim/indexeddb"),
+  "/": join(here, "pages"),
+};
 const types = {
-  ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css",
-  ".json": "application/json", ".wasm": "application/wasm", ".svg": "image/svg+xml", ".jpg": "image/jpeg",
-  ".png": "image/png", ".webp": "image/webp",
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".css": "text/css",
+  ".json": "application/json",
+  ".wasm": "application/wasm",
+  ".svg": "image/svg+xml",
+  ".jpg": "image/jpeg",
+  ".png": "image/png",
+  ".webp": "image/webp",
 };
 const isolation = {
-  "cross-origin-opener-policy": "same-origin", "cross-origin-embedder-policy": "require-corp", "cross-origin-resource-policy": "cross-origin",
+  "cross-origin-opener-policy": "same-origin",
+  "cross-origin-embedder-policy": "require-corp",
+  "cross-origin-resource-policy": "cross-origin",
 };
 
 /** Origins that were used: the system gives ports again, with all that the browser keeps for them. */
@@ -34,7 +50,12 @@ export async function serve(isolated, kept) {
     const type = types[extname(file)] ?? "application/octet-stream";
     // A missing icon is nobody's mistake; browsers ask for it unasked.
     const status = content ? 200 : ["/favicon.ico", "/clear-site-data"].includes(path) ? 204 : 404;
-    const headers = { "content-type": type, "access-control-allow-origin": "*", "cache-control": kept ? "max-age=60" : "no-store", ...(isolated ? isolation : {}) };
+    const headers = {
+      "content-type": type,
+      "access-control-allow-origin": "*",
+      "cache-control": kept ? "max-age=60" : "no-store",
+      ...(isolated ? isolation : {}),
+    };
     if (path === "/clear-site-data") headers["clear-site-data"] = '"storage"';
     response.writeHead(status, headers);
     response.end(status === 404 ? `no ${path}` : content);

@@ -8,7 +8,8 @@ async function controlledPage(world) {
     await navigator.serviceWorker.register("/service-worker.mjs", { type: "module" });
     await until(() => navigator.serviceWorker.controller, "the service worker controls the page");
     globalThis.queue = await openQueue("jobs", { storage: "indexeddb" });
-    globalThis.ask = async (path, body) => (await bounded(fetch(path, body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }), path)).json();
+    globalThis.ask = async (path, body) =>
+      (await bounded(fetch(path, body === undefined ? {} : { method: "POST", body: JSON.stringify(body) }), path)).json();
   });
   return page;
 }
@@ -68,7 +69,9 @@ promise("a service worker that can't load ports says which line to import", asyn
     await navigator.serviceWorker.register("/portless-service-worker.mjs", { type: "module" });
     await until(() => navigator.serviceWorker.controller, "the service worker controls the page");
     const { port1, port2 } = new MessageChannel();
-    const said = new Promise((resolve) => { port1.onmessage = ({ data }) => resolve(data); });
+    const said = new Promise((resolve) => {
+      port1.onmessage = ({ data }) => resolve(data);
+    });
     navigator.serviceWorker.controller.postMessage({ port: port2 }, [port2]);
     return bounded(said, "an error");
   });

@@ -4,32 +4,47 @@ import { promise } from "./harness.mjs";
 
 promise("two tabs with several consumers each handle and ack every one of 500 messages exactly once", async (world) => {
   const tabs = [await world.page(), await world.page()];
-  await Promise.all(tabs.map((tab) => tab.evaluate(async () => {
-    globalThis.queue = await openQueue("jobs", { storage: "indexeddb" });
-    globalThis.handled = [];
-    globalThis.consumers = [1, 2, 3].map(() => queue.consume(async (batch) => {
-      for (const message of batch.messages) {
-        if (message.attempts !== 1) throw new Error(`message ${message.id} came again`);
-        handled.push(message.body);
+  await Promise.all(tabs.map((tab) =>
+    tab.evaluate(async () => {
+      globalThis.queue = await openQueue("jobs", { storage: "indexeddb" });
+      globalThis.handled = [];
+      globalThis.consumers = [1, 2, 3].map(() =>
+        queue.consume(async (batch) => {
+          for (const message of batch.messages) {
+            if (message.attempts !== 1) throw new Error(`message ${message.id} came again`);
+            handled.push(message.body);
+          }
+          await turn();
+        }, { maxBatchSize: 5, maxConcurrency: 2 })
+      );
+    })
+  ));
+  await Promise.all(tabs.map((tab, number) =>
+    tab.evaluate(async (number) => {
+      for (let part = 0; part < 10; part++) {
+        await Promise.all(Array.from({ length: 25 }, (_, n) => queue.send(number * 250 + part * 25 + n)));
       }
-      await turn();
-    }, { maxBatchSize: 5, maxConcurrency: 2 }));
-  })));
-  await Promise.all(tabs.map((tab, number) => tab.evaluate(async (number) => {
-    for (let part = 0; part < 10; part++) {
-      await Promise.all(Array.from({ length: 25 }, (_, n) => queue.send(number * 250 + part * 25 + n)));
-    }
-  }, number)));
-  const handled = await Promise.all(tabs.map((tab) => tab.evaluate(async () => {
-    await until(async () => (await queue.metrics()).acked >= 500, "500 acks");
-    await Promise.all(consumers.map((consumer) => consumer.stop()));
-    return handled;
-  })));
+    }, number)
+  ));
+  const handled = await Promise.all(tabs.map((tab) =>
+    tab.evaluate(async () => {
+      await until(async () => (await queue.metrics()).acked >= 500, "500 acks");
+      await Promise.all(consumers.map((consumer) => consumer.stop()));
+      return handled;
+    })
+  ));
   assert.deepEqual(handled.flat().sort((a, b) => a - b), Array.from({ length: 500 }, (_, n) => n));
   const metrics = await tabs[0].evaluate(() => queue.metrics());
   const { sent, delivered, acked, retried, ready, leased, backlogCount } = metrics;
-  assert.deepEqual({ sent, delivered, acked, retried, ready, leased, backlogCount },
-    { sent: 500, delivered: 500, acked: 500, retried: 0, ready: 0, leased: 0, backlogCount: 0 });
+  assert.deepEqual({ sent, delivered, acked, retried, ready, leased, backlogCount }, {
+    sent: 500,
+    delivered: 500,
+    acked: 500,
+    retried: 0,
+    ready: 0,
+    leased: 0,
+    backlogCount: 0,
+  });
   await Promise.all(tabs.map((tab) => tab.evaluate(() => queue.close())));
 });
 
@@ -39,7 +54,9 @@ promise("a slow tab leaves the work to a free one", async (world) => {
     globalThis.queue = await openQueue("jobs", { storage: "indexeddb" });
     globalThis.open = undefined;
     globalThis.held = [];
-    globalThis.gate = new Promise((resolve) => { globalThis.open = resolve; });
+    globalThis.gate = new Promise((resolve) => {
+      globalThis.open = resolve;
+    });
     globalThis.consumer = queue.consume(async (batch) => {
       held.push(...batch.messages.map((message) => message.body));
       await gate;
@@ -50,7 +67,9 @@ promise("a slow tab leaves the work to a free one", async (world) => {
   const done = await free.evaluate(async () => {
     globalThis.queue = await openQueue("jobs", { storage: "indexeddb" });
     const done = [];
-    const consumer = queue.consume((batch) => { done.push(...batch.messages.map((message) => message.body)); });
+    const consumer = queue.consume((batch) => {
+      done.push(...batch.messages.map((message) => message.body));
+    });
     await until(() => done.length === 99, "the free tab does the others");
     await consumer.stop();
     return done;
@@ -66,15 +85,18 @@ promise("a slow tab leaves the work to a free one", async (world) => {
 
 promise("what one tab sends is received in the order it was sent, whatever others send", async (world) => {
   const tabs = [await world.page(), await world.page()];
-  await Promise.all(tabs.map((tab, number) => tab.evaluate(async (number) => {
-    const queue = await openQueue("jobs", { storage: "indexeddb" });
-    const from = `tab ${number}`;
-    let n = 0;
-    for (let round = 0; round < 20; round++) {
-      await queue.send({ from, n: n++ });
-      await Promise.all([queue.send({ from, n: n++ }), queue.send({ from, n: n++ }), queue.sendBatch([{ body: { from, n: n++ } }, { body: { from, n: n++ } }]), queue.send({ from, n: n++ })]);
-    }
-  }, number)));
+  await Promise.all(tabs.map((tab, number) =>
+    tab.evaluate(async (number) => {
+      const queue = await openQueue("jobs", { storage: "indexeddb" });
+      const from = `tab ${number}`;
+      let n = 0;
+      for (let round = 0; round < 20; round++) {
+        await queue.send({ from, n: n++ });
+        await Promise.all([queue.send({ from, n: n++ }), queue.send({ from, n: n++ }),
+          queue.sendBatch([{ body: { from, n: n++ } }, { body: { from, n: n++ } }]), queue.send({ from, n: n++ })]);
+      }
+    }, number)
+  ));
   const received = await tabs[0].evaluate(async () => {
     const queue = await openQueue("jobs", { storage: "indexeddb" });
     const bodies = [];
@@ -96,7 +118,9 @@ promise("pause in one tab stops the other, sends go on, and resume starts it aga
   await worker.evaluate(async () => {
     globalThis.queue = await openQueue("jobs", { storage: "indexeddb" });
     globalThis.handled = [];
-    globalThis.consumer = queue.consume((batch) => { handled.push(...batch.messages.map((message) => message.body)); });
+    globalThis.consumer = queue.consume((batch) => {
+      handled.push(...batch.messages.map((message) => message.body));
+    });
     await queue.send("before");
     await until(() => handled.length === 1, "before the pause");
   });
@@ -140,7 +164,9 @@ promise("when the hint is lost, the poll finds the message", async (world) => {
     globalThis.clock = new VirtualClock();
     globalThis.queue = await openQueue("jobs", { storage: "indexeddb", clock });
     globalThis.arrived = undefined;
-    queue.receive({ wait: 3600 }).then((messages) => { globalThis.arrived = messages; });
+    queue.receive({ wait: 3600 }).then((messages) => {
+      globalThis.arrived = messages;
+    });
     same((await queue.metrics()).ready, 0);
   });
   await sender.evaluate(async () => {

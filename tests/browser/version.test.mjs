@@ -24,7 +24,8 @@ async function spoiled(world, damage, name, part = "") {
     globalThis.before = await readJournal();
     for (let time = 0; time < 2; time++) {
       const error = await fails(() => openQueue("jobs", { storage: "indexeddb" }), name, part);
-      ok(name === "VersionError" ? error instanceof DOMException : error instanceof CorruptionError && typeof error.code === "string", `typed: ${error}`);
+      ok(name === "VersionError" ? error instanceof DOMException : error instanceof CorruptionError && typeof error.code === "string",
+        `typed: ${error}`);
       await fails(() => openQueue("another", { storage: "indexeddb" }), name);
       await fails(() => listQueues({ storage: "indexeddb" }), name);
     }
@@ -121,7 +122,10 @@ promise("a database of the same name that is someone else's is left alone, with 
   await page.evaluate(async () => {
     const shapes = {
       "another store": (database) => database.createObjectStore("todos", { keyPath: "id" }),
-      "one more store": (database) => { database.createObjectStore("journal", { autoIncrement: true }); database.createObjectStore("todos"); },
+      "one more store": (database) => {
+        database.createObjectStore("journal", { autoIncrement: true });
+        database.createObjectStore("todos");
+      },
       "no store": () => {},
       "a journal without a generator": (database) => database.createObjectStore("journal"),
       "a journal without a header": (database) => database.createObjectStore("journal", { autoIncrement: true }),

@@ -8,7 +8,8 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { rspack } from "@rspack/core";
 import webpack from "webpack";
-import { ONE, PAGE, PRINTING, SERVER, answer, application, page, printed, scripted, sources, weight, works } from "../package/application.mjs";
+import { ONE, PAGE, PRINTING, SERVER, answer, application, page, printed, scripted, sources, weight,
+  works } from "../package/application.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const files = () => ({ "index.html": scripted("main.js"), ...sources(...PAGE) });

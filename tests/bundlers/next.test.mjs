@@ -56,10 +56,12 @@ async function started(folder, check) {
   }
 }
 
-for (const { tool, flags, edge, address } of [
-  { tool: "Turbopack", flags: [], edge: EDGE_ROUTE, address: "edge" },
-  { tool: "webpack", flags: ["--webpack"], edge: EDGE_API, address: "api/edge" },
-]) {
+for (
+  const { tool, flags, edge, address } of [
+    { tool: "Turbopack", flags: [], edge: EDGE_ROUTE, address: "edge" },
+    { tool: "webpack", flags: ["--webpack"], edge: EDGE_API, address: "api/edge" },
+  ]
+) {
   test(`Next.js builds and runs it by ${tool}`, async (t) => {
     const folder = application({ ...sources(...PAGE, ...SERVER), ...PAGES, ...edge }, here);
     execFileSync(process.execPath, [next, "build", ...flags], { ...options(folder), stdio: ["ignore", "ignore", "inherit"] });

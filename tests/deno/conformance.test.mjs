@@ -5,5 +5,7 @@ import { queueCases, serializerCases, storeCases } from "posthaste/testing";
 import { folder, run } from "./deno.mjs";
 
 test("the serializer, the store in Deno KV, and queues in it, pass every case", async (context) => {
-  assert.deepEqual(await run("conformance.mjs", [folder(context)]), [`${serializerCases.length + storeCases.length + queueCases.length} cases`]);
+  assert.deepEqual(await run("conformance.mjs", [folder(context)]), [
+    `${serializerCases.length + storeCases.length + queueCases.length} cases`,
+  ]);
 });

@@ -35,7 +35,11 @@ export const database = (context) => path.join(folder(context), "queues.db");
  * the signal that ended it.
  */
 export function start(script, words = [], { command = ["run", "--no-prompt", "--allow-all", "--unstable-kv"], environment = {} } = {}) {
-  const child = spawn(deno, [...command, "--quiet", path.resolve(here, script), ...words.map(String)], { cwd: here, env: { ...process.env, NO_COLOR: "1", ...environment }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(deno, [...command, "--quiet", path.resolve(here, script), ...words.map(String)], {
+    cwd: here,
+    env: { ...process.env, NO_COLOR: "1", ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const said = { child, lines: [], errors: "", heard, kill: () => child.kill("SIGKILL") };
   let tell = [];
   const limit = setTimeout(() => {
@@ -47,11 +51,13 @@ export function start(script, words = [], { command = ["run", "--no-prompt", "--
     for (const one of tell) one();
   });
   child.stderr.on("data", (text) => (said.errors += text));
-  said.ended = new Promise((done) => child.on("close", (code, signal) => {
-    clearTimeout(limit);
-    done(signal ?? code);
-    for (const one of tell) one();
-  }));
+  said.ended = new Promise((done) =>
+    child.on("close", (code, signal) => {
+      clearTimeout(limit);
+      done(signal ?? code);
+      for (const one of tell) one();
+    })
+  );
   async function heard(count) {
     while (said.lines.length < count && child.exitCode === null && child.signalCode === null) await new Promise((next) => tell.push(next));
     tell = [];

@@ -26,7 +26,9 @@ test(`killed ${LIVES} times in the middle of sends and deliveries: no confirmed 
   assert.ok(sent.length > 4 * LIVES && acked.length > LIVES, `only ${sent.length} were sent and ${acked.length} acked`);
   assert.ok(new Set(acking).size - ackedOnes.size <= LIVES, "more than one ack was on its way at a death");
   assert.deepEqual(sent.filter((name) => !doubtful.has(name) && !leftOnes.has(name)), [], "confirmed and lost");
-  const again = acking.filter((name, at) => ackedOnes.has(name) && acking.indexOf(name) !== at && lines.indexOf(`acked ${name}`) < lines.lastIndexOf(`acking ${name}`));
+  const again = acking.filter((name, at) =>
+    ackedOnes.has(name) && acking.indexOf(name) !== at && lines.indexOf(`acked ${name}`) < lines.lastIndexOf(`acking ${name}`)
+  );
   assert.deepEqual([...again, ...left.filter((name) => ackedOnes.has(name))], [], "acked and come back");
   assert.equal(leftOnes.size, left.length, "left twice");
 });

@@ -25,9 +25,24 @@ export const storing = {
     cyclic.self = cyclic;
     const shared = new ArrayBuffer(64);
     const bodies = [
-      undefined, null, -0, NaN, 1n << 70n, "text \ud800", new Date(0), /a+/giu, new Map([[{ k: 1 }, new Set([1n])]]), [1, , 3],
-      new Uint8Array([1, 2, 3]), new Float64Array([0.5]), new BigInt64Array([-1n]), new DataView(new ArrayBuffer(4), 1, 2), new ArrayBuffer(3),
-      new RangeError("why", { cause: new TypeError("because") }), cyclic, [new Uint8Array(shared, 8, 4), new Uint8Array(shared, 12, 4)],
+      undefined,
+      null,
+      -0,
+      NaN,
+      1n << 70n,
+      "text \ud800",
+      new Date(0),
+      /a+/giu,
+      new Map([[{ k: 1 }, new Set([1n])]]),
+      [1, , 3],
+      new Uint8Array([1, 2, 3]),
+      new Float64Array([0.5]),
+      new BigInt64Array([-1n]),
+      new DataView(new ArrayBuffer(4), 1, 2),
+      new ArrayBuffer(3),
+      new RangeError("why", { cause: new TypeError("because") }),
+      cyclic,
+      [new Uint8Array(shared, 8, 4), new Uint8Array(shared, 12, 4)],
     ];
     await using(file, (queue) => queue.sendBatch(bodies.map((body) => ({ body }))));
     await using(file, async (queue) => {
@@ -45,7 +60,8 @@ export const storing = {
   async "what lives in the process alone fails its own send, and no other"(file) {
     await using(file, async (queue) => {
       const key = await crypto.subtle.generateKey({ name: "AES-GCM", length: 128 }, false, ["encrypt"]);
-      const sent = await Promise.allSettled([queue.send("a"), queue.send({ deep: [new Map([[1, new Blob(["b"])]])] }), queue.send("c"), queue.send(key), queue.send("d")]);
+      const sent = await Promise.allSettled([queue.send("a"), queue.send({ deep: [new Map([[1, new Blob(["b"])]])] }), queue.send("c"),
+        queue.send(key), queue.send("d")]);
       assert.deepEqual(sent.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled", "rejected", "fulfilled"]);
       for (const { reason } of [sent[1], sent[3]]) assert.equal(reason.name, "DataCloneError");
       assert.match(sent[1].reason.message, /Blob/);
@@ -71,12 +87,13 @@ export const storing = {
   },
 
   async "many small messages of one step are more than a commit, and keep their headers"(file) {
-    const batch = Array.from({ length: 5000 }, (_, n) => ({ body: { n, text: "x".repeat(300) }, ...(n % 7 === 0 && { headers: { n: String(n) } }) }));
+    const batch = Array.from({ length: 5000 },
+      (_, n) => ({ body: { n, text: "x".repeat(300) }, ...(n % 7 === 0 && { headers: { n: String(n) } }) }));
     await using(file, async (queue) => {
       await queue.sendBatch(batch);
     });
     await using(file, async (queue) => {
-      for (let n = 0; n < batch.length; ) {
+      for (let n = 0; n < batch.length;) {
         const messages = await queue.receive({ max: 1000 });
         for (const { body, headers } of messages) {
           assert.deepStrictEqual(body, batch[n].body);
@@ -129,15 +146,18 @@ export const storing = {
     const store = await kvStorage(file).open();
     const near = (size, offsets) => offsets.map((offset) => size + offset);
     const rows = Array.from({ length: 40 }, (_, at) => 8 * (at - 36));
-    const sizes = [...near(65_000, rows), ...near(65_536, rows), ...[131_072, 720_000, 819_200].flatMap((size) => near(size, [-300, -1, 0, 1]))];
+    const sizes = [...near(65_000, rows), ...near(65_536, rows),
+      ...[131_072, 720_000, 819_200].flatMap((size) => near(size, [-300, -1, 0, 1]))];
     const bytes = (size) => new Uint8Array(size).fill(size % 251);
-    const same = (found, size, what) => assert.ok(found?.length === size && found.every((byte) => byte === size % 251), `${what} of ${size} bytes`);
+    const same = (found, size, what) =>
+      assert.ok(found?.length === size && found.every((byte) => byte === size % 251), `${what} of ${size} bytes`);
     for (const size of sizes) {
       const record = await store.append(0, () => ({ record: bytes(size), bodies: [], chunk: -1 }), false);
       same((await store.read(record)).records[0], size, "a record");
       for (const chunk of [-1, 0]) {
         const headers = { 0: { a: "b" } };
-        const number = await store.append(0, () => ({ record: new Uint8Array([1]), bodies: [bytes(size), "beside"], headers, chunk }), false);
+        const number = await store.append(0, () => ({ record: new Uint8Array([1]), bodies: [bytes(size), "beside"], headers, chunk }),
+          false);
         const found = await store.values(chunk < 0 ? [number, -1] : [number, 0, number, 1]);
         same(found[0].bodies[0], size, "a body");
         assert.deepEqual([found[0].headers[0], found.at(-1).bodies.at(-1)], [headers[0], "beside"]);
@@ -158,7 +178,9 @@ export const storing = {
       const most = 65_000 / 4 - 2;
       const bodies = (count) => Array(count).fill(null);
       const before = await under();
-      await assert.rejects(store.append(0, () => ({ record: new Uint8Array([1]), bodies: bodies(most + 1), chunk: 0 }), false), { name: "MessageTooLargeError" });
+      await assert.rejects(store.append(0, () => ({ record: new Uint8Array([1]), bodies: bodies(most + 1), chunk: 0 }), false), {
+        name: "MessageTooLargeError",
+      });
       assert.equal(await under(), before, "of what was refused something was written");
       for (const count of [most - 1, most]) {
         const number = await store.append(0, () => ({ record: new Uint8Array([2, 3]), bodies: bodies(count), chunk: 0 }), false);
@@ -201,7 +223,8 @@ export const storing = {
       for (let n = 0; n < 600; n += 1) await queue.send(n);
       assert.deepEqual((await keys(kv, "draft")).map((key) => key[2]), ["living"]);
       assert.deepEqual(await keys(kv, "doomed"), []);
-      for (const [name, count] of [["dead", 0], ["living", 1], ["old", 0]]) assert.equal((await keys(kv, "part", name)).length, count, name);
+      for (const [name, count] of [["dead", 0], ["living", 1], ["old", 0]])
+        assert.equal((await keys(kv, "part", name)).length, count, name);
     });
   },
 

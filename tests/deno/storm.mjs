@@ -16,11 +16,13 @@ async function send({ file, isolate, count }) {
 
 async function storm(file, isolates, count) {
   const workers = Array.from({ length: isolates }, () => new Worker(import.meta.url, { type: "module" }));
-  await Promise.all(workers.map((worker, isolate) => new Promise((done, failed) => {
-    worker.onmessage = done;
-    worker.onerror = ({ message }) => failed(new Error(message));
-    worker.postMessage({ file, isolate, count });
-  })));
+  await Promise.all(workers.map((worker, isolate) =>
+    new Promise((done, failed) => {
+      worker.onmessage = done;
+      worker.onerror = ({ message }) => failed(new Error(message));
+      worker.postMessage({ file, isolate, count });
+    })
+  ));
   for (const worker of workers) worker.terminate();
   const queue = await openQueue("q", { storage: kvStorage(file) });
   console.log(JSON.stringify(await drain(queue, isolates * count)));

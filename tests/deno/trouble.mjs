@@ -44,11 +44,14 @@ const isPiece = (key) => key[1] === "part" && key[4] === 1;
 export const trouble = {
   "a head that is no head": (file) => damaged(file, [PREFIX, "head"], { some: "thing" }, corruption),
   "a head with numbers that can't be": (file) => damaged(file, [PREFIX, "head"], [2, 5, -1, 0, 0, "", 0], corruption),
-  "a head with a snapshot of more bytes than there can be": (file) => damaged(file, [PREFIX, "head"], [2, 5, 9, 8, 7, "name", 2 ** 40], corruption),
-  "a record of parts of more bytes than there can be": (file) => damaged(file, isRecord, [undefined, undefined, "name", new Uint32Array(9).fill(2 ** 31)], corruption),
+  "a head with a snapshot of more bytes than there can be": (file) =>
+    damaged(file, [PREFIX, "head"], [2, 5, 9, 8, 7, "name", 2 ** 40], corruption),
+  "a record of parts of more bytes than there can be": (file) =>
+    damaged(file, isRecord, [undefined, undefined, "name", new Uint32Array(9).fill(2 ** 31)], corruption),
   "a head that is gone, with records there": (file) => damaged(file, [PREFIX, "head"], undefined, corruption),
   "a head of a newer version": (file) => damaged(file, [PREFIX, "head"], [3, "whatever"], { name: "VersionError", message: /newer/ }),
-  "a head of an older version": (file) => damaged(file, [PREFIX, "head"], [1, 5, 2, 0, 0, "", 0], { name: "VersionError", message: /before its first release/ }),
+  "a head of an older version": (file) =>
+    damaged(file, [PREFIX, "head"], [1, 5, 2, 0, 0, "", 0], { name: "VersionError", message: /before its first release/ }),
   "a record that is no record": (file) => damaged(file, isRecord, "nonsense", corruption),
   "a record of other bytes": (file) => damaged(file, isRecord, [new Uint8Array(40)], corruption),
   "a record that is gone": (file) => damaged(file, isRecord, undefined, corruption),

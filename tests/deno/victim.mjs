@@ -11,7 +11,7 @@ const [file, life] = Deno.args;
 const queue = await openQueue("q", { storage: kvStorage(file), visibilityTimeout: 1, maxRetries: 1000, retryDelay: 0 });
 
 async function send() {
-  for (let n = 0; ; n += 1) {
+  for (let n = 0;; n += 1) {
     const name = `${life}/${n}`;
     // Some in parts, and a few in so many that they are written ahead.
     const bytes = n % 40 === 20 ? 1_500_000 : n % 10 === 5 ? 150_000 : 10;

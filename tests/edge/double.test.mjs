@@ -36,7 +36,12 @@ const PLANS = {
   many: Array.from({ length: 12 }, (_, id) => ({ id })),
 };
 const names = Object.keys(PLANS);
-const consumer = (name) => ({ maxBatchSize: 5, maxBatchTimeout: 0, maxRetries: 3, ...(!name.endsWith("-dlq") && { deadLetterQueue: `${name}-dlq` }) });
+const consumer = (name) => ({
+  maxBatchSize: 5,
+  maxBatchTimeout: 0,
+  maxRetries: 3,
+  ...(!name.endsWith("-dlq") && { deadLetterQueue: `${name}-dlq` }),
+});
 
 async function ours() {
   const seen = Object.fromEntries(names.flatMap((name) => [[name, []], [`${name}-dlq`, []]]));

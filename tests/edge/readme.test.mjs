@@ -7,7 +7,9 @@ import { test } from "node:test";
 import { EdgeRuntime } from "edge-runtime";
 import { script } from "./runtimes.mjs";
 
-const [, section] = readFileSync(new URL("../../README.md", import.meta.url), "utf8").split("\n### Vercel and other functions without storage\n");
+const [, section] = readFileSync(new URL("../../README.md", import.meta.url), "utf8").split(
+  "\n### Vercel and other functions without storage\n",
+);
 const [, example] = /```js\n([^]*?)```/.exec(section);
 
 /** The platform: it calls the handler for each request, and gives it what keeps the isolate alive. */
@@ -29,7 +31,8 @@ async function runs(answer, requests) {
     const said = [];
     const runtime = new EdgeRuntime();
     const { fetch } = runtime.context;
-    runtime.context.fetch = (url, init) => fetch(String(url).replace("https://example.com", `http://127.0.0.1:${server.address().port}`), init);
+    runtime.context.fetch = (url, init) =>
+      fetch(String(url).replace("https://example.com", `http://127.0.0.1:${server.address().port}`), init);
     runtime.context.console = { error: (...words) => said.push(words) };
     runtime.evaluate(await script(PLATFORM, { example }));
     const answers = await Promise.all(requests.map((url) => runtime.dispatchFetch(url)));

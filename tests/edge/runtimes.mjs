@@ -22,7 +22,12 @@ function program(name) {
 
 /** The last line that a program printed, which is JSON. */
 async function answer(file, words) {
-  const { stdout } = await run(file, words, { cwd: tests, timeout: 100_000, shell: process.platform === "win32", env: { ...process.env, NO_COLOR: "1" } });
+  const { stdout } = await run(file, words, {
+    cwd: tests,
+    timeout: 100_000,
+    shell: process.platform === "win32",
+    env: { ...process.env, NO_COLOR: "1" },
+  });
   return JSON.parse(stdout.trim().split("\n").at(-1));
 }
 
@@ -39,7 +44,8 @@ export async function inDeno(file, ...flags) {
   }
   writeFileSync(join(folder, "map.json"), JSON.stringify({ imports }));
   try {
-    return await answer(program("deno"), ["run", "--no-config", "--no-lock", "--allow-all", `--import-map=${join(folder, "map.json")}`, ...flags, join(tests, file)]);
+    return await answer(program("deno"), ["run", "--no-config", "--no-lock", "--allow-all", `--import-map=${join(folder, "map.json")}`,
+      ...flags, join(tests, file)]);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

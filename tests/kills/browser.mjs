@@ -91,7 +91,9 @@ export class BrowserHome {
   async #reload(tab) {
     const held = this.ledger.dies(this.#contexts([tab]));
     // Firefox may answer before the page is another: whoever began to work in this one would go with it.
-    await tab.page.evaluate(() => { globalThis.ready = false; });
+    await tab.page.evaluate(() => {
+      globalThis.ready = false;
+    });
     await tab.page.reload({ waitUntil: "commit" });
     const from = performance.now();
     await this.#begin(tab);

@@ -30,7 +30,8 @@ export async function kills(kind, { count = 100, seed = 1, progress = () => {} }
   const home = await homeOf(kind, ledger, random);
   const ways = {};
   const check = (when) => {
-    if (ledger.broken.length) throw new Error(`${when}, seed ${seed}: ${ledger.broken.length} broken:\n  ${ledger.broken.slice(0, 10).join("\n  ")}`);
+    if (ledger.broken.length)
+      throw new Error(`${when}, seed ${seed}: ${ledger.broken.length} broken:\n  ${ledger.broken.slice(0, 10).join("\n  ")}`);
   };
   try {
     await home.start();
@@ -50,7 +51,11 @@ export async function kills(kind, { count = 100, seed = 1, progress = () => {} }
     const sums = ledger.reckon();
     check("at the end");
     const gaps = ledger.gaps.toSorted((a, b) => a - b).map(Math.round);
-    return { ...sums, ways, gaps: { measured: gaps.length, median: gaps[gaps.length >> 1], most: gaps.at(-1), past: gaps.filter((ms) => ms > 1000).length } };
+    return {
+      ...sums,
+      ways,
+      gaps: { measured: gaps.length, median: gaps[gaps.length >> 1], most: gaps.at(-1), past: gaps.filter((ms) => ms > 1000).length },
+    };
   } finally {
     await home.stop();
     await ledger.close();
@@ -69,7 +74,9 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
     const { ways, gaps, ...sums } = await kills(kind, { count, seed, progress });
     console.log(`${kind}, ${count} kills, seed ${seed}: nothing lost, nothing doubled that no death explains`);
     console.log(JSON.stringify(sums), JSON.stringify(ways));
-    console.log(`work went on after ${gaps.median} ms (median), ${gaps.most} ms at most, of ${gaps.measured} deaths with messages in hand; ${gaps.past} past a second`);
+    console.log(
+      `work went on after ${gaps.median} ms (median), ${gaps.most} ms at most, of ${gaps.measured} deaths with messages in hand; ${gaps.past} past a second`,
+    );
     process.exit(0);
   } catch (error) {
     console.error(error);

@@ -60,7 +60,8 @@ export class Ledger {
         this.#waiting.delete(look);
         settle(value);
       };
-      const timer = setTimeout(() => over(reject)(new Error(`waited ${seconds} s for: ${typeof what === "string" ? what : what()}`)), seconds * 1000);
+      const timer = setTimeout(() => over(reject)(new Error(`waited ${seconds} s for: ${typeof what === "string" ? what : what()}`)),
+        seconds * 1000);
       const look = () => condition() && over(resolve)();
       this.#waiting.add(look);
       look();
@@ -94,7 +95,10 @@ export class Ledger {
       }
       const last = entry.handlings.at(-1);
       if (entry.acked) this.#break(`${id} was acked, and handed to ${context} after`);
-      if (last && !last.ended && !this.dead.has(last.context)) this.#break(`${id} was handed to ${context}, as attempt ${attempts}, while ${last.context} had it: ${JSON.stringify(entry.handlings)}`);
+      if (last && !last.ended && !this.dead.has(last.context))
+        this.#break(
+          `${id} was handed to ${context}, as attempt ${attempts}, while ${last.context} had it: ${JSON.stringify(entry.handlings)}`,
+        );
       if (entry.doubtful && !this.dead.has(entry.doubtful)) this.#break(`${id} was handed to ${context} while ${entry.doubtful} acked it`);
       entry.doubtful = false;
       entry.handlings.push(handling);
@@ -155,7 +159,8 @@ export class Ledger {
   /** These contexts are about to die. Answers what they have in their hands. */
   dies(contexts) {
     for (const context of contexts) this.dead.add(context);
-    const has = ({ acked, doubtful, handlings }) => !acked && !doubtful && handlings.length > 0 && !handlings.at(-1).ended && contexts.includes(handlings.at(-1).context);
+    const has = ({ acked, doubtful, handlings }) =>
+      !acked && !doubtful && handlings.length > 0 && !handlings.at(-1).ended && contexts.includes(handlings.at(-1).context);
     return [...this.entries].filter(([, entry]) => has(entry)).map(([id]) => id);
   }
 
@@ -188,7 +193,8 @@ export class Ledger {
         sums.dead += 1;
         const deaths = handlings.filter(({ context, ended }) => !ended && this.dead.has(context)).length;
         if (acked) this.#break(`${id} was acked, and is a dead letter`);
-        if (fails < ATTEMPTS_MAX && (deaths === 0 || handlings.length < 4)) this.#break(`${id} is a dead letter (${letters.get(id)}), and nothing explains it: ${JSON.stringify(handlings)}`);
+        if (fails < ATTEMPTS_MAX && (deaths === 0 || handlings.length < 4))
+          this.#break(`${id} is a dead letter (${letters.get(id)}), and nothing explains it: ${JSON.stringify(handlings)}`);
       } else if (!acked) {
         // Its ack was under way when its context died, or that before the ledger was told.
         if (doubtful && this.dead.has(doubtful)) sums.doubtful += 1;
@@ -198,9 +204,11 @@ export class Ledger {
     for (const id of letters.keys()) if (!this.entries.has(id)) this.#break(`a dead letter that nobody sent: ${id}`);
     const { sent, deadLettered, backlogCount, dropped } = metrics;
     const lost = Object.values(dropped ?? {}).reduce((sum, count) => sum + count, 0);
-    if (sent !== metrics.acked + deadLettered + backlogCount + lost || lost > 0) this.#break(`the metrics do not add up: ${JSON.stringify(metrics)}`);
+    if (sent !== metrics.acked + deadLettered + backlogCount + lost || lost > 0)
+      this.#break(`the metrics do not add up: ${JSON.stringify(metrics)}`);
     if (deadLettered !== letters.size) this.#break(`${deadLettered} were dead-lettered, ${letters.size} are there`);
-    if (metrics.acked !== sums.acked + sums.doubtful) this.#break(`${metrics.acked} were acked; the ledger has ${sums.acked} and ${sums.doubtful} that were under way`);
+    if (metrics.acked !== sums.acked + sums.doubtful)
+      this.#break(`${metrics.acked} were acked; the ledger has ${sums.acked} and ${sums.doubtful} that were under way`);
     return sums;
   }
 }

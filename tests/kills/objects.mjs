@@ -3,7 +3,9 @@ import { QueueObject, openQueue } from "posthaste/cloudflare";
 import { answering } from "../workerd/answering.mjs";
 
 export class Queues extends QueueObject {
-  consumers = { jobs: { service: this.env.CONSUMER, maxBatchSize: 4, maxConcurrency: 2, maxRetries: 5, retryDelay: 0.01, visibilityTimeout: 3600 } };
+  consumers = {
+    jobs: { service: this.env.CONSUMER, maxBatchSize: 4, maxConcurrency: 2, maxRetries: 5, retryDelay: 0.01, visibilityTimeout: 3600 },
+  };
 }
 
 export default answering({

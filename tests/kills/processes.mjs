@@ -33,7 +33,9 @@ export class ProcessesHome {
   async #begin() {
     const context = `process${this.#names++}`;
     const [program, ...words] = this.command;
-    const child = spawn(program, [...words, script, this.kind, path.join(this.folder, "queues"), this.ledger.url, context], { stdio: ["ignore", "inherit", "inherit"] });
+    const child = spawn(program, [...words, script, this.kind, path.join(this.folder, "queues"), this.ledger.url, context], {
+      stdio: ["ignore", "inherit", "inherit"],
+    });
     child.context = context;
     await this.ledger.until(() => this.ledger.opened.has(context), `${context} to open its queue`);
     return child;

@@ -37,7 +37,7 @@ export async function work({ openQueue, storage, ledger, context }) {
     if (failed) throw failed.reason;
   }, { maxBatchSize: 4, maxConcurrency: 2 });
 
-  for (let n = 0; ; n += 1) {
+  for (let n = 0;; n += 1) {
     const id = `${context}/${n}`;
     // One of a hundred fails for ever, a few once.
     const fails = n % 100 === 63 ? 1000 : n % 13 === 7 ? 1 : 0;

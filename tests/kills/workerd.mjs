@@ -34,7 +34,14 @@ export class WorkerdHome {
     const shared = { compatibilityDate: COMPATIBILITY_DATE, serviceBindings: { LEDGER } };
     const durableObjects = { QUEUES: { className: "Queues", useSQLite: true } };
     this.lab = await start(undefined, [
-      { ...shared, name: "main", modules: this.objects, compatibilityFlags: ["nodejs_compat", "service_binding_extra_handlers", "experimental"], durableObjects, serviceBindings: { CONSUMER: "consumer" } },
+      {
+        ...shared,
+        name: "main",
+        modules: this.objects,
+        compatibilityFlags: ["nodejs_compat", "service_binding_extra_handlers", "experimental"],
+        durableObjects,
+        serviceBindings: { CONSUMER: "consumer" },
+      },
       { ...shared, name: "consumer", modules: this.consumer },
     ], { miniflare: { durableObjectsPersist: this.folder } });
     this.ledger.open(context);
@@ -73,8 +80,9 @@ export class WorkerdHome {
   async drained() {
     await Promise.all(this.#lanes);
     let metrics;
-    do metrics = await this.lab.ask("metrics");
-    while (metrics.backlogCount > 0);
+    do {
+      metrics = await this.lab.ask("metrics");
+    } while (metrics.backlogCount > 0);
     this.ledger.dies([this.context]);
     this.ledger.end = { metrics, dead: await this.lab.ask("dead") };
   }

@@ -40,7 +40,8 @@ test("the dead letters of a queue with the longest name have a queue of their ow
 
 test("different idempotency keys are different, whatever is in them", async () => {
   const { queue } = await freshQueue();
-  const keys = ["\ud800", "\ud801", "\udc00", "\ud800\udc00", "\ufffd", "\0", "\0d800", "d800", "\0\0", "\ud800\ud800", "a\ud800", "\ud800".repeat(256), "\uffff".repeat(256)];
+  const keys = ["\ud800", "\ud801", "\udc00", "\ud800\udc00", "\ufffd", "\0", "\0d800", "d800", "\0\0", "\ud800\ud800", "a\ud800",
+    "\ud800".repeat(256), "\uffff".repeat(256)];
   for (const key of keys) assert.equal((await queue.send(key, { idempotencyKey: key })).duplicate, false, JSON.stringify(key));
   for (const key of keys) assert.equal((await queue.send(key, { idempotencyKey: key })).duplicate, true, JSON.stringify(key));
   await fails(queue.send(0, { idempotencyKey: "k".repeat(257) }), "RangeError", "257");
@@ -51,7 +52,11 @@ test("a batch has as many messages as a record can name, and not one more", asyn
   const { queue } = await freshQueue({ capacity: { messages: Infinity } });
   const many = (count) => Array.from({ length: count }, () => ({ body: 0 }));
   await fails(queue.sendBatch(many(BATCH + 1)), "RangeError", `${BATCH}`);
-  const endless = { *[Symbol.iterator]() { for (;;) yield { body: 1 }; } };
+  const endless = {
+    *[Symbol.iterator]() {
+      for (;;) yield { body: 1 };
+    },
+  };
   await fails(queue.sendBatch(endless), "RangeError", `${BATCH}`);
   assert.equal((await queue.metrics()).sent, 0);
   for (const count of [BATCH - 1, BATCH]) {
@@ -68,7 +73,10 @@ test("a batch whose messages differ goes whole, up to the items of a step, or no
   await fails(queue.sendBatch(keyed(RUNS + 1)), "RangeError", `${RUNS + 1}`);
   assert.equal((await queue.metrics()).sent, 0);
   for (const count of [RUNS - 1, RUNS]) {
-    const { ids } = await bounded(queue.sendBatch(keyed(count).map((one) => ({ ...one, idempotencyKey: `${count} ${one.idempotencyKey}` }))), "the batch");
+    const { ids } = await bounded(
+      queue.sendBatch(keyed(count).map((one) => ({ ...one, idempotencyKey: `${count} ${one.idempotencyKey}` }))),
+      "the batch",
+    );
     assert.equal(new Set(ids).size, count);
   }
   assert.equal((await queue.metrics()).backlogCount, 2 * RUNS - 1);
@@ -96,7 +104,8 @@ test("a key that is known is answered at once, however full the queue is", async
     const waits = overflow === "wait" ? queue.send("c") : undefined;
     const again = await bounded(queue.send("x".repeat(1000), { idempotencyKey: "k" }), `a duplicate with ${overflow}`);
     assert.deepEqual([again.id, again.duplicate], [first.id, true], overflow);
-    const batch = await bounded(queue.sendBatch([{ body: 1, idempotencyKey: "k" }, { body: 2, idempotencyKey: "k" }]), `a batch of duplicates with ${overflow}`);
+    const batch = await bounded(queue.sendBatch([{ body: 1, idempotencyKey: "k" }, { body: 2, idempotencyKey: "k" }]),
+      `a batch of duplicates with ${overflow}`);
     assert.deepEqual(batch.ids, [first.id, first.id]);
     const { backlogCount, duplicates, dropped } = await queue.metrics();
     assert.deepEqual([backlogCount, duplicates, dropped.overflow], [2, 3, 0], overflow);
@@ -107,7 +116,10 @@ test("a key that is known is answered at once, however full the queue is", async
 test("a batch needs room for its new keys only, each once", async () => {
   const { queue } = await freshQueue({ capacity: { messages: 3 }, overflow: "reject" });
   await queue.sendBatch([{ body: 1, idempotencyKey: "a" }, { body: 2 }]);
-  const { ids } = await queue.sendBatch([{ body: 1, idempotencyKey: "a" }, { body: 3, idempotencyKey: "b" }, { body: 3, idempotencyKey: "b" }]);
+  const { ids } = await queue.sendBatch([{ body: 1, idempotencyKey: "a" }, { body: 3, idempotencyKey: "b" }, {
+    body: 3,
+    idempotencyKey: "b",
+  }]);
   assert.equal(new Set(ids).size, 2);
   await fails(queue.sendBatch([{ body: 1, idempotencyKey: "a" }, { body: 4, idempotencyKey: "c" }]), "QueueFullError");
   assert.equal((await queue.metrics()).backlogCount, 3);
@@ -163,7 +175,8 @@ test("no idempotency key is forgotten before its window ends, and one too many i
   const KEYS = 1_000_000;
   let sent = 0;
   const upTo = async (end) => {
-    while (sent < end) await queue.sendBatch(Array.from({ length: Math.min(20_000, end - sent) }, () => ({ body: 0, idempotencyKey: `k${sent++}` })));
+    while (sent < end)
+      await queue.sendBatch(Array.from({ length: Math.min(20_000, end - sent) }, () => ({ body: 0, idempotencyKey: `k${sent++}` })));
   };
   await upTo(KEYS - 1);
   await fails(queue.sendBatch([{ body: 0, idempotencyKey: "x" }, { body: 0, idempotencyKey: "y" }]), "QueueFullError", "1000000");

@@ -6,10 +6,13 @@ const entry = process.argv[2];
 const { openQueue } = await import(entry);
 
 /** The address of a module with this text. */
-const thread = (code) => new Worker(new URL(`data:text/javascript,${encodeURIComponent(`
+const thread = (code) =>
+  new Worker(new URL(`data:text/javascript,${
+    encodeURIComponent(`
   import { parentPort } from "node:worker_threads";
   import { openQueue } from ${JSON.stringify(entry)};
-  ${code}`)}`), { type: "module" });
+  ${code}`)
+  }`), { type: "module" });
 
 const host = await openQueue("jobs", { visibilityTimeout: 2, retryDelay: 0 });
 const worker = thread(`

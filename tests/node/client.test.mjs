@@ -18,7 +18,8 @@ async function served(options) {
 }
 
 /** What a program prints in a process of its own. */
-const printed = (text) => execFileSync(process.execPath, ["--no-warnings", "--input-type=module", "--eval", text], { encoding: "utf8", timeout: 30_000 }).trim();
+const printed = (text) =>
+  execFileSync(process.execPath, ["--no-warnings", "--input-type=module", "--eval", text], { encoding: "utf8", timeout: 30_000 }).trim();
 
 test("the client's whole queue works at a port", async () => {
   const { host, port2 } = await served({ maxRetries: 0 });

@@ -191,7 +191,10 @@ test("a wait longer than any timer lasts as long as it says", async () => {
 });
 
 test("a message that expired while it was leased is given back at a time that stands: a few steps, and it is dropped", async () => {
-  for (const settle of [(message) => message.retry({ delaySeconds: 0 }), (message) => message.retry({ delaySeconds: 5 }), (message) => message.extend(0.001), (message) => message.deadLetter("enough")]) {
+  for (
+    const settle of [(message) => message.retry({ delaySeconds: 0 }), (message) => message.retry({ delaySeconds: 5 }),
+      (message) => message.extend(0.001), (message) => message.deadLetter("enough")]
+  ) {
     const clock = virtualClock();
     const memory = memoryStorage();
     let appends = 0;

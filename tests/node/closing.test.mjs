@@ -8,7 +8,12 @@ import { bounded, freshQueue, quiet } from "./lab.mjs";
 /** Resolves when the message's signal aborts. */
 const aborted = ({ signal }) => new Promise((resolve) => signal.addEventListener("abort", resolve));
 
-for (const [word, expected] of [["ack", { acked: 1, retried: 0, deadLettered: 0 }], ["retry", { acked: 0, retried: 1, deadLettered: 0 }], ["deadLetter", { acked: 0, retried: 0, deadLettered: 1 }]]) {
+for (
+  const [word, expected] of [["ack", { acked: 1, retried: 0, deadLettered: 0 }], ["retry", { acked: 0, retried: 1, deadLettered: 0 }], [
+    "deadLetter",
+    { acked: 0, retried: 0, deadLettered: 1 },
+  ]]
+) {
   test(`a handler that is told that its queue closes says ${word}, and that counts`, async () => {
     const { queue, clock } = await freshQueue({ retryDelay: 60 });
     const other = await openQueue(queue.name, { clock });
@@ -78,13 +83,19 @@ test("a loop that is left while its next message is looked at gives it back", as
   const looked = new Promise((resolve) => (look = resolve));
   let go;
   const gone = new Promise((resolve) => (go = resolve));
-  const schema = { "~standard": { version: 1, vendor: "test", async validate(value) {
-    if (value === "given") {
-      look();
-      await gone;
-    }
-    return { value };
-  } } };
+  const schema = {
+    "~standard": {
+      version: 1,
+      vendor: "test",
+      async validate(value) {
+        if (value === "given") {
+          look();
+          await gone;
+        }
+        return { value };
+      },
+    },
+  };
   const { queue, clock } = await freshQueue({ visibilityTimeout: 3600 });
   await queue.send("given");
   const checked = await openQueue(queue.name, { clock, schema });

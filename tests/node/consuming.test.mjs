@@ -137,7 +137,9 @@ test("an ack inside the handler can be awaited", async () => {
 
 test("a batch names its queue, and tells the backlog", async () => {
   let seen;
-  await handled(range(25), (batch) => void (seen ??= [batch.queue, batch.messages.length, batch.metadata.metrics.backlogCount]), {}, { name: "named" });
+  await handled(range(25), (batch) => void (seen ??= [batch.queue, batch.messages.length, batch.metadata.metrics.backlogCount]), {}, {
+    name: "named",
+  });
   assert.deepEqual(seen, ["named", 10, 25]);
 });
 
@@ -179,10 +181,11 @@ test("a consumer runs as many handlers at once as it may", async () => {
   const { queue } = await freshQueue();
   const running = [];
   let most = 0;
-  const consumer = queue.consume(() => new Promise((done) => {
-    running.push(done);
-    most = Math.max(most, running.length);
-  }), { maxBatchSize: 1, maxConcurrency: 3 });
+  const consumer = queue.consume(() =>
+    new Promise((done) => {
+      running.push(done);
+      most = Math.max(most, running.length);
+    }), { maxBatchSize: 1, maxConcurrency: 3 });
   await queue.sendBatch(range(5).map((body) => ({ body })));
   await quiet();
   assert.equal(running.length, 3);
@@ -198,9 +201,11 @@ test("a consumer runs as many handlers at once as it may", async () => {
 test("leases are extended while the handler runs", async () => {
   const { queue, clock } = await freshQueue({ visibilityTimeout: 10 });
   let finish;
-  const consumer = queue.consume(({ messages: [message] }) => new Promise((resolve) => {
-    finish = () => resolve(message.signal.aborted);
-  }));
+  const consumer = queue.consume(({ messages: [message] }) =>
+    new Promise((resolve) => {
+      finish = () => resolve(message.signal.aborted);
+    })
+  );
   await queue.send(1);
   await clock.advance(100);
   assert.deepEqual(await queue.receive(), [], "nobody else gets it");
@@ -318,7 +323,9 @@ test("a handler that fails where nobody listens to errors is told by the console
   const { error } = console;
   console.error = (...words) => said.push(words);
   try {
-    const consumer = queue.consume(() => { throw new Error("boom"); });
+    const consumer = queue.consume(() => {
+      throw new Error("boom");
+    });
     await queue.send(1);
     await quiet();
     assert.equal(said.length, 1);
@@ -338,10 +345,14 @@ test("closing tells whoever works on a message by its signal, and waits for them
   const { queue } = await freshQueue();
   queue.addEventListener("error", () => undefined);
   const told = new Promise((resolve) => {
-    queue.consume(({ messages: [{ signal }] }) => new Promise((_, reject) => signal.addEventListener("abort", () => {
-      resolve(signal.reason);
-      reject(signal.reason);
-    })));
+    queue.consume(({ messages: [{ signal }] }) =>
+      new Promise((_, reject) =>
+        signal.addEventListener("abort", () => {
+          resolve(signal.reason);
+          reject(signal.reason);
+        })
+      )
+    );
   });
   await queue.send(1);
   await quiet();

@@ -22,7 +22,8 @@ function arrayDriver() {
     const since = rows.map((row, at) => ({ ...row, number: at + 1 })).slice(Math.max(0, from - 1));
     return { numbers: since.map(({ number }) => number), records: since.map(({ record }) => record), birth: 7 };
   };
-  const part = ({ bodies, headers, chunk }, at) => structuredClone(at < 0 ? { bodies, headers } : { bodies: bodies.slice(at << chunk, (at + 1) << chunk) });
+  const part = ({ bodies, headers, chunk }, at) =>
+    structuredClone(at < 0 ? { bodies, headers } : { bodies: bodies.slice(at << chunk, (at + 1) << chunk) });
   async function open() {
     driver.opened += 1;
     return {
@@ -54,7 +55,10 @@ test("a driver is opened once for all its queues, and closed with the last of th
   assert.deepEqual({ ...a.mode }, { storage: "array", durability: "relaxed", transport: "local" });
   await a.send({ n: 1 });
   await b.sendBatch([{ body: 2 }, { body: 3, headers: { h: "x" } }]);
-  assert.deepEqual((await listQueues({ storage })).map(({ name, backlogCount }) => [name, backlogCount]).filter(([name]) => !name.endsWith("-dlq")), [["a", 1], ["b", 2]]);
+  assert.deepEqual(
+    (await listQueues({ storage })).map(({ name, backlogCount }) => [name, backlogCount]).filter(([name]) => !name.endsWith("-dlq")),
+    [["a", 1], ["b", 2]],
+  );
   const [message] = await a.receive();
   assert.deepEqual(message.body, { n: 1 });
   await message.ack();
@@ -73,13 +77,16 @@ test("a driver is opened once for all its queues, and closed with the last of th
 
 test("a body that a store refuses fails its own send with the store's error, and no other", async () => {
   const storage = arrayDriver();
-  storage.refused = (body) => (body === "huge" ? Object.assign(new Error("4 bytes are more than 3"), { name: "MessageTooLargeError" }) : undefined);
+  storage.refused = (
+    body,
+  ) => (body === "huge" ? Object.assign(new Error("4 bytes are more than 3"), { name: "MessageTooLargeError" }) : undefined);
   const queue = await openQueue("q", { storage });
   const sent = await Promise.allSettled([queue.send("a"), queue.send("huge"), queue.send("b")]);
   assert.deepEqual(sent.map(({ status }) => status), ["fulfilled", "rejected", "fulfilled"]);
   const tooLarge = (error) => error instanceof MessageTooLargeError && error.message.includes("4 bytes");
   assert.ok(tooLarge(sent[1].reason));
-  await assert.rejects(queue.sendBatch([{ body: "c" }, { body: "huge" }]), (error) => tooLarge(error) && error.message.startsWith("message 1 of the batch"));
+  await assert.rejects(queue.sendBatch([{ body: "c" }, { body: "huge" }]),
+    (error) => tooLarge(error) && error.message.startsWith("message 1 of the batch"));
   assert.deepEqual((await queue.receive({ max: 10 })).map(({ body }) => body), ["a", "b"]);
   await queue.close();
 });

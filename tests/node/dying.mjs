@@ -47,7 +47,9 @@ async function receiveAll(queue, round, enough, worker, serving) {
   // It was lent before the worker died, and can still be read.
   check(last.body, round, next++);
   await last.ack();
-  const rest = async () => { while ((await bounded(some(0), `the rest of round ${round}`)) > 0); };
+  const rest = async () => {
+    while ((await bounded(some(0), `the rest of round ${round}`)) > 0);
+  };
   await rest();
   await serving.close();
   await rest();
@@ -67,7 +69,10 @@ async function clientDies(host, round) {
 /** The host is terminated in the middle of sending what a client here receives. */
 async function hostDies(round) {
   const confirmed = new SharedArrayBuffer(4);
-  const worker = thread(`const queue = await openQueue("mortal", { capacity: { messages: 1000 } }); queue.serve(parentPort);${sending}`, { round, confirmed });
+  const worker = thread(`const queue = await openQueue("mortal", { capacity: { messages: 1000 } }); queue.serve(parentPort);${sending}`, {
+    round,
+    confirmed,
+  });
   const client = await bounded(openQueue("mortal", { port: worker }), "the welcome");
   let next = 0;
   const pending = [];
@@ -76,7 +81,8 @@ async function hostDies(round) {
     for (const { body } of messages) check(body, round, next++);
     pending.push(...messages.map((message) => message.ack()));
   }
-  pending.push(client.send("never"), client.receive({ max: 1000, wait: 60 }).then((messages) => messages.map(({ body }) => check(body, round, next++))), client.metrics());
+  pending.push(client.send("never"),
+    client.receive({ max: 1000, wait: 60 }).then((messages) => messages.map(({ body }) => check(body, round, next++))), client.metrics());
   await worker.terminate();
   const outcomes = await bounded(Promise.allSettled(pending), `every promise of round ${round}`);
   for (const { reason } of outcomes) if (reason) assert.equal(reason.name, "StorageLostError", String(reason));

@@ -16,9 +16,13 @@ const CRASHES_MAX = 1;
 
 /** Terminates so many workers in a process of its own; answers how many it was done with when it ended, and by which signal. */
 async function terminated(rounds) {
-  const child = spawn(process.execPath, [fileURLToPath(new URL("dying.mjs", import.meta.url)), String(rounds)], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(process.execPath, [fileURLToPath(new URL("dying.mjs", import.meta.url)), String(rounds)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
   let said = "";
-  child.stdout.setEncoding("utf8").on("data", (text) => { said += text; });
+  child.stdout.setEncoding("utf8").on("data", (text) => {
+    said += text;
+  });
   const [code, signal] = await once(child, "close");
   assert.ok(signal || code === 0, `it failed: ${said.slice(-2000)}`);
   return { done: Number([...said.matchAll(/^done (\d+)$/gm)].at(-1)?.[1] ?? 0), signal };
@@ -26,7 +30,7 @@ async function terminated(rounds) {
 
 test("three hundred workers are terminated in the middle of their frames: all that was confirmed is there, whole and in order", async (t) => {
   let crashes = 0;
-  for (let left = ROUNDS; left > 0; ) {
+  for (let left = ROUNDS; left > 0;) {
     const { done, signal } = await terminated(left);
     left -= done;
     if (!signal) assert.equal(left, 0, "all were terminated");
@@ -53,7 +57,9 @@ test("a worker that dies before it says anything is told at once to who waits fo
 test("a worker that dies between its hello and its welcome leaves nothing behind", async () => {
   const { queue: host } = await freshQueue({ name: "hello" });
   for (let round = 0; round < 10; round += 1) {
-    const worker = thread(`openQueue("hello", { port: parentPort }).then((queue) => queue.receive({ wait: 1000 })); parentPort.postMessage("said");`);
+    const worker = thread(
+      `openQueue("hello", { port: parentPort }).then((queue) => queue.receive({ wait: 1000 })); parentPort.postMessage("said");`,
+    );
     const said = new Promise((resolve) => worker.once("message", resolve));
     const serving = host.serve(worker);
     await bounded(said, "the hello");

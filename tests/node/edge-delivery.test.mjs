@@ -20,7 +20,13 @@ function answered(answers, options = {}) {
     const { status = 200, headers = {}, ...more } = answers[times.length - 1]?.(init) ?? {};
     return { status, headers: new Headers(headers), text: async () => "", ...more };
   };
-  const sender = bufferedSender({ url: "https://queue.example.com/", fetch }, { clock, maxBatchTimeout: 0, retryDelay: NO_JITTER, onUndelivered: (error) => void told.push(error), ...options });
+  const sender = bufferedSender({ url: "https://queue.example.com/", fetch }, {
+    clock,
+    maxBatchTimeout: 0,
+    retryDelay: NO_JITTER,
+    onUndelivered: (error) => void told.push(error),
+    ...options,
+  });
   return { clock, start, times, told, sender };
 }
 
@@ -134,7 +140,10 @@ test("the batches behind one that was asked to wait wait as well", async () => {
 test("answers are read to their end, or let go of", async () => {
   const body = (parts) => {
     const read = { reads: 0, cancelled: 0 };
-    const reader = { read: async () => ({ done: (read.reads += 1) > parts, value: new Uint8Array(20_000) }), cancel: async () => void (read.cancelled += 1) };
+    const reader = {
+      read: async () => ({ done: (read.reads += 1) > parts, value: new Uint8Array(20_000) }),
+      cancel: async () => void (read.cancelled += 1),
+    };
     return { read, body: { getReader: () => reader, cancel: async () => void (read.cancelled += 1) } };
   };
   const [short, endless, refused] = [body(2), body(Infinity), body(1)];
@@ -164,11 +173,14 @@ test("an answer that comes when it is not waited for any more is let go of", asy
 /** A queue that refuses batches with a message that `wrong` says something of. */
 function picky(wrong) {
   const taken = [];
-  return { taken, async sendBatch(messages) {
-    const error = messages.map(({ body }) => wrong(body)).find((one) => one !== undefined);
-    if (error) throw error;
-    taken.push(...messages.map(({ body }) => body));
-  } };
+  return {
+    taken,
+    async sendBatch(messages) {
+      const error = messages.map(({ body }) => wrong(body)).find((one) => one !== undefined);
+      if (error) throw error;
+      taken.push(...messages.map(({ body }) => body));
+    },
+  };
 }
 
 const WRONG = {
@@ -190,16 +202,21 @@ for (const [name, error] of Object.entries(WRONG)) {
   });
 }
 
-for (const error of [new TypeError("fetch failed"), new TypeError("Cannot read properties of undefined (reading 'id')"), new RangeError("Maximum call stack size exceeded")]) {
+for (
+  const error of [new TypeError("fetch failed"), new TypeError("Cannot read properties of undefined (reading 'id')"),
+    new RangeError("Maximum call stack size exceeded")]
+) {
   test(`what is a network's or a program's fault is no message's: ${error.message}`, async () => {
     const clock = virtualClock();
     let failures = 2;
     const batches = [];
-    const to = { async sendBatch(messages) {
-      batches.push(messages.length);
-      failures -= 1;
-      if (failures >= 0) throw error;
-    } };
+    const to = {
+      async sendBatch(messages) {
+        batches.push(messages.length);
+        failures -= 1;
+        if (failures >= 0) throw error;
+      },
+    };
     const told = [];
     const sender = bufferedSender(to, { clock, onUndelivered: (one) => void told.push(one) });
     await sender.sendBatch(range(3).map((body) => ({ body })));
@@ -211,7 +228,9 @@ for (const error of [new TypeError("fetch failed"), new TypeError("Cannot read p
 }
 
 test("what a queue of this package says of a message is the message's fault", async () => {
-  const odd = { "~standard": { version: 1, vendor: "test", validate: (value) => (value % 2 ? { value } : { issues: [{ message: "even" }] }) } };
+  const odd = {
+    "~standard": { version: 1, vendor: "test", validate: (value) => (value % 2 ? { value } : { issues: [{ message: "even" }] }) },
+  };
   const { queue } = await freshQueue({ schema: odd });
   const told = [];
   const sender = bufferedSender(queue, { onUndelivered: (one) => void told.push(one) });
@@ -223,7 +242,9 @@ test("what a queue of this package says of a message is the message's fault", as
 
 test("a batch of which nothing can be taken is told of as one", async () => {
   const told = [];
-  const sender = bufferedSender(picky(() => new TypeError("message 0 of the batch: never")), { onUndelivered: (one) => void told.push(one) });
+  const sender = bufferedSender(picky(() => new TypeError("message 0 of the batch: never")), {
+    onUndelivered: (one) => void told.push(one),
+  });
   await sender.sendBatch(range(1000).map((body) => ({ body })));
   await fails(sender.flush(), "UndeliveredError", "1000 messages");
   assert.deepEqual(told.map(({ messages }) => messages.length), Array(10).fill(100));
@@ -261,8 +282,16 @@ test("a promise of onUndelivered is waited for, by the isolate, by flush and by 
   let over;
   const kept = [];
   const taken = [];
-  const sender = bufferedSender({ sendBatch: async ([{ body }]) => { if (body < 0) throw new DOMException("gone", "NotFoundError"); taken.push(body); } }, {
-    maxBatchSize: 1, maxBatchTimeout: 0, waitUntil: (promise) => void kept.push(promise), onUndelivered: () => new Promise((resolve) => (over = resolve)),
+  const sender = bufferedSender({
+    sendBatch: async ([{ body }]) => {
+      if (body < 0) throw new DOMException("gone", "NotFoundError");
+      taken.push(body);
+    },
+  }, {
+    maxBatchSize: 1,
+    maxBatchTimeout: 0,
+    waitUntil: (promise) => void kept.push(promise),
+    onUndelivered: () => new Promise((resolve) => (over = resolve)),
   });
   await sender.send(-1);
   await sender.send(2);
@@ -281,7 +310,12 @@ test("a promise of onUndelivered is waited for, by the isolate, by flush and by 
 
 test("a promise of onUndelivered that rejects is told to the platform", async () => {
   const kept = [];
-  const sender = bufferedSender(picky(() => new TypeError("message 0 of the batch: never")), { waitUntil: (promise) => void kept.push(promise), onUndelivered: async () => { throw new Error("the reporter is down"); } });
+  const sender = bufferedSender(picky(() => new TypeError("message 0 of the batch: never")), {
+    waitUntil: (promise) => void kept.push(promise),
+    onUndelivered: async () => {
+      throw new Error("the reporter is down");
+    },
+  });
   await sender.send(1);
   await fails(sender.flush(), "UndeliveredError");
   await fails(bounded(kept[0], "the isolate"), "Error", "reporter is down");
@@ -292,7 +326,10 @@ function crooked(behind) {
   const clock = { shift: 0, stands: undefined, timers: 0, pending: 0 };
   return Object.assign(clock, {
     now: () => clock.stands ?? behind.now() + clock.shift,
-    setTimeout: (callback, ms) => ((clock.timers += 1), (clock.pending += 1), behind.setTimeout(() => ((clock.pending -= 1), callback()), ms)),
+    setTimeout: (
+      callback,
+      ms,
+    ) => ((clock.timers += 1), (clock.pending += 1), behind.setTimeout(() => ((clock.pending -= 1), callback()), ms)),
     clearTimeout: (handle) => ((clock.pending -= 1), behind.clearTimeout(handle)),
   });
 }
@@ -309,7 +346,12 @@ for (const [name, set] of Object.entries(HANDS)) {
     const clock = crooked(behind);
     const start = behind.now();
     const times = [];
-    const to = { async sendBatch() { times.push(behind.now() - start); if (times.length === 1) throw new Error("down"); } };
+    const to = {
+      async sendBatch() {
+        times.push(behind.now() - start);
+        if (times.length === 1) throw new Error("down");
+      },
+    };
     const sender = bufferedSender(to, { clock, maxBatchTimeout: 1, retryDelay: NO_JITTER });
     await sender.send(1);
     set(clock);
@@ -332,7 +374,10 @@ test("there is one timer, however many batches wait", async () => {
 
 test("a signal has one listener, however many sends wait with it, and none once they are over", async () => {
   const answers = [];
-  const sender = bufferedSender({ sendBatch: () => new Promise((resolve) => answers.push(resolve)) }, { maxBytes: 300, maxBatchTimeout: 0 });
+  const sender = bufferedSender({ sendBatch: () => new Promise((resolve) => answers.push(resolve)) }, {
+    maxBytes: 300,
+    maxBatchTimeout: 0,
+  });
   const { signal } = new AbortController();
   await sender.send("x".repeat(190));
   const waiting = range(20).map(() => sender.send("y".repeat(190), { signal }));

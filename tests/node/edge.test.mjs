@@ -20,7 +20,7 @@ function target(fault = () => undefined) {
     },
     async sendBatch(messages) {
       const batch = Array.from(messages, (message) => ({ ...message }));
-      const error = await fault((tries += 1), batch);
+      const error = await fault(tries += 1, batch);
       if (error) throw error;
       batches.push(batch);
     },
@@ -32,7 +32,13 @@ function world(to, options = {}) {
   const clock = virtualClock();
   const kept = [];
   const told = [];
-  const sender = bufferedSender(to, { clock, retryDelay: 1, waitUntil: (promise) => void kept.push(promise), onUndelivered: (error) => void told.push(error), ...options });
+  const sender = bufferedSender(to, {
+    clock,
+    retryDelay: 1,
+    waitUntil: (promise) => void kept.push(promise),
+    onUndelivered: (error) => void told.push(error),
+    ...options,
+  });
   return { clock, kept, told, sender };
 }
 const failing = (message = "down") => () => new Error(message);
@@ -86,12 +92,21 @@ test("every request keeps its own lifetime; one that is over takes nothing", asy
   const to = target();
   const { sender, kept } = world(to);
   const own = [];
-  const ctx = { waitUntil(promise) { assert.equal(this, ctx); own.push(promise); } };
+  const ctx = {
+    waitUntil(promise) {
+      assert.equal(this, ctx);
+      own.push(promise);
+    },
+  };
   await sender.send(1);
   await sender.send(2, { ctx });
   await sender.send(3, { ctx });
   assert.deepEqual([kept.length, own.length], [1, 1]);
-  const over = { waitUntil() { throw new TypeError("the response was sent"); } };
+  const over = {
+    waitUntil() {
+      throw new TypeError("the response was sent");
+    },
+  };
   await fails(sender.send(4, { ctx: over }), "TypeError", "the response was sent");
   await fails(sender.sendBatch(range(300).map((body) => ({ body })), { ctx: over }), "TypeError", "the response was sent");
   await bounded(sender.flush(), "flush");
@@ -111,7 +126,8 @@ test("what fails is tried again, with growing waits, as often as it may", async 
   assert.equal(told.length, 1);
   const [error] = told;
   assert.ok(error instanceof UndeliveredError);
-  assert.deepEqual([error.name, error.code, error.attempts, error.outcomeUnknown, error.cause.message], ["UndeliveredError", "ERR_UNDELIVERED", 5, false, "down"]);
+  assert.deepEqual([error.name, error.code, error.attempts, error.outcomeUnknown, error.cause.message], ["UndeliveredError",
+    "ERR_UNDELIVERED", 5, false, "down"]);
   assert.deepEqual(error.messages, [{ body: 1 }, { body: 2, headers: { a: "b" } }]);
   assert.match(error.message, /2 messages.*5 tries.*down/);
   await bounded(kept[0], "it was told: nobody else is");
@@ -160,7 +176,12 @@ test("without anyone to tell, the promise that keeps the isolate alive rejects",
   await sender.send(1);
   await clock.advance(1000);
   await fails(kept[0], "UndeliveredError", "down");
-  const broken = world(target(failing()), { onUndelivered: () => { throw new Error("reporter"); }, maxRetries: 0 });
+  const broken = world(target(failing()), {
+    onUndelivered: () => {
+      throw new Error("reporter");
+    },
+    maxRetries: 0,
+  });
   await broken.sender.send(1);
   await broken.clock.advance(1000);
   await fails(broken.kept[0], "Error", "reporter");
@@ -246,7 +267,13 @@ test("a message is what it was when it was sent", async () => {
   await sender.send(body, { contentType: "v8", delaySeconds: 5, idempotencyKey: "k", headers: { a: "b" } });
   body.list.push(2);
   await sender.flush();
-  assert.deepEqual(to.batches, [[{ body: { list: [1], when: new Date(5), map: new Map([[1, 2n]]) }, contentType: "v8", delaySeconds: 5, idempotencyKey: "k", headers: { a: "b" } }]]);
+  assert.deepEqual(to.batches, [[{
+    body: { list: [1], when: new Date(5), map: new Map([[1, 2n]]) },
+    contentType: "v8",
+    delaySeconds: 5,
+    idempotencyKey: "k",
+    headers: { a: "b" },
+  }]]);
 });
 
 test("posthaste's queues and Cloudflare's take what is sent", async () => {
@@ -286,37 +313,49 @@ async function posted(answer, use) {
 }
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-test("an address is posted JSON, with one key however often the batch is tried", () => posted((count) => ({ status: count === 1 ? 503 : 202 }), async (url, asked) => {
-  const { sender, clock, told } = world({ url, headers: { Authorization: "Bearer t" } });
-  await sender.send({ item: "tea", gone: undefined });
-  await sender.send("text", { contentType: "text", delaySeconds: 5, idempotencyKey: "k", headers: { a: "b" } });
-  const flushed = sender.flush();
-  while (asked.length < 2) {
-    await quiet();
-    await clock.advance(10);
-  }
-  await bounded(flushed, "flush");
-  const [first, second] = asked;
-  assert.deepEqual([first.method, first.url, first.headers["content-type"], first.headers.authorization], ["POST", "/events", "application/json", "Bearer t"]);
-  const { id, messages } = JSON.parse(first.body);
-  assert.match(id, UUID);
-  assert.deepEqual(messages, [{ body: { item: "tea" } }, { body: "text", contentType: "text", delaySeconds: 5, idempotencyKey: "k", headers: { a: "b" } }]);
-  assert.deepEqual([first.headers["idempotency-key"], second.headers["idempotency-key"], second.body], [id, id, first.body]);
-  await sender.send(3);
-  await sender.flush();
-  assert.notEqual(asked[2].headers["idempotency-key"], id, "another batch has another key");
-  assert.deepEqual(told, []);
-}));
+test("an address is posted JSON, with one key however often the batch is tried", () =>
+  posted((count) => ({ status: count === 1 ? 503 : 202 }), async (url, asked) => {
+    const { sender, clock, told } = world({ url, headers: { Authorization: "Bearer t" } });
+    await sender.send({ item: "tea", gone: undefined });
+    await sender.send("text", { contentType: "text", delaySeconds: 5, idempotencyKey: "k", headers: { a: "b" } });
+    const flushed = sender.flush();
+    while (asked.length < 2) {
+      await quiet();
+      await clock.advance(10);
+    }
+    await bounded(flushed, "flush");
+    const [first, second] = asked;
+    assert.deepEqual([first.method, first.url, first.headers["content-type"], first.headers.authorization], ["POST", "/events",
+      "application/json", "Bearer t"]);
+    const { id, messages } = JSON.parse(first.body);
+    assert.match(id, UUID);
+    assert.deepEqual(messages, [{ body: { item: "tea" } }, {
+      body: "text",
+      contentType: "text",
+      delaySeconds: 5,
+      idempotencyKey: "k",
+      headers: { a: "b" },
+    }]);
+    assert.deepEqual([first.headers["idempotency-key"], second.headers["idempotency-key"], second.body], [id, id, first.body]);
+    await sender.send(3);
+    await sender.flush();
+    assert.notEqual(asked[2].headers["idempotency-key"], id, "another batch has another key");
+    assert.deepEqual(told, []);
+  }));
 
-test("or a line of JSON for each message", () => posted(() => ({ status: 200 }), async (url, asked) => {
-  const { sender } = world({ url: new URL(url), format: "ndjson" });
-  await sender.sendBatch([{ body: "a\nb" }, { body: null, headers: { a: "b" } }]);
-  await sender.close();
-  assert.equal(asked[0].headers["content-type"], "application/x-ndjson");
-  assert.match(asked[0].headers["idempotency-key"], UUID);
-  assert.ok(asked[0].body.endsWith("\n"));
-  assert.deepEqual(asked[0].body.trim().split("\n").map((line) => JSON.parse(line)), [{ body: "a\nb" }, { body: null, headers: { a: "b" } }]);
-}));
+test("or a line of JSON for each message", () =>
+  posted(() => ({ status: 200 }), async (url, asked) => {
+    const { sender } = world({ url: new URL(url), format: "ndjson" });
+    await sender.sendBatch([{ body: "a\nb" }, { body: null, headers: { a: "b" } }]);
+    await sender.close();
+    assert.equal(asked[0].headers["content-type"], "application/x-ndjson");
+    assert.match(asked[0].headers["idempotency-key"], UUID);
+    assert.ok(asked[0].body.endsWith("\n"));
+    assert.deepEqual(asked[0].body.trim().split("\n").map((line) => JSON.parse(line)), [{ body: "a\nb" }, {
+      body: null,
+      headers: { a: "b" },
+    }]);
+  }));
 
 test("what an answer says decides: later, too large, or never", async () => {
   const tried = async (answer, count, options = {}) => {
@@ -349,7 +388,8 @@ test("a body that JSON can't say is refused when it is sent", async () => {
   const { sender } = world("https://queue.example.com/");
   const cyclic = {};
   cyclic.self = cyclic;
-  for (const body of [undefined, () => 1, 5n, cyclic, new Uint8Array(1), new ArrayBuffer(1), new Map(), new Set()]) await fails(sender.send(body), "TypeError", "JSON");
+  for (const body of [undefined, () => 1, 5n, cyclic, new Uint8Array(1), new ArrayBuffer(1), new Map(), new Set()])
+    await fails(sender.send(body), "TypeError", "JSON");
   await fails(sender.send("a", { contentType: "v8" }), "TypeError", '"v8"');
   await fails(sender.send(5, { contentType: "text" }), "TypeError", "5");
   const other = world(target()).sender;

@@ -28,7 +28,9 @@ async function without(removal) {
   return said.trim();
 }
 
-const UNNEEDED = ["delete Blob.prototype.stream", ...["Blob", "structuredClone", "ErrorEvent", "CustomEvent", "MessageChannel", "BroadcastChannel", "navigator", "fetch", "indexedDB", "setImmediate"].map((name) => `delete globalThis.${name}`)];
+const UNNEEDED = ["delete Blob.prototype.stream",
+  ...["Blob", "structuredClone", "ErrorEvent", "CustomEvent", "MessageChannel", "BroadcastChannel", "navigator", "fetch", "indexedDB",
+    "setImmediate"].map((name) => `delete globalThis.${name}`)];
 const NEEDED = ["DecompressionStream", "Response", "TextDecoder", "WebAssembly"];
 
 test("a queue in memory works where what it does not need is missing", async () => {

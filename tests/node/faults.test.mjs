@@ -16,7 +16,8 @@ async function queueOn(faults, options) {
   return { queue, clock, memory };
 }
 
-for (const one of storeCases) test(`without faults a faulty store is as the store: ${one.name}`, () => one.run(async () => faulty(memoryStorage(), () => undefined)));
+for (const one of storeCases)
+  test(`without faults a faulty store is as the store: ${one.name}`, () => one.run(async () => faulty(memoryStorage(), () => undefined)));
 
 for (const fault of ["fail", "unknown", "unanswered", "lost", "crash"]) {
   test(`"${fault}" at any append: what was sent is there, each message once`, async () => {
@@ -122,7 +123,9 @@ test("a storage that never works again ends its queues, and each call and the la
 
 test("messages whose bodies can't be read just now use up no attempt, and whoever asked is told", async () => {
   let failing = 0;
-  const { queue, memory, clock } = await queueOn(({ operation }) => (operation === "values" && failing-- > 0 ? "fail" : undefined), { maxRetries: 0 });
+  const { queue, memory, clock } = await queueOn(({ operation }) => (operation === "values" && failing-- > 0 ? "fail" : undefined), {
+    maxRetries: 0,
+  });
   const sender = await openQueue("q", { storage: memory, clock, maxRetries: 0 });
   const big = "x".repeat(20_000);
   await sender.sendBatch([{ body: `1${big}` }, { body: `2${big}` }]);

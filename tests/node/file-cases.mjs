@@ -16,13 +16,56 @@ holes.more = "than elements";
 const shared = new Uint8Array([0, 1, 2, 3, 4, 5, 6, 7]).buffer;
 /** Bodies of every kind that comes back. */
 const bodies = [
-  undefined, null, true, false, 0, -0, 1, -1, 2 ** 30, -(2 ** 30) - 1, 2 ** 31, 1.5, NaN, Infinity, -Infinity, 2 ** 53,
-  0n, -(2n ** 80n), 255n, "", "text", "ÿ and ÿ".repeat(20), "Ω≈ç√ 🐈 \ud800", "🐈".repeat(40), {}, [], [[], [undefined]], holes, Object.assign([1, 2], { more: true }), [, 2], new Array(3),
+  undefined,
+  null,
+  true,
+  false,
+  0,
+  -0,
+  1,
+  -1,
+  2 ** 30,
+  -(2 ** 30) - 1,
+  2 ** 31,
+  1.5,
+  NaN,
+  Infinity,
+  -Infinity,
+  2 ** 53,
+  0n,
+  -(2n ** 80n),
+  255n,
+  "",
+  "text",
+  "ÿ and ÿ".repeat(20),
+  "Ω≈ç√ 🐈 \ud800",
+  "🐈".repeat(40),
+  {},
+  [],
+  [[], [undefined]],
+  holes,
+  Object.assign([1, 2], { more: true }),
+  [, 2],
+  new Array(3),
   { nested: { list: [1, "2", null, undefined, { deep: true }] }, "": 0, 7: "seven" },
-  circle, new Date(0), /a[/]+b/giu, new Map([["k", new Map([[{}, 1]])]]), new Set([1, "1", new Set()]),
-  new ArrayBuffer(0), new Uint8Array([1, 2, 3]).buffer, new Uint8Array([1, 2, 255]), new Float64Array([1.5, NaN]), new BigInt64Array([-1n]),
-  new Int16Array(shared, 2, 2), new DataView(shared, 1, 3), { one: new Uint8Array(shared, 1, 2), two: new Uint8Array(shared) },
-  new Boolean(false), new Number(4), new String("boxed"), Object(9n), JSON.parse('{ "__proto__": { "polluted": 1 } }'),
+  circle,
+  new Date(0),
+  /a[/]+b/giu,
+  new Map([["k", new Map([[{}, 1]])]]),
+  new Set([1, "1", new Set()]),
+  new ArrayBuffer(0),
+  new Uint8Array([1, 2, 3]).buffer,
+  new Uint8Array([1, 2, 255]),
+  new Float64Array([1.5, NaN]),
+  new BigInt64Array([-1n]),
+  new Int16Array(shared, 2, 2),
+  new DataView(shared, 1, 3),
+  { one: new Uint8Array(shared, 1, 2), two: new Uint8Array(shared) },
+  new Boolean(false),
+  new Number(4),
+  new String("boxed"),
+  Object(9n),
+  JSON.parse('{ "__proto__": { "polluted": 1 } }'),
 ];
 
 /** Every file a driver may be asked to open that is none of its own. */
@@ -47,7 +90,8 @@ export const cases = {
     await using(folder, async (queue) => {
       assert.equal(queue.mode.durability, "strict");
       const messages = await queue.receive({ max: 10 });
-      assert.deepEqual(messages.map(({ body, headers, attempts }) => [body.n, { ...headers }, attempts]), [[1, { kind: "batch" }, 1], [2, {}, 1]]);
+      assert.deepEqual(messages.map(({ body, headers, attempts }) => [body.n, { ...headers }, attempts]), [[1, { kind: "batch" }, 1], [2,
+        {}, 1]]);
       await Promise.all(messages.map((message) => message.ack()));
       assert.equal((await queue.metrics()).acked, 3);
       assert.ok((await queue.metrics()).storageBytes > 0);
@@ -63,7 +107,8 @@ export const cases = {
     await using(folder, async (queue) => {
       const got = (await queue.receive({ max: 2 * bodies.length })).map(({ body }) => body);
       assert.equal(got.length, 2 * bodies.length);
-      for (const [at, body] of [...bodies, ...bodies].entries()) assert.deepStrictEqual(got[at], structuredClone(body), `body ${at % bodies.length}`);
+      for (const [at, body] of [...bodies, ...bodies].entries())
+        assert.deepStrictEqual(got[at], structuredClone(body), `body ${at % bodies.length}`);
       const circle = got.find((body) => body?.name === "circle");
       assert.equal(circle.self, circle);
       assert.equal(circle.same, circle.again);
@@ -83,14 +128,16 @@ export const cases = {
     await using(folder, (queue) => queue.send({ sent, list: [new Error("plain")] }));
     const [{ sent: got, list }] = await waiting(folder);
     assert.ok(got instanceof RangeError && list[0] instanceof Error);
-    assert.deepEqual([got.name, got.message, got.stack, got.cause, list[0].message], ["RangeError", "too far", sent.stack, structuredClone(sent).cause, "plain"]);
+    assert.deepEqual([got.name, got.message, got.stack, got.cause, list[0].message], ["RangeError", "too far", sent.stack,
+      structuredClone(sent).cause, "plain"]);
     assert.deepEqual([Object.keys(got), "cause" in list[0]], [[], false]);
   },
 
   async "a body that can't be kept fails its own send, and no other"(folder) {
     await using(folder, async (queue) => {
       const sent = await Promise.allSettled([queue.send("a"), queue.send({ blob: new Blob(["x"]) }), queue.send("b"), queue.send(() => 1)]);
-      assert.deepEqual(sent.map(({ status, reason }) => reason?.name ?? status), ["fulfilled", "DataCloneError", "fulfilled", "DataCloneError"]);
+      assert.deepEqual(sent.map(({ status, reason }) => reason?.name ?? status), ["fulfilled", "DataCloneError", "fulfilled",
+        "DataCloneError"]);
       assert.match(sent[1].reason.message, /Blob/);
     });
     assert.deepEqual(await waiting(folder), ["a", "b"]);
@@ -104,7 +151,7 @@ export const cases = {
       assert.ok(framesOf(bytesOf(folder)).length < 20, "they are one step");
     });
     await using(folder, async (queue) => {
-      for (let next = 0; next < count; ) {
+      for (let next = 0; next < count;) {
         const messages = await queue.receive({ max: 100 });
         for (const message of messages) {
           assert.deepEqual(message.body, body(next));
@@ -122,7 +169,8 @@ export const cases = {
     assert.equal(fileStorage(path.relative(".", folder)), storage);
     assert.equal(fileStorage(pathToFileURL(folder)), storage);
     assert.notEqual(fileStorage(`${folder}-2`), storage);
-    for (const odd of [undefined, "", 3, null, {}, "a\0b", new URL("https://example.com/a")]) assert.throws(() => fileStorage(odd), (error) => error instanceof TypeError && error.message.includes("path"));
+    for (const odd of [undefined, "", 3, null, {}, "a\0b", new URL("https://example.com/a")])
+      assert.throws(() => fileStorage(odd), (error) => error instanceof TypeError && error.message.includes("path"));
     // A clock of its own is a peer of its own on the same file.
     const clock = { now: () => Date.now(), setTimeout: (...of) => setTimeout(...of), clearTimeout: (timer) => clearTimeout(timer) };
     const [a, b, other] = [await openQueue("a", { storage }), await openQueue("b", { storage }), await openQueue("a", { storage, clock })];
@@ -135,7 +183,12 @@ export const cases = {
     await other.send("more");
     await other.close();
     assert.deepEqual(locksOf(folder), []);
-    assert.deepEqual((await listQueues({ storage })).map(({ name, storage, backlogCount }) => [name, storage, backlogCount]).filter(([name]) => !name.endsWith("-dlq")), [["a", "file", 2], ["b", "file", 1]]);
+    assert.deepEqual(
+      (await listQueues({ storage })).map(({ name, storage, backlogCount }) => [name, storage, backlogCount]).filter(([name]) =>
+        !name.endsWith("-dlq")
+      ),
+      [["a", "file", 2], ["b", "file", 1]],
+    );
   },
 
   async "a last step that is cut off at any byte is cut off the file, and all before it is there"(folder) {
@@ -204,7 +257,9 @@ export const cases = {
   },
 
   async "a folder that is deleted or moved away while it is open is told, and made anew"(folder) {
-    for (const away of [() => rmSync(folder, { recursive: true }), () => rmSync(journalOf(folder)), () => renameSync(folder, `${folder}-away`)]) {
+    for (
+      const away of [() => rmSync(folder, { recursive: true }), () => rmSync(journalOf(folder)), () => renameSync(folder, `${folder}-away`)]
+    ) {
       await using(folder, async (queue) => {
         const states = [];
         queue.addEventListener("storage", ({ detail }) => states.push(detail.state));

@@ -6,7 +6,7 @@ import { fileStorage } from "posthaste/node";
 import { queueCases, serializerCases, serializers, storeCases, virtualTime } from "posthaste/testing";
 
 let folders = 0;
-const storage = (base) => fileStorage(path.join(base, String((folders += 1))));
+const storage = (base) => fileStorage(path.join(base, String(folders += 1)));
 
 /** Each case, as a function of a folder to make folders in. */
 export const suites = [
@@ -18,7 +18,7 @@ export const suites = [
   }]),
 ];
 
-if (process.argv[2])  {
+if (process.argv[2]) {
   for (const [name, run] of suites) {
     await run(process.argv[2]).then(() => console.log(name), (error) => console.log(`${name}: ${error.stack}`));
   }

@@ -67,7 +67,7 @@ test("acking all on a full disk makes room by itself", async (t) => {
       for (; !error && sent < 10_000; sent += 1) await queue.send(text(sent)).catch((reason) => (error = reason));
       assert.ok(quota(error), `round ${round}: ${error}`);
       assert.ok(sent > 1_000, `round ${round}: ${sent} fit`);
-      for (let left = sent - 1; left > 0; ) {
+      for (let left = sent - 1; left > 0;) {
         const messages = await queue.receive({ max: 10 });
         assert.ok(messages.length > 0);
         await Promise.all(messages.map((message) => message.ack()));

@@ -11,6 +11,9 @@ queue.consume(async ({ messages }) => {
   await new Promise((resolve) => process.stdin.once("data", resolve));
   if (ending === "exit") process.exit();
   if (ending === "fail") process.exit(1);
-  if (ending === "throw") queueMicrotask(() => { throw new Error("a handler's doing"); });
+  if (ending === "throw")
+    queueMicrotask(() => {
+      throw new Error("a handler's doing");
+    });
   await new Promise(() => {});
 }, { maxBatchSize: 3 });

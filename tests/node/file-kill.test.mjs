@@ -30,7 +30,8 @@ class Ledger {
 async function killed(kills, runtime) {
   const folder = newFolder();
   const ledger = new Ledger();
-  const start = (round) => Program.start("file-user.mjs", [folder, round % 3 === 2 ? "strict" : "relaxed", "busy", String(round * 1_000_000)], { runtime });
+  const start = (round) =>
+    Program.start("file-user.mjs", [folder, round % 3 === 2 ? "strict" : "relaxed", "busy", String(round * 1_000_000)], { runtime });
   let program = start(0);
   for (let round = 0; round < kills; round += 1) {
     const current = program;
@@ -46,7 +47,8 @@ async function killed(kills, runtime) {
     assert.equal(ended, "SIGKILL");
     lines.forEach((line) => ledger.hear(line));
   }
-  assert.ok(ledger.sent.size > kills && ledger.acked.size > kills, `${ledger.sent.size} sent and ${ledger.acked.size} acked are too few to tell`);
+  assert.ok(ledger.sent.size > kills && ledger.acked.size > kills,
+    `${ledger.sent.size} sent and ${ledger.acked.size} acked are too few to tell`);
   const { owed } = ledger;
   assert.ok(owed.length > 0);
   ledger.got.clear();

@@ -82,7 +82,9 @@ test("the lock of a process that was killed, or that ended without closing, is t
   assert.deepEqual(locksOf(folder), []);
 });
 
-test("a pid that is another process's by now is no lock", { skip: process.platform !== "linux" && "the system does not tell when a process began" }, async () => {
+test("a pid that is another process's by now is no lock", {
+  skip: process.platform !== "linux" && "the system does not tell when a process began",
+}, async () => {
   const folder = newFolder();
   let name;
   await using(folder, async () => ([name] = locksOf(folder)));

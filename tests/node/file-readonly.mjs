@@ -7,7 +7,7 @@ const [folder, uid] = process.argv.slice(2);
 const tell = () => waiting(folder).then(String, ({ name, message }) => `${name}: ${message}`).then(console.log);
 const all = [path.dirname(folder), folder, ...readdirSync(folder).map((name) => path.join(folder, name))];
 
-if (uid) for (const file of all) chownSync(file, Number(uid), Number(uid));
+if (uid) { for (const file of all) chownSync(file, Number(uid), Number(uid)); }
 // What is loaded late, is loaded before.
 await import("posthaste").then(({ openQueue }) => openQueue("warm").then((queue) => queue.close()));
 if (uid) {

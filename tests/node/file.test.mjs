@@ -25,7 +25,7 @@ test("Bun reads what Node wrote, and Node what Bun did", async () => {
   assert.deepEqual((await drained.rest()).lines, ["ready", "got 1", "acking 1", "acked 1", "empty"]);
   const busy = Program.start("file-user.mjs", [folder, "relaxed", "busy", "5"], { runtime: bun });
   busy.tell("go");
-  for (let line = await busy.line(); line !== "acked 6"; ) line = await busy.line();
+  for (let line = await busy.line(); line !== "acked 6";) line = await busy.line();
   busy.kill();
   await busy.rest();
   assert.ok((await waiting(folder)).every(({ n, text }) => text.length === (n * 37) % 3000));
@@ -35,7 +35,9 @@ test("of a batch of several parts, one of which the storage can't hold, nothing 
   const folder = newFolder();
   await using(folder, async (queue) => {
     await queue.send("before");
-    await assert.rejects(queue.sendBatch([{ body: 1 }, { body: new Blob(["a"]), delaySeconds: 5 }, { body: 3, idempotencyKey: "3" }]), { name: "DataCloneError" });
+    await assert.rejects(queue.sendBatch([{ body: 1 }, { body: new Blob(["a"]), delaySeconds: 5 }, { body: 3, idempotencyKey: "3" }]), {
+      name: "DataCloneError",
+    });
     await queue.send("after");
   });
   assert.deepEqual(await waiting(folder), ["before", "after"]);
@@ -48,7 +50,7 @@ test("whole steps that are cut off with a damaged one are told on the console, a
     const folder = newFolder();
     const program = Program.start("file-user.mjs", [folder, "relaxed", "busy", "0"]);
     program.tell("go");
-    for (let line = ""; line !== "sent 40"; ) line = await program.line();
+    for (let line = ""; line !== "sent 40";) line = await program.line();
     program.kill();
     await program.rest();
     const bytes = bytesOf(folder);
@@ -56,7 +58,8 @@ test("whole steps that are cut off with a damaged one are told on the console, a
     writeFileSync(journalOf(folder), bytes);
     await using(folder, (queue) => queue.metrics()).catch(({ name }) => assert.equal(name, "CorruptionError"));
   }
-  assert.match(String(said.mock.calls[0]?.arguments[0]), /journal is damaged at byte \d+, .* and the \d+ steps behind it, .* kept in .*journal\.cut\.1/);
+  assert.match(String(said.mock.calls[0]?.arguments[0]),
+    /journal is damaged at byte \d+, .* and the \d+ steps behind it, .* kept in .*journal\.cut\.1/);
 });
 
 test("a bit that turns in a file that was closed is told wherever it is, after relaxed steps too", async () => {
@@ -76,7 +79,8 @@ test("a bit that turns in a file that was closed is told wherever it is, after r
     });
     const got = await read.then((all) => all.length, (error) => error.name);
     // A body harms its own message only. What fills a frame up to a multiple of 8 says nothing.
-    assert.ok(got === "CorruptionError" || (got === 39 && told.join() === "CorruptionError") || got === 40, `byte ${place}: ${got}, told: ${told}`);
+    assert.ok(got === "CorruptionError" || (got === 39 && told.join() === "CorruptionError") || got === 40,
+      `byte ${place}: ${got}, told: ${told}`);
   }
 });
 
@@ -107,7 +111,8 @@ test("parts that are gone come back to nobody, nor to a file that was copied wit
   let store = await driver.open();
   const bodies = Array.from({ length: 8 }, (_, n) => String(n).repeat(40_000));
   const number = await store.append(0, () => ({ record: new Uint8Array([1]), bodies, chunk: 1 }), false);
-  const values = async () => (await store.values([0, 1, 2, 3].flatMap((part) => [number, part]))).map((value) => value?.bodies.map((body) => body[0]).join());
+  const values = async () =>
+    (await store.values([0, 1, 2, 3].flatMap((part) => [number, part]))).map((value) => value?.bodies.map((body) => body[0]).join());
   await store.snapshot(number, 0, new Uint8Array([2]), [], [number, 0, 0, number, 2, 3]);
   assert.deepEqual(await values(), [undefined, "2,3", undefined, undefined]);
   // The next one waits until the file is written anew.
@@ -128,10 +133,15 @@ test("records and bodies of every size around what is read and copied at once co
   let store = await fileStorage(folder).open();
   const bytes = (size) => new Uint8Array(size).fill(size % 251);
   const offsets = Array.from({ length: 24 }, (_, at) => 8 * (at - 20) + (at % 3));
-  const sizes = [4 << 10, 256 << 10].flatMap((size) => offsets.map((offset) => size + offset)).concat([-64, -1, 0, 1].map((offset) => (1 << 20) + offset));
+  const sizes = [4 << 10, 256 << 10].flatMap((size) => offsets.map((offset) => size + offset)).concat(
+    [-64, -1, 0, 1].map((offset) => (1 << 20) + offset),
+  );
   const written = [];
   for (const size of sizes) {
-    for (const [record, bodies, chunk] of [[bytes(size), [], -1], [bytes(9), [bytes(size), "stays"], -1], [bytes(7), [bytes(size), "gone", "stays"], 0]]) {
+    for (
+      const [record, bodies, chunk] of [[bytes(size), [], -1], [bytes(9), [bytes(size), "stays"], -1], [bytes(7), [bytes(size), "gone",
+        "stays"], 0]]
+    ) {
       written.push({ number: await store.append(0, () => ({ record, bodies, chunk }), false), record, bodies, chunk });
     }
   }
@@ -148,7 +158,8 @@ test("records and bodies of every size around what is read and copied at once co
     }
   };
   await look(0);
-  const many = await store.append(0, () => ({ record: bytes(1), bodies: Array.from({ length: 8 }, () => bytes(8 << 20)), chunk: 0 }), false);
+  const many = await store.append(0, () => ({ record: bytes(1), bodies: Array.from({ length: 8 }, () => bytes(8 << 20)), chunk: 0 }),
+    false);
   written.push({ number: many, record: bytes(1), bodies: [], chunk: 0 });
   const before = bytesOf(folder).length;
   await store.snapshot(1, 0, bytes(3), [], [many, 0, 7, ...apart.flatMap(({ number }) => [number, 1, 1])]);

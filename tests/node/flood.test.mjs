@@ -11,7 +11,9 @@ import { thread } from "./threads.mjs";
 /** A handler that holds what it gets until `end`, which fails it. */
 function holding() {
   let end;
-  const ended = new Promise((_, reject) => { end = () => reject(new Error("let go")); });
+  const ended = new Promise((_, reject) => {
+    end = () => reject(new Error("let go"));
+  });
   ended.catch(() => {});
   return { handler: () => ended, end };
 }
@@ -47,7 +49,8 @@ test("ten million messages go through a ring, each with its checksum, in order a
     const consuming = host.consume(({ messages }) => {
       for (const { body } of messages) {
         const words = new Int32Array(body.buffer, body.byteOffset, 2);
-        if (words[0] !== next || words[1] !== Math.imul(next, 2654435761)) reject(new Error(`${words[0]}, ${words[1]} instead of message ${next}`));
+        if (words[0] !== next || words[1] !== Math.imul(next, 2654435761))
+          reject(new Error(`${words[0]}, ${words[1]} instead of message ${next}`));
         next += 1;
       }
       if (next % 500_000 < messages.length) most = Math.max(most, process.memoryUsage().rss);
@@ -83,14 +86,15 @@ test("a million messages for a consumer that never reads: the writer is held up,
       Atomics.store(count, 0, n + 1);
       Atomics.notify(count, 0);
     }`, { written });
-  const heap = () => new Promise((resolve) => {
-    worker.on("message", function heard(message) {
-      if (message?.heap === undefined) return;
-      worker.off("message", heard);
-      resolve(message.heap);
+  const heap = () =>
+    new Promise((resolve) => {
+      worker.on("message", function heard(message) {
+        if (message?.heap === undefined) return;
+        worker.off("message", heard);
+        resolve(message.heap);
+      });
+      worker.postMessage("memory");
     });
-    worker.postMessage("memory");
-  });
   const serving = host.serve(worker);
   const count = new Int32Array(written);
   await bounded(Atomics.waitAsync(count, 0, 0).value, "the first write");
@@ -120,7 +124,9 @@ test("a client that takes and never acks is handed no more than it asked for, an
   const serving = host.serve(port1);
   const client = await openQueue("hoard", { port: port2 });
   let posted = 0;
-  port2.on("message", () => { posted += 1; });
+  port2.on("message", () => {
+    posted += 1;
+  });
   const stuck = holding();
   client.consume(stuck.handler, { maxBatchSize: 10 });
   for (let n = 0; n < 50_000; n += 1000) await host.sendBatch(Array.from({ length: 1000 }, (_, k) => ({ body: { n: n + k } })));
@@ -145,7 +151,9 @@ test("ten thousand frames of nonsense at one port: the port is closed, and the o
   const client = await openQueue("flood", { port: good.port2 });
   const victim = await openQueue("flood", { port: bad.port2 });
   let session;
-  bad.port2.on("message", (message) => { session ??= message[1] || undefined; });
+  bad.port2.on("message", (message) => {
+    session ??= message[1] || undefined;
+  });
   await victim.metrics();
   let seed = 7;
   const random = () => (seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0) / 2 ** 32;

@@ -61,7 +61,15 @@ test("a batch that waits to be filled keeps its leases", async () => {
 test("what a schema takes long to look at keeps its lease", async () => {
   const waiting = [];
   let slow = false;
-  const schema = { "~standard": { version: 1, vendor: "test", validate: (value) => (slow ? new Promise((resolve) => waiting.push(() => resolve({ value }))) : { value }) } };
+  const schema = {
+    "~standard": {
+      version: 1,
+      vendor: "test",
+      validate: (value) => (slow
+        ? new Promise((resolve) => waiting.push(() => resolve({ value })))
+        : { value }),
+    },
+  };
   const { queue, clock } = await freshQueue({ schema });
   await queue.send("one");
   slow = true;
@@ -194,7 +202,7 @@ test("a handler that stops its consumer after it has awaited something is waited
 
 const SENSELESS = {
   "retry({ delaySeconds: NaN })": (message) => message.retry({ delaySeconds: NaN }),
-  "retry({ delaySeconds: \"5\" })": (message) => message.retry({ delaySeconds: "5" }),
+  'retry({ delaySeconds: "5" })': (message) => message.retry({ delaySeconds: "5" }),
   "deadLetter(5)": (message) => message.deadLetter(5),
 };
 for (const [words, say] of Object.entries(SENSELESS)) {

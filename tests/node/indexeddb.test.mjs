@@ -15,11 +15,12 @@ for (const commits of [true, false]) {
   test(`a context dies with a commit under way: it happens ${commits ? "all the same" : "not at all"}, and others go on`, async () => {
     const origin = new Origin({ schedule: setImmediate });
     const [victim, other] = [0, 1].map(() => origin.context({ schedule: setImmediate }));
-    const open = ({ globals }) => new Promise((resolve) => {
-      const request = globals.indexedDB.open("shared");
-      request.onupgradeneeded = () => request.result.createObjectStore("store", { autoIncrement: true });
-      request.onsuccess = () => resolve(request.result);
-    });
+    const open = ({ globals }) =>
+      new Promise((resolve) => {
+        const request = globals.indexedDB.open("shared");
+        request.onupgradeneeded = () => request.result.createObjectStore("store", { autoIncrement: true });
+        request.onsuccess = () => resolve(request.result);
+      });
     const [dying, living] = [await open(victim), await open(other)];
     const [asked, unfinished] = [0, 1].map(() => dying.transaction("store", "readwrite"));
     asked.objectStore("store").put("asked");
@@ -77,7 +78,9 @@ test("the package on it: sent, consumed, opened again", async () => {
   await queue.close();
   const again = await world.open("jobs");
   const seen = [];
-  const consumer = again.queue.consume((batch) => { seen.push(...bodies(batch)); });
+  const consumer = again.queue.consume((batch) => {
+    seen.push(...bodies(batch));
+  });
   await check.until(async () => (await again.queue.metrics()).acked === 3, "three acks");
   check.same(seen, [1, [2], new Uint8Array(200_000)]);
   await consumer.stop();
@@ -111,7 +114,9 @@ test("the package on it: a queue is deleted under a lock that nobody who consume
       if (typeof options !== "function" && options.ifAvailable !== true) return new Promise(() => undefined);
       asked.push([name.startsWith("posthaste:consume:"), options.mode ?? "exclusive"]);
       held += 1;
-      return Promise.resolve(work(free ? { name } : null)).finally(() => { held -= 1; });
+      return Promise.resolve(work(free ? { name } : null)).finally(() => {
+        held -= 1;
+      });
     },
   };
   Object.defineProperty(globalThis, "navigator", { value: { locks }, configurable: true, writable: true });

@@ -21,8 +21,16 @@ test("every message is counted in the state it is in", async () => {
   await retried.retry({ delaySeconds: 60 });
   const metrics = await queue.metrics();
   const { ready, delayed, leased, sent, delivered, backlogCount, retried: again } = metrics;
-  assert.deepEqual({ ready, delayed, leased, sent, delivered, backlogCount, again, acked: metrics.acked },
-    { ready: 1, delayed: 2, leased: 1, sent: 5, delivered: 3, backlogCount: 4, again: 1, acked: 1 });
+  assert.deepEqual({ ready, delayed, leased, sent, delivered, backlogCount, again, acked: metrics.acked }, {
+    ready: 1,
+    delayed: 2,
+    leased: 1,
+    sent: 5,
+    delivered: 3,
+    backlogCount: 4,
+    again: 1,
+    acked: 1,
+  });
   assert.ok(metrics.oldestMessageTimestamp instanceof Date);
   assert.equal(metrics.oldestMessageTimestamp.getTime(), clock.now());
   assert.deepEqual(Object.values(metrics.dropped), [0, 0, 0, 0]);
@@ -39,7 +47,8 @@ test("peek looks without taking, oldest first", async () => {
   const [leased] = await queue.receive();
   await queue.send({ later: true }, { delaySeconds: 5, headers: { a: "b" } });
   const infos = await queue.peek({ max: 10 });
-  assert.deepEqual(infos.map(({ body, state }) => [body, state]), [[0, "leased"], [1, "ready"], [2, "ready"], [{ later: true }, "delayed"]]);
+  assert.deepEqual(infos.map(({ body, state }) => [body, state]), [[0, "leased"], [1, "ready"], [2, "ready"], [{ later: true },
+    "delayed"]]);
   assert.equal(infos[0].id, leased.id);
   assert.ok(infos[0].leaseExpiresAt > new Date(clock.now()));
   assert.equal(typeof infos[0].leasedBy, "string");
@@ -92,7 +101,8 @@ test("what nobody was handed is ready, though its neighbours are taken one by on
   const { ready, leased, delivered } = await queue.metrics();
   assert.deepEqual({ ready, leased, delivered }, { ready: 16, leased: 1, delivered: 4 });
   const infos = await queue.peek({ max: 20 });
-  assert.deepEqual(infos.map(({ id, state, attempts }) => [id, state, attempts]), ids.slice(3).map((id, at) => [id, at ? "ready" : "leased", at ? 0 : 1]));
+  assert.deepEqual(infos.map(({ id, state, attempts }) => [id, state, attempts]),
+    ids.slice(3).map((id, at) => [id, at ? "ready" : "leased", at ? 0 : 1]));
   assert.ok(infos[0].leasedBy && !("leasedBy" in infos[1]) && infos[1].availableAt.getTime() === infos[1].timestamp.getTime());
   assert.equal((await queue.peek({ max: 20, state: "ready" })).length, 16);
   assert.deepEqual((await queue.peek({ state: "leased" })).map(({ id }) => id), [last.id]);

@@ -40,15 +40,20 @@ test("what a view shows is what a queue holds in memory, and what its capacity c
       await quiet();
     } while (!given && process.memoryUsage().arrayBuffers - before > 2_000_000);
   };
-  await bounded(letGo(), "the end of the senders' buffers").finally(() => { given = true; });
+  await bounded(letGo(), "the end of the senders' buffers").finally(() => {
+    given = true;
+  });
   assert.ok((await queue.metrics()).backlogBytes < 10_000);
 });
 
-for (const [of, make, read] of [
-  ["bytes", (n) => new Uint8Array(10_000).fill(n), (body) => [body.length, body[0], body[9999]]],
-  ["buffers of several lengths", (n) => new Uint8Array(10_000 + n).fill(n).buffer, (body) => [body.byteLength, new Uint8Array(body)[0], new Uint8Array(body)[9999]]],
-  ["values", (n) => ({ n, bytes: new Uint8Array(10_000).fill(n) }), ({ bytes }) => [bytes.length, bytes[0], bytes[9999]]],
-]) {
+for (
+  const [of, make, read] of [
+    ["bytes", (n) => new Uint8Array(10_000).fill(n), (body) => [body.length, body[0], body[9999]]],
+    ["buffers of several lengths", (n) => new Uint8Array(10_000 + n).fill(n).buffer,
+      (body) => [body.byteLength, new Uint8Array(body)[0], new Uint8Array(body)[9999]]],
+    ["values", (n) => ({ n, bytes: new Uint8Array(10_000).fill(n) }), ({ bytes }) => [bytes.length, bytes[0], bytes[9999]]],
+  ]
+) {
   test(`a message that stays in memory keeps nothing of its neighbours: ${of}`, async () => {
     const { queue } = await freshQueue();
     gc();
@@ -70,7 +75,9 @@ for (const [of, make, read] of [
         await quiet();
       } while (!given && process.memoryUsage().arrayBuffers - before > 6_000_000);
     };
-    await bounded(letGo(), "the end of 50 MB, but for 2").finally(() => { given = true; });
+    await bounded(letGo(), "the end of 50 MB, but for 2").finally(() => {
+      given = true;
+    });
     const left = await queue.peek({ max: 1000 });
     assert.equal(left.length, 200);
     for (const { body, headers: { n } } of left) assert.deepEqual(read(body), read(make(Number(n))));
@@ -109,7 +116,9 @@ test("what moves with a message has moved when send returns, though a schema tak
   await bounded(sent, "the send");
   const [{ body }] = await queue.receive();
   assert.equal(body.buffer.byteLength, 8);
-  const heard = new Promise((resolve) => { port1.onmessage = ({ data }) => resolve(data); });
+  const heard = new Promise((resolve) => {
+    port1.onmessage = ({ data }) => resolve(data);
+  });
   body.port.postMessage("hello");
   assert.equal(await bounded(heard, "a word through the port that moved"), "hello");
   port1.close();
@@ -119,7 +128,14 @@ test("a body whose getter sends another brings both, each counted as its own", a
   const { queue } = await freshQueue();
   const inner = { text: "x".repeat(1000) };
   let sent;
-  await queue.send({ before: ["y".repeat(1000)], get more() { sent ??= queue.send(inner); return 1; }, after: "z".repeat(1000) });
+  await queue.send({
+    before: ["y".repeat(1000)],
+    get more() {
+      sent ??= queue.send(inner);
+      return 1;
+    },
+    after: "z".repeat(1000),
+  });
   await sent;
   const { backlogBytes, backlogCount } = await queue.metrics();
   assert.equal(backlogCount, 2);

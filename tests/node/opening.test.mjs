@@ -29,15 +29,29 @@ test("names are texts of a sensible length", async () => {
 
 test("options out of range or of the wrong type are refused by value", async () => {
   const bad = [
-    [{ storage: "localstorage" }, "TypeError", "localstorage"], [{ durability: "eternal" }, "TypeError", "eternal"],
-    [{ visibilityTimeout: 0 }, "RangeError", "0"], [{ visibilityTimeout: "30" }, "TypeError", '"30"'],
-    [{ maxRetries: -1 }, "RangeError", "-1"], [{ maxRetries: 1.5 }, "RangeError", "1.5"], [{ retryDelay: -5 }, "RangeError", "-5"],
-    [{ retryDelay: { base: -1 } }, "RangeError", "-1"], [{ retryDelay: { base: 1, factor: 0.5 } }, "RangeError", "0.5"],
-    [{ retryDelay: { base: 1, jitter: 2 } }, "RangeError", "2"], [{ retryDelay: {} }, "TypeError", "base"],
-    [{ deadLetterQueue: 5 }, "TypeError", "5"], [{ deadLetterQueue: "" }, "RangeError"], [{ deliveryDelay: NaN }, "RangeError", "NaN"],
-    [{ messageRetention: 0 }, "RangeError", "0"], [{ deduplicationWindow: -1 }, "RangeError", "-1"],
-    [{ capacity: { messages: 0 } }, "RangeError", "0"], [{ capacity: { bytes: "big" } }, "TypeError", '"big"'], [{ capacity: 5 }, "TypeError", "5"],
-    [{ overflow: "explode" }, "TypeError", "explode"], [{ schema: {} }, "TypeError"], [{ clock: {} }, "TypeError"], [{ signal: 5 }, "TypeError", "5"],
+    [{ storage: "localstorage" }, "TypeError", "localstorage"],
+    [{ durability: "eternal" }, "TypeError", "eternal"],
+    [{ visibilityTimeout: 0 }, "RangeError", "0"],
+    [{ visibilityTimeout: "30" }, "TypeError", '"30"'],
+    [{ maxRetries: -1 }, "RangeError", "-1"],
+    [{ maxRetries: 1.5 }, "RangeError", "1.5"],
+    [{ retryDelay: -5 }, "RangeError", "-5"],
+    [{ retryDelay: { base: -1 } }, "RangeError", "-1"],
+    [{ retryDelay: { base: 1, factor: 0.5 } }, "RangeError", "0.5"],
+    [{ retryDelay: { base: 1, jitter: 2 } }, "RangeError", "2"],
+    [{ retryDelay: {} }, "TypeError", "base"],
+    [{ deadLetterQueue: 5 }, "TypeError", "5"],
+    [{ deadLetterQueue: "" }, "RangeError"],
+    [{ deliveryDelay: NaN }, "RangeError", "NaN"],
+    [{ messageRetention: 0 }, "RangeError", "0"],
+    [{ deduplicationWindow: -1 }, "RangeError", "-1"],
+    [{ capacity: { messages: 0 } }, "RangeError", "0"],
+    [{ capacity: { bytes: "big" } }, "TypeError", '"big"'],
+    [{ capacity: 5 }, "TypeError", "5"],
+    [{ overflow: "explode" }, "TypeError", "explode"],
+    [{ schema: {} }, "TypeError"],
+    [{ clock: {} }, "TypeError"],
+    [{ signal: 5 }, "TypeError", "5"],
     [5, "TypeError", "5"],
   ];
   for (const [options, name, part] of bad) await fails(openQueue("bad", options), name, part);
@@ -49,7 +63,13 @@ test("a queue can't be its own dead-letter queue", async () => {
 });
 
 test("a later opener may leave the policy out, or must agree", async () => {
-  const { clock } = await freshQueue({ name: "kept policy", visibilityTimeout: 12, maxRetries: 5, retryDelay: 2.5, capacity: { messages: 7 } });
+  const { clock } = await freshQueue({
+    name: "kept policy",
+    visibilityTimeout: 12,
+    maxRetries: 5,
+    retryDelay: 2.5,
+    capacity: { messages: 7 },
+  });
   const open = (options) => openQueue("kept policy", { ...options, clock });
   await open({});
   await open({ visibilityTimeout: 12, maxRetries: 5, retryDelay: 2.5, capacity: { messages: 7 }, deadLetterQueue: "kept policy-dlq" });
@@ -140,9 +160,20 @@ test("a closed queue refuses everything", async () => {
   const [message] = await queue.receive();
   await Promise.all([queue.close(), queue.close()]);
   const calls = [
-    () => queue.send(1), () => queue.sendBatch([{ body: 1 }]), () => queue.receive(), () => queue.receive({ wait: 5 }), () => queue.metrics(),
-    () => queue.peek(), () => queue.cancel("1-0"), () => queue.purge(), () => queue.pause(), () => queue.resume(), () => queue.redrive(),
-    () => queue.flush(), () => message.ack(), () => message.extend(5),
+    () => queue.send(1),
+    () => queue.sendBatch([{ body: 1 }]),
+    () => queue.receive(),
+    () => queue.receive({ wait: 5 }),
+    () => queue.metrics(),
+    () => queue.peek(),
+    () => queue.cancel("1-0"),
+    () => queue.purge(),
+    () => queue.pause(),
+    () => queue.resume(),
+    () => queue.redrive(),
+    () => queue.flush(),
+    () => message.ack(),
+    () => message.extend(5),
   ];
   for (const call of calls) await fails(call(), "InvalidStateError", "closed");
   assert.throws(() => queue.consume(() => {}), { name: "InvalidStateError" });
@@ -212,7 +243,9 @@ test("the slim entry takes the module from its caller, in any form", async () =>
 test("the slim entry refuses what is no module", async () => {
   const code = `const { init } = await import(${JSON.stringify(slimEntry)});
     await init(5).catch((error) => console.log(error.name)); await init(new Uint8Array([1, 2])).catch((error) => console.log(error.name));
-    const { readFile } = await import("node:fs/promises"); await init(await readFile(new URL(${JSON.stringify(wasmFile)}))); console.log("ready");`;
+    const { readFile } = await import("node:fs/promises"); await init(await readFile(new URL(${
+    JSON.stringify(wasmFile)
+  }))); console.log("ready");`;
   assert.equal((await node(code)).stdout, "TypeError\nCompileError\nready\n");
 });
 

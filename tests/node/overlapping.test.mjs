@@ -24,7 +24,16 @@ function held(memory = memoryStorage()) {
       return store;
     },
   };
-  return { driver, memory, waiting, hold: (name) => holds.add(name), go: (name) => { holds.delete(name); for (const { resolve } of waiting.splice(0)) resolve(); } };
+  return {
+    driver,
+    memory,
+    waiting,
+    hold: (name) => holds.add(name),
+    go: (name) => {
+      holds.delete(name);
+      for (const { resolve } of waiting.splice(0)) resolve();
+    },
+  };
 }
 
 /** A storage that says to whoever has it open, when `lose` is called, that it is lost; `driver` answers which is opened then. */
@@ -35,7 +44,7 @@ function losable(driver) {
     open: async () => {
       const store = await driver().open();
       const watch = store.watch.bind(store);
-      store.watch = (moved, lost) => watch(moved, (gone = lost));
+      store.watch = (moved, lost) => watch(moved, gone = lost);
       return store;
     },
   };
@@ -95,25 +104,28 @@ for (const seed of range(8)) {
     const random = (end) => (state = (state * 48_271) % 2_147_483_647) % end;
     const { driver, hold, waiting } = held();
     const queues = await Promise.all(range(3).map((at) => openQueue(`q${at}`, { storage: driver })));
-    for (const turn of range(40)) await queues[turn % 3].sendBatch(range(1 + random(200)).map((at) => ({ body: `${turn % 3} ${turn} ${at}` })));
+    for (const turn of range(40))
+      await queues[turn % 3].sendBatch(range(1 + random(200)).map((at) => ({ body: `${turn % 3} ${turn} ${at}` })));
     const expected = (await Promise.all(queues.map((queue) => queue.metrics()))).reduce((sum, { sent }) => sum + sent, 0);
     hold("values");
     const seen = new Set();
     let left = 0;
-    const receives = range(3).flatMap((at) => range(4).map(async () => {
-      left += 1;
-      for (;;) {
-        const messages = await queues[at].receive({ max: 1 + random(90) });
-        if (!messages.length) break;
-        for (const message of messages) {
-          assert.equal(message.body.split(" ")[0], String(at));
-          assert.ok(!seen.has(message.body), message.body);
-          seen.add(message.body);
+    const receives = range(3).flatMap((at) =>
+      range(4).map(async () => {
+        left += 1;
+        for (;;) {
+          const messages = await queues[at].receive({ max: 1 + random(90) });
+          if (!messages.length) break;
+          for (const message of messages) {
+            assert.equal(message.body.split(" ")[0], String(at));
+            assert.ok(!seen.has(message.body), message.body);
+            seen.add(message.body);
+          }
+          await Promise.all(messages.filter(() => random(4)).map((message) => message.ack()));
         }
-        await Promise.all(messages.filter(() => random(4)).map((message) => message.ack()));
-      }
-      left -= 1;
-    }));
+        left -= 1;
+      })
+    );
     while (left) {
       await quiet();
       if (waiting.length) waiting.splice(random(waiting.length), 1)[0].resolve();
@@ -184,7 +196,8 @@ test("a value that can't be read keeps nobody else's from being delivered, and i
       const store = await memory.open();
       const values = store.values.bind(store);
       store.values = async (keys) => {
-        if (broken && keys.some((key, at) => at % 2 === 0 && key === second)) throw new DOMException("the value can't be read now", "UnknownError");
+        if (broken && keys.some((key, at) => at % 2 === 0 && key === second))
+          throw new DOMException("the value can't be read now", "UnknownError");
         return values(keys);
       };
       return store;
@@ -204,7 +217,8 @@ test("a value that can't be read keeps nobody else's from being delivered, and i
   assert.deepEqual(errors, ["UnknownError"]);
   broken = false;
   await clock.advance(31_000);
-  assert.deepEqual((await queue.receive({ max: 3 })).map(({ body, attempts }) => [body, attempts]), [["second", 1]], "nobody was given it before");
+  assert.deepEqual((await queue.receive({ max: 3 })).map(({ body, attempts }) => [body, attempts]), [["second", 1]],
+    "nobody was given it before");
   await queue.close();
 });
 
@@ -218,7 +232,10 @@ function damageable() {
       open: async () => {
         const store = await memory.open();
         const values = store.values.bind(store);
-        store.values = async (keys) => (await values(keys)).map((value) => value && { ...value, bodies: value.bodies.map((body) => (gone(body) ? lacking : body)).filter((body) => body !== lacking) });
+        store.values = async (keys) =>
+          (await values(keys)).map((value) =>
+            value && { ...value, bodies: value.bodies.map((body) => (gone(body) ? lacking : body)).filter((body) => body !== lacking) }
+          );
         return store;
       },
     },
@@ -252,7 +269,10 @@ test("a body that is really gone is told as damage, and its message is a dead le
 test("who looks while the journal ends is told", async () => {
   const { driver, hold, waiting, go } = held();
   let opened = 0;
-  const storage = { kind: driver.kind, open: () => (opened++ ? Promise.reject(new DOMException("it is gone", "VersionError")) : driver.open()) };
+  const storage = {
+    kind: driver.kind,
+    open: () => (opened++ ? Promise.reject(new DOMException("it is gone", "VersionError")) : driver.open()),
+  };
   const queue = await openQueue("q", { storage });
   hold("read");
   const looks = [queue.metrics(), queue.peek()].map((look) => fails(look, "VersionError"));
@@ -274,7 +294,7 @@ test("a journal that ended while it was read does not keep whoever looked waitin
       if (opened++) throw new DOMException("a newer one wrote it", "VersionError");
       const store = await driver.open();
       const watch = store.watch.bind(store);
-      store.watch = (moved, gone) => watch(moved, (lost = gone));
+      store.watch = (moved, gone) => watch(moved, lost = gone);
       return store;
     },
   };

@@ -80,7 +80,9 @@ function heldStorage() {
     },
     hold() {
       let letGo;
-      held = new Promise((resolve) => { letGo = resolve; });
+      held = new Promise((resolve) => {
+        letGo = resolve;
+      });
       return letGo;
     },
   };

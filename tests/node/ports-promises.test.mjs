@@ -8,7 +8,8 @@ import { using } from "./file-folder.mjs";
 import { openQueue } from "./posthaste.mjs";
 
 /** What goes by shared memory is not seen: this leaves the offer of it out. */
-const isOffer = (message) => Array.isArray(message) && message[2] === undefined && message.length > 1 && typeof message[1] === "number" && message[1] !== 0;
+const isOffer = (message) =>
+  Array.isArray(message) && message[2] === undefined && message.length > 1 && typeof message[1] === "number" && message[1] !== 0;
 
 /** A queue, and a client of it, whose every message goes through our hands: `pass` says what arrives. */
 async function tapped(options = {}, pass = {}) {
@@ -72,7 +73,8 @@ function slowDriver(state) {
       return step ? rows.push(structuredClone(step)) : 0;
     },
     read: async (from) => tail(from),
-    values: async (keys) => keys.flatMap((key, at) => (at % 2 ? [] : [structuredClone({ bodies: rows[key - 1].bodies, headers: rows[key - 1].headers })])),
+    values: async (keys) =>
+      keys.flatMap((key, at) => (at % 2 ? [] : [structuredClone({ bodies: rows[key - 1].bodies, headers: rows[key - 1].headers })])),
     snapshot: async () => false,
     watch: () => {},
     hint: () => {},
@@ -106,12 +108,16 @@ test("of sends of one moment only those fail through a port whose bodies the sto
     const serving = host.serve(port1);
     const client = await openQueue(host.name, { port: port2 });
     const bodiesGiven = [1, new Blob(["a"]), { three: 3 }, new Blob(["b"]), "five"];
-    const sent = await bounded(Promise.allSettled(bodiesGiven.map((body) => client.send(body, { headers: { is: String(body) } }))), "the answers");
+    const sent = await bounded(Promise.allSettled(bodiesGiven.map((body) => client.send(body, { headers: { is: String(body) } }))),
+      "the answers");
     assert.deepEqual(sent.map(({ reason }) => reason?.name), [undefined, "DataCloneError", undefined, "DataCloneError", undefined]);
     const more = await Promise.allSettled([client.send("six"), client.sendBatch([{ body: 7 }, { body: new Blob(["c"]) }])]);
     assert.deepEqual(more.map(({ reason }) => reason?.name), [undefined, "DataCloneError"]);
     const all = await host.receive({ max: 10 });
-    assert.deepEqual(all.map(({ body, headers }) => [body, headers.is]), [[1, "1"], [{ three: 3 }, "[object Object]"], ["five", "five"], ["six", undefined]]);
+    assert.deepEqual(all.map(({ body, headers }) => [body, headers.is]), [[1, "1"], [{ three: 3 }, "[object Object]"], ["five", "five"], [
+      "six",
+      undefined,
+    ]]);
     assert.deepEqual([0, 2, 4].map((at) => sent[at].value.id), all.slice(0, 3).map(({ id }) => id));
     for (const message of all) await message.ack();
     await client.close();
@@ -121,7 +127,10 @@ test("of sends of one moment only those fail through a port whose bodies the sto
 });
 
 /** A message whose frame is of that version. */
-const ofVersion = (message, version) => (message[2] instanceof Float64Array ? message.with(2, message[2].with(0, 0x7068 + version * 2 ** 16)) : message);
+const ofVersion = (
+  message,
+  version,
+) => (message[2] instanceof Float64Array ? message.with(2, message[2].with(0, 0x7068 + version * 2 ** 16)) : message);
 
 test("each side refuses another version of the wire format, and says so", async () => {
   for (const version of [1, 2, 4, 255]) {
@@ -200,7 +209,9 @@ test("of large bodies only a few are sent ahead, however fast those before them 
 test("a silent client that nobody can see keeps nothing from others, and goes on when it is heard again", async () => {
   const clock = new VirtualClock();
   let late;
-  const { host, opening, end, arrive } = await tapped({ clock, visibilityTimeout: 3600 }, { toHost: (message) => (late ? void late.push(message) : message) });
+  const { host, opening, end, arrive } = await tapped({ clock, visibilityTimeout: 3600 }, {
+    toHost: (message) => (late ? void late.push(message) : message),
+  });
   const client = await opening;
   await client.send("taken");
   const [taken] = await client.receive({ wait: 1 });
@@ -229,7 +240,9 @@ test("a silent client that nobody can see keeps nothing from others, and goes on
 test("what came late is not handed out as if its lease had just begun, however many frames came with it", async () => {
   const clock = new VirtualClock();
   let late;
-  const { host, opening, end, tell } = await tapped({ clock, visibilityTimeout: 5 }, { toClient: (message) => (late ? void late.push(message) : message) });
+  const { host, opening, end, tell } = await tapped({ clock, visibilityTimeout: 5 }, {
+    toClient: (message) => (late ? void late.push(message) : message),
+  });
   const client = await opening;
   const waiting = client.receive({ wait: 3600 });
   await bounded(client.metrics(), "the wait is known");

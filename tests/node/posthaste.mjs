@@ -13,6 +13,15 @@ export const clientEntry = found("posthaste/client") ?? new URL("../../pkg/dist/
 export const wasmFile = found("posthaste/posthaste.wasm") ?? new URL("../../pkg/dist/posthaste.wasm", import.meta.url).href;
 
 export const {
-  openQueue, openTopic, listQueues, deleteQueue,
-  PosthasteError, QueueFullError, LeaseLostError, MessageTooLargeError, StorageLostError, PolicyMismatchError, CorruptionError,
+  openQueue,
+  openTopic,
+  listQueues,
+  deleteQueue,
+  PosthasteError,
+  QueueFullError,
+  LeaseLostError,
+  MessageTooLargeError,
+  StorageLostError,
+  PolicyMismatchError,
+  CorruptionError,
 } = await import(entry);

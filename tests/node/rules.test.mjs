@@ -56,11 +56,27 @@ describe("the double", () => {
   }
 
   const delays = {
-    "a retry without a delay is delayed as the batch is": [(all, a) => { a.retry(); all.retryAll({ delaySeconds: 9 }); }, 9],
-    "a retry after retryAll may name its own delay": [(all, a) => { all.retryAll({ delaySeconds: 9 }); a.retry({ delaySeconds: 4 }); }, 4],
-    "the last retry names the delay": [(_, a) => { a.retry({ delaySeconds: 9 }); a.retry({ delaySeconds: 4 }); }, 4],
-    "even if it names none": [(_, a) => { a.retry({ delaySeconds: 9 }); a.retry(); }, 7],
-    "the last retryAll that names a delay names it": [(all) => { all.retryAll({ delaySeconds: 9 }); all.retryAll({ delaySeconds: 4 }); all.retryAll(); }, 4],
+    "a retry without a delay is delayed as the batch is": [(all, a) => {
+      a.retry();
+      all.retryAll({ delaySeconds: 9 });
+    }, 9],
+    "a retry after retryAll may name its own delay": [(all, a) => {
+      all.retryAll({ delaySeconds: 9 });
+      a.retry({ delaySeconds: 4 });
+    }, 4],
+    "the last retry names the delay": [(_, a) => {
+      a.retry({ delaySeconds: 9 });
+      a.retry({ delaySeconds: 4 });
+    }, 4],
+    "even if it names none": [(_, a) => {
+      a.retry({ delaySeconds: 9 });
+      a.retry();
+    }, 7],
+    "the last retryAll that names a delay names it": [(all) => {
+      all.retryAll({ delaySeconds: 9 });
+      all.retryAll({ delaySeconds: 4 });
+      all.retryAll();
+    }, 4],
     "0 is a delay": [(_, a) => a.retry({ delaySeconds: 0 }), 0],
   };
   for (const [name, [say, seconds]] of Object.entries(delays)) {

@@ -50,7 +50,7 @@ test("an empty batch sends nothing", async () => {
 
 test("a batch may be any iterable", async () => {
   const { queue } = await freshQueue();
-  await queue.sendBatch((function* () {
+  await queue.sendBatch((function*() {
     yield { body: 1 };
     yield { body: 2 };
   })());
@@ -91,9 +91,26 @@ test("bodies come back as structured clones", async () => {
   const cyclic = { name: "loop" };
   cyclic.self = cyclic;
   const given = [
-    undefined, null, true, -0, NaN, "text", 12n, new Date(7), /x/gi, new Map([[{ a: 1 }, new Set([1])]]), new Uint16Array([1, 2]),
-    new ArrayBuffer(3), new Error("sad"), [1, , 3], { shared, again: shared }, cyclic, JSON.parse('{"__proto__": {"polluted": true}}'),
-    Object.assign(Object.create(null), { bare: 1 }), { undefined, nested: { array: [[[]]] } }, new Blob(["blob"]),
+    undefined,
+    null,
+    true,
+    -0,
+    NaN,
+    "text",
+    12n,
+    new Date(7),
+    /x/gi,
+    new Map([[{ a: 1 }, new Set([1])]]),
+    new Uint16Array([1, 2]),
+    new ArrayBuffer(3),
+    new Error("sad"),
+    [1, , 3],
+    { shared, again: shared },
+    cyclic,
+    JSON.parse('{"__proto__": {"polluted": true}}'),
+    Object.assign(Object.create(null), { bare: 1 }),
+    { undefined, nested: { array: [[[]]] } },
+    new Blob(["blob"]),
   ];
   await Promise.all(given.map((body) => queue.send(body)));
   const got = bodies(await queue.receive({ max: given.length }));
@@ -111,9 +128,21 @@ test("what is copied by hand is as structuredClone makes it", async () => {
   const [bytes, again] = [new Uint8Array([1, 2, 3]), { once: 1 }];
   const odd = Object.assign(new Date(3), { extra: 1 });
   const given = [
-    { at: new Date(1), bytes, big: -5n }, odd, new Moment(4), Object.create(Date.prototype), new Map([["a", new Map([[1n, new Date(2)]])]]),
-    new Set([new Set([bytes])]), new Map([[again, again]]), [bytes, bytes], new Uint8Array([9, 8, 7]).subarray(1), Object.assign(new Map(), { extra: 1 }),
-    Object.assign([1, , 3], { more: 1 }), Object.assign([1], { more: 1 }), Object.create(Map.prototype), Object.create(Uint8Array.prototype), new Uint8Array(new ArrayBuffer(8, { maxByteLength: 16 })),
+    { at: new Date(1), bytes, big: -5n },
+    odd,
+    new Moment(4),
+    Object.create(Date.prototype),
+    new Map([["a", new Map([[1n, new Date(2)]])]]),
+    new Set([new Set([bytes])]),
+    new Map([[again, again]]),
+    [bytes, bytes],
+    new Uint8Array([9, 8, 7]).subarray(1),
+    Object.assign(new Map(), { extra: 1 }),
+    Object.assign([1, , 3], { more: 1 }),
+    Object.assign([1], { more: 1 }),
+    Object.create(Map.prototype),
+    Object.create(Uint8Array.prototype),
+    new Uint8Array(new ArrayBuffer(8, { maxByteLength: 16 })),
   ];
   for (const [at, body] of given.entries()) {
     const cloned = (() => {
@@ -211,7 +240,8 @@ test("a second message with the same key is the first one", async () => {
   const { queue, clock } = await freshQueue({ deduplicationWindow: 10 });
   const first = await queue.send("a", { idempotencyKey: "k" });
   const [second, third] = await Promise.all([
-    queue.send("b", { idempotencyKey: "k" }), queue.send("c", { idempotencyKey: "other" }),
+    queue.send("b", { idempotencyKey: "k" }),
+    queue.send("c", { idempotencyKey: "other" }),
   ]);
   assert.deepEqual([second.id, second.duplicate], [first.id, true]);
   assert.equal(third.duplicate, false);
@@ -267,9 +297,11 @@ test("transferred buffers move", async () => {
 test("a schema decides what may be sent and what is handed out", async () => {
   const schema = {
     "~standard": {
-      version: 1, vendor: "test",
+      version: 1,
+      vendor: "test",
       validate: async (value) => (typeof value?.item === "string"
-        ? { value: { ...value, checked: true } } : { issues: [{ message: "item must be a text", path: ["item"] }] }),
+        ? { value: { ...value, checked: true } } :
+        { issues: [{ message: "item must be a text", path: ["item"] }] }),
     },
   };
   const { queue } = await freshQueue({ schema });
@@ -281,7 +313,9 @@ test("a schema decides what may be sent and what is handed out", async () => {
 
 test("a message that its receiver's schema refuses is dead-lettered with the reason", async () => {
   const { queue: plain, clock } = await freshQueue({ name: "mixed" });
-  const schema = { "~standard": { version: 1, vendor: "test", validate: (value) => (value > 1 ? { value } : { issues: [{ message: "too small" }] }) } };
+  const schema = {
+    "~standard": { version: 1, vendor: "test", validate: (value) => (value > 1 ? { value } : { issues: [{ message: "too small" }] }) },
+  };
   const { queue: strict } = await freshQueue({ name: "mixed", clock, schema });
   await plain.sendBatch([{ body: 1 }, { body: 2 }]);
   assert.deepEqual(bodies(await strict.receive({ max: 5 })), [2]);
@@ -391,7 +425,8 @@ test("options out of range or of the wrong type are refused by value", async () 
 
 test("headers that have no names of their own are refused, not lost", async () => {
   const { queue } = await freshQueue();
-  for (const headers of [new Headers({ a: "b" }), new Map([["a", "b"]]), ["a"]]) await fails(queue.send(1, { headers }), "TypeError", "Object.fromEntries");
+  for (const headers of [new Headers({ a: "b" }), new Map([["a", "b"]]), ["a"]])
+    await fails(queue.send(1, { headers }), "TypeError", "Object.fromEntries");
 });
 
 test("receipts and messages say what they are in JSON", async () => {

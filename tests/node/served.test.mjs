@@ -15,7 +15,7 @@ function changeable() {
     open: async () => {
       const store = await own.memory.open();
       const watch = store.watch.bind(store);
-      store.watch = (moved, gone) => watch(moved, (own.end = gone));
+      store.watch = (moved, gone) => watch(moved, own.end = gone);
       const read = store.read.bind(store);
       let reads = 0;
       store.read = async (from) => {
@@ -65,7 +65,10 @@ const WORDS = {
   "a pause": ({ client }) => client.pause(),
 };
 
-const ANSWERS = { lost: [[], "LeaseLostError", "LeaseLostError", false, 0, undefined], trapped: [[2], "acked", "retried", true, 19, undefined] };
+const ANSWERS = {
+  lost: [[], "LeaseLostError", "LeaseLostError", false, 0, undefined],
+  trapped: [[2], "acked", "retried", true, 19, undefined],
+};
 
 for (const end of ["lost", "trapped"]) {
   Object.entries(WORDS).forEach(([what, say], at) => {

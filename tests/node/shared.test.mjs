@@ -6,7 +6,10 @@ import { bounded, freshQueue } from "./lab.mjs";
 import { openQueue } from "./posthaste.mjs";
 import { thread } from "./threads.mjs";
 
-const turn = () => new Promise((resolve) => { setImmediate(resolve); });
+const turn = () =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 const COUNT = 3000;
 
 for (const borrow of [false, true]) {
@@ -26,7 +29,7 @@ for (const borrow of [false, true]) {
     await bounded(new Promise((resolve) => {
       client.consume(async ({ messages }) => {
         // Every other one takes its time: its neighbours of the same lease are settled meanwhile.
-        if (batches++ % 2) for (let step = 0; step < 20; step += 1) await turn();
+        if (batches++ % 2) { for (let step = 0; step < 20; step += 1) await turn(); }
         for (const message of messages) {
           const words = new Uint32Array(message.body.buffer, message.body.byteOffset, message.body.byteLength / 4);
           assert.ok(words.length === 512 && words.every((word) => word === words[0]), "a body that is not one message's");
@@ -71,7 +74,12 @@ test("a client that can't sleep on memory is called through the port, also when 
       await new Promise((resolve) => { setTimeout(resolve); });
     }
     parentPort.postMessage(b.mode.transport);`, { one: one.name, two: two.name, port: port2 }, [port2]);
-  const heard = (what) => bounded(new Promise((resolve) => worker.on("message", (message) => { if (message === what) resolve(); })), what);
+  const heard = (what) =>
+    bounded(new Promise((resolve) =>
+      worker.on("message", (message) => {
+        if (message === what) resolve();
+      })
+    ), what);
   const [sent, done] = [heard("sent"), heard("shared-memory")];
   const servings = [one.serve(port1), two.serve(worker)];
   await sent;

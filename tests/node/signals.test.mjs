@@ -74,7 +74,9 @@ for (const [where, place] of Object.entries(PLACES)) {
 }
 
 test("who gives up on a schema that never answers is heard, and those after it go on", async () => {
-  const schema = { "~standard": { version: 1, vendor: "test", validate: (value) => (value === "never" ? new Promise(() => {}) : { value }) } };
+  const schema = {
+    "~standard": { version: 1, vendor: "test", validate: (value) => (value === "never" ? new Promise(() => {}) : { value }) },
+  };
   const { queue } = await freshQueue({ schema });
   const giveUp = new AbortController();
   const never = queue.send("never", { signal: giveUp.signal });

@@ -19,10 +19,16 @@ const ways = {
   "of an older version": (message) => [versioned(message, 1)],
   "of a newer version": (message) => [versioned(message, 3)],
   "random": ([mark, session, frame, ...along]) => [[mark, session, frame.map((_, at) => (at * 197 + 31) % 256), ...along]],
-  "with a row of nonsense": ([mark, session, frame, ...along]) => [[mark, session, frame.map((number, at) => (at === 6 || at === 7 ? NaN : number)), ...along]],
-  "with more rows than there are": ([mark, session, frame, ...along]) => [[mark, session, frame.map((number, at) => (at === 4 ? 1e9 : number)), ...along]],
+  "with a row of nonsense": (
+    [mark, session, frame, ...along],
+  ) => [[mark, session, frame.map((number, at) => (at === 6 || at === 7 ? NaN : number)), ...along]],
+  "with more rows than there are": (
+    [mark, session, frame, ...along],
+  ) => [[mark, session, frame.map((number, at) => (at === 4 ? 1e9 : number)), ...along]],
   "without what goes along": ([mark, session, frame]) => [[mark, session, frame, [], []]],
-  "with more than goes along": ([mark, session, frame, texts, values]) => [[mark, session, frame, [...texts, "more"], [...values, { constructor: 1 }]]],
+  "with more than goes along": (
+    [mark, session, frame, texts, values],
+  ) => [[mark, session, frame, [...texts, "more"], [...values, { constructor: 1 }]]],
   "of no form at all": ([mark, session]) => [[mark, session, { length: -1 }, "texts", 7]],
 };
 
@@ -34,14 +40,15 @@ function versioned([mark, session, frame, ...along], version) {
 function between(pick, shared) {
   const [left, right] = [new MessageChannel(), new MessageChannel()];
   const counts = { toHost: 0, toClient: 0 };
-  const pass = (direction, from, to) => from.on("message", (message) => {
-    const isFrame = Array.isArray(message) && message[0] === "posthaste" && message[2] instanceof Float64Array;
-    const isMemory = Array.isArray(message) && message[2] === undefined && message[4]?.[0] instanceof WebAssembly.Memory;
-    if (isMemory && !shared) return;
-    if (isMemory) shared(message[4][0]);
-    if (!isFrame) return to.postMessage(message);
-    for (const posted of pick(direction, counts[direction]++, message) ?? [message]) to.postMessage(posted);
-  });
+  const pass = (direction, from, to) =>
+    from.on("message", (message) => {
+      const isFrame = Array.isArray(message) && message[0] === "posthaste" && message[2] instanceof Float64Array;
+      const isMemory = Array.isArray(message) && message[2] === undefined && message[4]?.[0] instanceof WebAssembly.Memory;
+      if (isMemory && !shared) return;
+      if (isMemory) shared(message[4][0]);
+      if (!isFrame) return to.postMessage(message);
+      for (const posted of pick(direction, counts[direction]++, message) ?? [message]) to.postMessage(posted);
+    });
   pass("toHost", left.port2, right.port1);
   pass("toClient", right.port1, left.port2);
   return { client: left.port1, host: right.port2, end: () => [left.port1, right.port1].forEach((port) => port.close()) };
@@ -59,7 +66,9 @@ async function tamper(direction, change, first, last) {
   const bystander = await openQueue(host.name, { port: good.port2 });
   try {
     const confirmed = [];
-    const opened = await settled(bounded(openQueue(host.name, { port: man.client, signal: AbortSignal.timeout(600) }), "the client to open or to fail"));
+    const opened = await settled(
+      bounded(openQueue(host.name, { port: man.client, signal: AbortSignal.timeout(600) }), "the client to open or to fail"),
+    );
     if (opened.value) await useAndClose(opened.value, confirmed);
     else assert.ok(TYPED.includes(opened.error.name), `${opened.error.name}: ${opened.error.message}`);
     await goesOn(bystander, clock, confirmed);
@@ -92,7 +101,8 @@ async function useAndClose(client, confirmed) {
   work.push(settled(client.receive({ wait: 0.1, signal: over })), settled(client.metrics()));
   const closing = new Promise((resolve) => over.addEventListener("abort", resolve, { once: true })).then(() => client.close());
   const outcomes = await bounded(Promise.all([...work, settled(closing)]), "everything to settle");
-  for (const { error } of outcomes) if (error) assert.ok([...TYPED, "InvalidStateError"].includes(error.name) || error === over.reason, `${error.name}: ${error.message}`);
+  for (const { error } of outcomes)
+    if (error) assert.ok([...TYPED, "InvalidStateError"].includes(error.name) || error === over.reason, `${error.name}: ${error.message}`);
 }
 
 const said = { toHost: "of a client", toClient: "of the host" };
@@ -144,7 +154,9 @@ for (const [where, place] of Object.entries(places)) {
       const random = () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32;
       const { queue: host, clock } = await freshQueue();
       let memory;
-      const man = between(() => undefined, (shared) => { memory ??= shared; });
+      const man = between(() => undefined, (shared) => {
+        memory ??= shared;
+      });
       const good = new MessageChannel();
       const servings = [host.serve(man.host), host.serve(good.port1)];
       const bystander = await openQueue(host.name, { port: good.port2 });
@@ -155,8 +167,12 @@ for (const [where, place] of Object.entries(places)) {
       const work = [];
       const over = AbortSignal.timeout(60);
       for (let n = 0; n < 20; n += 1) {
-        work.push(settled(client.send(new Uint8Array(100 * n))), settled(client.receive({ wait: 0.01, borrow: n % 2 === 0, signal: over })));
-        for (let k = 0; k < 50; k += 1) words[place(random, memory.buffer.byteLength) >> 2] = random() < 0.5 ? random() * 2 ** 32 : Math.floor(random() * 64) * 8;
+        work.push(settled(client.send(new Uint8Array(100 * n))),
+          settled(client.receive({ wait: 0.01, borrow: n % 2 === 0, signal: over })));
+        for (let k = 0; k < 50; k += 1)
+          words[place(random, memory.buffer.byteLength) >> 2] = random() < 0.5
+            ? random() * 2 ** 32
+            : Math.floor(random() * 64) * 8;
         await quiet();
       }
       const closing = new Promise((resolve) => (over.aborted ? resolve() : over.addEventListener("abort", resolve, { once: true })));
@@ -164,12 +180,16 @@ for (const [where, place] of Object.entries(places)) {
       // A frame that was lost in the ring is never answered: then the host's end is.
       const ending = servings[0].close();
       const outcomes = await bounded(Promise.all(work), `everything of seed ${seed} to settle`);
-      for (const { error } of outcomes) if (error) assert.ok([...TYPED, "InvalidStateError", "LeaseLostError"].includes(error.name) || error === over.reason, `${error.name}: ${error.message}`);
+      for (const { error } of outcomes)
+        if (error)
+          assert.ok([...TYPED, "InvalidStateError", "LeaseLostError"].includes(error.name) || error === over.reason,
+            `${error.name}: ${error.message}`);
       await ending;
       await bystander.send("undisturbed");
       await clock.advance(60);
       let seen = false;
-      for (let messages; !seen && (messages = await bounded(bystander.receive({ max: 100 }), "what is there")).length;) seen = bodies(messages).includes("undisturbed");
+      for (let messages; !seen && (messages = await bounded(bystander.receive({ max: 100 }), "what is there")).length;)
+        seen = bodies(messages).includes("undisturbed");
       assert.ok(seen);
       await settled(bounded(client.close(), "the client's end"));
       await bystander.close();

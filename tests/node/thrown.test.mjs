@@ -5,7 +5,12 @@ import { test } from "node:test";
 import { bodies, bounded, fails, freshQueue, heard, quiet } from "./lab.mjs";
 import { openQueue } from "./posthaste.mjs";
 
-const hostile = (property) => Object.defineProperty(new Error("x"), property, { get() { throw new Error("boom"); } });
+const hostile = (property) =>
+  Object.defineProperty(new Error("x"), property, {
+    get() {
+      throw new Error("boom");
+    },
+  });
 const revoked = () => {
   const { proxy, revoke } = Proxy.revocable({}, {});
   revoke();
@@ -30,7 +35,11 @@ const THROWN = {
   "an error whose name throws": hostile("name"),
   "an error whose name has no prototype": Object.assign(new Error("x"), { name: Object.create(null) }),
   "a revoked proxy": revoked(),
-  "an object that throws at the console": { [Symbol.for("nodejs.util.inspect.custom")]() { throw new Error("not to be shown"); } },
+  "an object that throws at the console": {
+    [Symbol.for("nodejs.util.inspect.custom")]() {
+      throw new Error("not to be shown");
+    },
+  },
 };
 
 /** Served to a client at a port of this thread, too. */
@@ -43,14 +52,19 @@ async function clientOf(host, clock) {
 for (const [name, thrown] of Object.entries(THROWN)) {
   for (const where of ["here", "at a port"]) {
     test(`a handler that throws ${name} dead-letters its message and goes on, ${where}`, async (context) => {
-      context.mock.method(console, "error", (...said) => { if (said[1] === THROWN["an object that throws at the console"]) throw new Error("the console chokes"); });
+      context.mock.method(console, "error", (...said) => {
+        if (said[1] === THROWN["an object that throws at the console"]) throw new Error("the console chokes");
+      });
       const { queue: host, clock } = await freshQueue({ maxRetries: 1, retryDelay: 0 });
       const { client, end } = where === "here" ? { client: host, end() {} } : await clientOf(host, clock);
       const errors = [];
-      if (name !== "an object that throws at the console") client.addEventListener("error", ({ error, message }) => errors.push([error, typeof message]));
+      if (name !== "an object that throws at the console")
+        client.addEventListener("error", ({ error, message }) => errors.push([error, typeof message]));
       const dead = heard(host, "deadletter");
       let handled;
-      const good = new Promise((resolve) => { handled = resolve; });
+      const good = new Promise((resolve) => {
+        handled = resolve;
+      });
       const consumer = client.consume(({ messages: [{ body }] }) => {
         if (body === "poison") throw thrown;
         handled(body);
@@ -103,15 +117,41 @@ for (const [name, thrown] of Object.entries(THROWN)) {
   });
 }
 
-const boom = () => { throw new RangeError("boom"); };
+const boom = () => {
+  throw new RangeError("boom");
+};
 const BATCHES = {
   "an iterator that throws at first": () => ({ [Symbol.iterator]: boom }),
-  "an iterator that throws later": () => (function* () { yield { body: 1 }; boom(); })(),
+  "an iterator that throws later": () =>
+    (function*() {
+      yield { body: 1 };
+      boom();
+    })(),
   "a message that is a revoked proxy": () => [{ body: 1 }, revoked()],
   "a body that throws": () => [{ body: 1 }, Object.defineProperty({}, "body", { enumerable: true, get: boom })],
-  "a getter deep in a body": () => [{ body: 1 }, { body: { deep: { get more() { return boom(); } } } }],
-  "an option that throws": () => [{ body: 1 }, { body: 2, get delaySeconds() { return boom(); } }],
-  "headers that throw": () => [{ body: 1 }, { body: 2, headers: { get a() { return boom(); } } }],
+  "a getter deep in a body": () => [{ body: 1 }, {
+    body: {
+      deep: {
+        get more() {
+          return boom();
+        },
+      },
+    },
+  }],
+  "an option that throws": () => [{ body: 1 }, {
+    body: 2,
+    get delaySeconds() {
+      return boom();
+    },
+  }],
+  "headers that throw": () => [{ body: 1 }, {
+    body: 2,
+    headers: {
+      get a() {
+        return boom();
+      },
+    },
+  }],
 };
 
 for (const [name, batch] of Object.entries(BATCHES)) {
@@ -131,7 +171,11 @@ test("what a thenable does when a handler returns it is the handler's failure", 
   const { queue } = await freshQueue({ maxRetries: 0 });
   queue.addEventListener("error", () => {});
   const dead = heard(queue, "deadletter");
-  const consumer = queue.consume(() => ({ get then() { return boom(); } }));
+  const consumer = queue.consume(() => ({
+    get then() {
+      return boom();
+    },
+  }));
   await queue.send(1);
   await dead;
   await bounded(consumer.stop(), "the end of the consumer");
@@ -141,7 +185,8 @@ test("an error message shows a bad value quickly, however large or entangled", a
   const { queue } = await freshQueue();
   let tangle = [];
   for (let depth = 0; depth < 64; depth += 1) tangle = [tangle, tangle];
-  const bad = [tangle, new Uint8Array(1 << 26), Object.fromEntries(Array.from({ length: 1000 }, (_, at) => [`key ${at}`, at])), "z".repeat(1 << 20), revoked(), { toJSON: () => bad }];
+  const bad = [tangle, new Uint8Array(1 << 26), Object.fromEntries(Array.from({ length: 1000 }, (_, at) => [`key ${at}`, at])),
+    "z".repeat(1 << 20), revoked(), { toJSON: () => bad }];
   for (const id of bad) {
     const error = await fails(queue.cancel(id), "TypeError", "");
     assert.ok(error.message.length < 200, error.message);

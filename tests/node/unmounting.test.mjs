@@ -18,10 +18,11 @@ async function mounted(name, storage, handle) {
   return batch.messages.map(({ body, attempts }) => [body, attempts]);
 }
 
-const aborted = ({ messages: [{ signal }] }) => new Promise((_, reject) => {
-  if (signal.aborted) reject(signal.reason);
-  signal.addEventListener("abort", () => reject(signal.reason));
-});
+const aborted = ({ messages: [{ signal }] }) =>
+  new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    signal.addEventListener("abort", () => reject(signal.reason));
+  });
 
 for (const [where, storage] of [["memory", "memory"], ["a folder", fileStorage(newFolder())]]) {
   test(`a handler that is told to end, and throws, has made no attempt, in ${where}: six unmounts dead-letter nothing`, async () => {

@@ -15,8 +15,9 @@ const [I32, F64] = [0x7f, 0x7c];
 
 function unsigned(value) {
   const bytes = [];
-  do bytes.push((value % 128) + (value >= 128 ? 128 : 0));
-  while ((value = Math.floor(value / 128)) > 0);
+  do {
+    bytes.push((value % 128) + (value >= 128 ? 128 : 0));
+  } while ((value = Math.floor(value / 128)) > 0);
   return bytes;
 }
 
@@ -57,7 +58,8 @@ function pass(from, op) {
   else if (op === 0x3f || op === 0x40 || op === 0x41 || op === 0x42) skip(1);
   else if (op === 0x43) from.at += 4;
   else if (op === 0x44) from.at += 8;
-  else if (op === 0xfd || op === 0xfe || op === 0x12 || op === 0x13) throw new Error(`the module has an instruction that is not known here: ${op}`);
+  else if (op === 0xfd || op === 0xfe || op === 0x12 || op === 0x13)
+    throw new Error(`the module has an instruction that is not known here: ${op}`);
 }
 
 /** What is known of a module's sections, by their kind: begin and end of what they hold. */
@@ -172,12 +174,17 @@ let looked = 0;
 const MOVED_AT_ONCE = 64;
 const array = Array.prototype;
 const { indexOf, includes, shift, unshift, splice } = array;
-const patch = (name, work, original) => Object.defineProperty(array, name, { configurable: true, writable: true, value(...given) {
-  const { length } = this;
-  const result = original.apply(this, given);
-  looked += work(length, result, given);
-  return result;
-} });
+const patch = (name, work, original) =>
+  Object.defineProperty(array, name, {
+    configurable: true,
+    writable: true,
+    value(...given) {
+      const { length } = this;
+      const result = original.apply(this, given);
+      looked += work(length, result, given);
+      return result;
+    },
+  });
 patch("indexOf", (length, at) => (at < 0 ? length : at + 1), indexOf);
 patch("includes", (length) => length, includes);
 patch("shift", (length) => length / MOVED_AT_ONCE, shift);

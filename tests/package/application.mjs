@@ -60,7 +60,8 @@ export const printed = (cwd, program, ...given) =>
   execFileSync(program, given, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "inherit"], timeout: 60_000 }).trim();
 
 /** A program that npm brought; one of these files. */
-export const brought = (...names) => names.map((name) => fileURLToPath(new URL(`../node_modules/${name}`, import.meta.url))).find(existsSync);
+export const brought = (...names) =>
+  names.map((name) => fileURLToPath(new URL(`../node_modules/${name}`, import.meta.url))).find(existsSync);
 export const bun = brought("bun/bin/bun.exe", "bun/bin/bun");
 
 const browsers = new Map();

@@ -7,9 +7,8 @@ import { test } from "node:test";
 import resolve from "@rollup/plugin-node-resolve";
 import { build } from "esbuild";
 import { rollup } from "rollup";
-import {
-  ONE, PAGE, PRINTING, SERVER, answer, application, bun, installed, manifest, outboxAnswer, printed, scripted, scripts, sources, weight, works,
-} from "./application.mjs";
+import { ONE, PAGE, PRINTING, SERVER, answer, application, bun, installed, manifest, outboxAnswer, printed, scripted, scripts, sources,
+  weight, works } from "./application.mjs";
 
 const page = () => application({ ...sources(...PAGE), "dist/index.html": scripted("main.js") });
 /** What bundlers of `new URL("./worker.js", import.meta.url)` find by themselves, these want told. */
@@ -92,7 +91,15 @@ test("nothing in it is imported late: service workers forbid that", () => {
 /** What some platforms bring, and we never do. */
 const external = ["node:*", "cloudflare:*", "*.wasm", "*.wasm?module"];
 const bundled = async (entry, conditions = []) => {
-  const { outputFiles } = await build({ entryPoints: [entry], bundle: true, format: "esm", write: false, external, conditions, logLevel: "error" });
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    format: "esm",
+    write: false,
+    external,
+    conditions,
+    logLevel: "error",
+  });
   return outputFiles[0].text;
 };
 
@@ -100,14 +107,17 @@ const bundled = async (entry, conditions = []) => {
 for (const script of scripts.filter((name) => name !== "./dist/ports.js")) {
   test(`importing ${script} for nothing leaves nothing`, async () => {
     const address = `./node_modules/posthaste/${script}`;
-    const entry = join(application({ "main.js": `import * as all from "${address}";\nimport "${address}";\nexport const kept = 1;\n` }), "main.js");
+    const entry = join(application({ "main.js": `import * as all from "${address}";\nimport "${address}";\nexport const kept = 1;\n` }),
+      "main.js");
     for (const text of [await bundled(entry), (await rolled(entry))[0].code]) assert.ok(text.length < 200, text.slice(0, 500));
   });
 }
 
 test("an application that imports one error brings no engine", async () => {
-  const entry = join(application({ "main.js": 'import { QueueFullError } from "posthaste";\nconsole.log(QueueFullError.name);\n' }), "main.js");
-  for (const text of [await bundled(entry), (await rolled(entry))[0].code]) assert.ok(text.length < 10_000 && text.includes("QueueFullError"), `${text.length} characters`);
+  const entry = join(application({ "main.js": 'import { QueueFullError } from "posthaste";\nconsole.log(QueueFullError.name);\n' }),
+    "main.js");
+  for (const text of [await bundled(entry), (await rolled(entry))[0].code])
+    assert.ok(text.length < 10_000 && text.includes("QueueFullError"), `${text.length} characters`);
 });
 
 /** The conditions under which platforms take another file for "posthaste". */

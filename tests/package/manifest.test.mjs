@@ -24,13 +24,16 @@ test("its licence and its front page are in it", () => {
 });
 
 test("the engine is in one file, which the entry shares on every platform with slim; ports and their client have none", () => {
-  const imports = (name) => [...readFileSync(join(folder, name), "utf8").matchAll(/\b(?:from|import)\s*"\.\/([^"]+)"/g)].map(([, other]) => `./dist/${other}`);
+  const imports = (name) =>
+    [...readFileSync(join(folder, name), "utf8").matchAll(/\b(?:from|import)\s*"\.\/([^"]+)"/g)].map(([, other]) => `./dist/${other}`);
   const engine = "./dist/engine.js";
   const { ".": entry, "./slim": slim } = manifest.exports;
   const meant = [...Object.values(entry), ...Object.values(slim)].filter((name) => name.endsWith(".js"));
   assert.deepEqual(scripts.filter((name) => imports(name).includes(engine)).sort(), meant.sort());
   const all = readdirSync(join(folder, "dist")).filter((name) => name.endsWith(".js"));
-  assert.deepEqual(all.filter((name) => readFileSync(join(folder, "dist", name), "utf8").includes("posthaste/slim has no wasm")), ["engine.js"]);
+  assert.deepEqual(all.filter((name) => readFileSync(join(folder, "dist", name), "utf8").includes("posthaste/slim has no wasm")), [
+    "engine.js",
+  ]);
 });
 
 test("the module is in it once, and once more inside the default entry", () => {
@@ -38,7 +41,9 @@ test("the module is in it once, and once more inside the default entry", () => {
   assert.deepEqual(modules, [join("dist", "posthaste.wasm")]);
   const module = readFileSync(join(folder, "dist/posthaste.wasm"));
   // Texts too long to be anything else. The rings bring a module of their own, a thousandth of this one's size.
-  const packed = scripts.flatMap((name) => (readFileSync(join(folder, name), "utf8").match(/[\w+/=]{5000,}/g) ?? []).map((text) => [name, text]));
+  const packed = scripts.flatMap((name) =>
+    (readFileSync(join(folder, name), "utf8").match(/[\w+/=]{5000,}/g) ?? []).map((text) => [name, text])
+  );
   assert.deepEqual(packed.map(([name]) => name), [manifest.exports["."].default]);
   assert.ok(inflateRawSync(Buffer.from(packed[0][1], "base64")).equals(module));
 });

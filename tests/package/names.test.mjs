@@ -13,18 +13,26 @@ const bare = (file) => readFileSync(file, "utf8").replace(/\/\*[^]*?\*\/|\/\/.*/
 
 test("no name of a public declaration is shortened", () => {
   const declarations = readdirSync(installed, { recursive: true }).filter((name) => name.startsWith("dist") && name.endsWith(".d.ts"));
-  const properties = declarations.flatMap((name) => [...bare(join(installed, name)).matchAll(/(?<![\w$])([a-z][\w$]*)["']?\??\s*[:(<]/g)].map(([, property]) => property));
+  const properties = declarations.flatMap((name) =>
+    [...bare(join(installed, name)).matchAll(/(?<![\w$])([a-z][\w$]*)["']?\??\s*[:(<]/g)].map(([, property]) => property)
+  );
   assert.ok(properties.length > 500);
   // What begins with a capital is a type; or a class, where it is looked up in an object.
-  const texts = readdirSync(join(sources, "src"), { recursive: true }).filter((name) => name.endsWith(".ts")).map((name) => bare(join(sources, "src", name)));
+  const texts = readdirSync(join(sources, "src"), { recursive: true }).filter((name) => name.endsWith(".ts")).map((name) =>
+    bare(join(sources, "src", name))
+  );
   const types = new Set(texts.flatMap((text) => [...text.matchAll(/\b(?:class|interface|type) (\w+)/g)].map(([, name]) => name)));
-  properties.push(...texts.flatMap((text) => [...text.matchAll(/\.([A-Z][a-z]\w*)/g)].map(([, name]) => name)).filter((name) => !types.has(name)));
+  properties.push(
+    ...texts.flatMap((text) => [...text.matchAll(/\.([A-Z][a-z]\w*)/g)].map(([, name]) => name)).filter((name) => !types.has(name)),
+  );
   const shortened = ownNames(sources);
   assert.deepEqual([...new Set(properties)].filter((name) => shortened.test(name)), []);
 });
 
 test("every name that is listed is one of the sources, once", () => {
-  const texts = readdirSync(join(sources, "src"), { recursive: true }).filter((name) => name.endsWith(".ts")).map((name) => bare(join(sources, "src", name)));
+  const texts = readdirSync(join(sources, "src"), { recursive: true }).filter((name) => name.endsWith(".ts")).map((name) =>
+    bare(join(sources, "src", name))
+  );
   const used = new Set(texts.flatMap((text) => text.match(/[a-zA-Z_$][\w$]*/g) ?? []));
   assert.deepEqual(contracts().filter((name) => !used.has(name)), []);
 });
@@ -38,7 +46,9 @@ const keysOf = (value) =>
 test("a Worker says to its object, which may be of another version, only names that are listed", async () => {
   const folder = application({});
   const bundle = join(folder, "node_modules/posthaste/dist/cloudflare/index.js");
-  const platform = `data:text/javascript,${encodeURIComponent("export class DurableObject {} export class RpcTarget {} export class WorkerEntrypoint {}; export const env = {};")}`;
+  const platform = `data:text/javascript,${
+    encodeURIComponent("export class DurableObject {} export class RpcTarget {} export class WorkerEntrypoint {}; export const env = {};")
+  }`;
   writeFileSync(bundle, readFileSync(bundle, "utf8").replaceAll("cloudflare:workers", platform));
   const { openQueue } = await import(pathToFileURL(bundle));
 
@@ -49,7 +59,9 @@ test("a Worker says to its object, which may be of another version, only names t
     get: () => ({
       posthaste: (call) => {
         calls.push(structuredClone(call));
-        return call.kind in answers ? Promise.resolve({ value: answers[call.kind] }) : Promise.reject(new DOMException("enough", "DataCloneError"));
+        return call.kind in answers
+          ? Promise.resolve({ value: answers[call.kind] })
+          : Promise.reject(new DOMException("enough", "DataCloneError"));
       },
     }),
   };
@@ -73,7 +85,10 @@ test("a Worker says to its object, which may be of another version, only names t
   const keys = [...new Set(calls.flatMap(keysOf))].filter((key) => !own.has(key));
   assert.deepEqual(keys.filter((key) => !listed.has(key)), []);
   // As calls.ts declares them: a name that was shortened, and listed short, would not be among these.
-  for (const name of ["version", "queue", "policy", "kind", "sends", "whole", "bodies", "bytes", "lengths", "terms", "delayMs", "expiresMs", "key", "headers", "leaseMs", "rate", "number", "index"]) {
+  for (
+    const name of ["version", "queue", "policy", "kind", "sends", "whole", "bodies", "bytes", "lengths", "terms", "delayMs", "expiresMs",
+      "key", "headers", "leaseMs", "rate", "number", "index"]
+  ) {
     assert.ok(keys.includes(name), `a call that names ${name}`);
   }
 });

@@ -43,7 +43,8 @@ test("Bun imports it", () => {
 });
 
 test("Bun requires it", () => {
-  const text = 'const { openQueue } = require("posthaste"); openQueue("here").then((queue) => queue.close()).then(() => console.log("closed"));';
+  const text =
+    'const { openQueue } = require("posthaste"); openQueue("here").then((queue) => queue.close()).then(() => console.log("closed"));';
   assert.equal(ran({ "main.cjs": text }, bun, "main.cjs"), "closed");
 });
 
@@ -60,7 +61,13 @@ test("an edge function gives slim the bytes", async () => {
   const { "server.js": server, ...others } = sources(...SERVER);
   const slim = server.replace('"posthaste"', '"posthaste/slim"');
   const entry = join(application({ ...others, "server.js": slim, "main.js": text }), "main.js");
-  const { outputFiles } = await build({ entryPoints: [entry], bundle: true, write: false, target: "es2022", loader: { ".wasm": "binary" } });
+  const { outputFiles } = await build({
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    target: "es2022",
+    loader: { ".wasm": "binary" },
+  });
   const runtime = new EdgeRuntime({ initialCode: outputFiles[0].text });
   const response = await runtime.dispatchFetch("http://localhost/");
   assert.equal(await response.text(), answer);

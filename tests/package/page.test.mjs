@@ -8,7 +8,9 @@ import { PAGE, application, page, says, scripted, sources, weight, works } from 
 
 /** The package by its address: workers know no import map. */
 const byAddress = (files) =>
-  Object.fromEntries(Object.entries(files).map(([name, text]) => [name, text.replace('"posthaste"', '"/node_modules/posthaste/dist/index.js"')]));
+  Object.fromEntries(
+    Object.entries(files).map(([name, text]) => [name, text.replace('"posthaste"', '"/node_modules/posthaste/dist/index.js"')]),
+  );
 
 test("plain files are enough", async () => {
   await works(application({ "index.html": scripted("main.js"), ...byAddress(sources(...PAGE)) }));

@@ -35,8 +35,18 @@ const imports = (names) => names.map((name, at) => `import * as all${at} from "p
 for (const [platform, { lib, types }] of Object.entries(PLATFORMS)) {
   const names = entries.filter((name) => (AT_HOME[name] ?? [platform]).includes(platform));
   test(`with the declarations of ${platform}: ${names.join(" ")}`, () => {
-    const compilerOptions = { target: "es2022", lib, types, strict: true, exactOptionalPropertyTypes: true, noEmit: true, skipLibCheck: false };
-    const projects = Object.entries(RESOLUTIONS).map(([name, more]) => [`${name}.json`, { compilerOptions: { ...compilerOptions, ...more } }]);
+    const compilerOptions = {
+      target: "es2022",
+      lib,
+      types,
+      strict: true,
+      exactOptionalPropertyTypes: true,
+      noEmit: true,
+      skipLibCheck: false,
+    };
+    const projects = Object.entries(RESOLUTIONS).map((
+      [name, more],
+    ) => [`${name}.json`, { compilerOptions: { ...compilerOptions, ...more } }]);
     const files = { "main.ts": imports(names), "required.cts": 'import posthaste = require("posthaste");\nvoid posthaste.openQueue;\n' };
     // Node's requiring of modules is what "nodenext" stands for; bundlers have no .cts.
     const only = (name) => (name === "nodenext.json" ? Object.keys(files) : ["main.ts"]);

@@ -191,7 +191,8 @@ function boundedAtRest(lab) {
   if (!disk) return;
   const { records, snapshot, bytes } = disk;
   const most = RECORDS_MAX + (snapshot?.bytes.length ?? 0) * RECORDS_A_BYTE;
-  if (records?.size > most) lab.model.fail("kept", `${records.size} records are kept of empty queues, and ${Math.floor(most)} are the most`);
+  if (records?.size > most)
+    lab.model.fail("kept", `${records.size} records are kept of empty queues, and ${Math.floor(most)} are the most`);
   const largest = Math.max(...ops.map(({ n = 1, size = 0 }) => n * (size + MESSAGE_BYTES)));
   const room = GARBAGE_BYTES + NEWEST_STEPS * largest;
   if (bytes > room) lab.model.fail("kept", `${bytes} bytes are kept of empty queues, and ${room} are the most`);

@@ -35,8 +35,11 @@ function busyThenPurged(q, actor) {
 function heldThenDelayed(q, actor) {
   const send = { gap: 5, op: "send", q, actor };
   return [
-    { ...send, u: FIRST_UID }, { gap: 5, op: "receive", q, actor }, { ...send, u: FIRST_UID + 1, delay: 1 },
-    { gap: 5, op: "receive", wait: 5, q, actor }, { gap: 6000, op: "metrics", q, actor },
+    { ...send, u: FIRST_UID },
+    { gap: 5, op: "receive", q, actor },
+    { ...send, u: FIRST_UID + 1, delay: 1 },
+    { gap: 5, op: "receive", wait: 5, q, actor },
+    { gap: 6000, op: "metrics", q, actor },
   ];
 }
 

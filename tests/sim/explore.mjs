@@ -109,17 +109,18 @@ async function apart(worlds, { first, count, minutes }, options) {
   set("minutes", minutes);
   if (count < Infinity) set("seeds", count);
   if (!options.keep && !words.includes("--on")) words.push("--on");
-  const one = (world) => new Promise((resolve) => {
-    set("only", world);
-    const child = spawn(process.execPath, [...process.execArgv, process.argv[1], ...words], { stdio: ["ignore", "pipe", "inherit"] });
-    let last = "";
-    const seen = (line) => {
-      last = line;
-      console.log(`${world}: ${line}`);
-    };
-    readline.createInterface({ input: child.stdout }).on("line", seen).on("close", () => undefined);
-    child.on("close", (status) => resolve({ world, status, last }));
-  });
+  const one = (world) =>
+    new Promise((resolve) => {
+      set("only", world);
+      const child = spawn(process.execPath, [...process.execArgv, process.argv[1], ...words], { stdio: ["ignore", "pipe", "inherit"] });
+      let last = "";
+      const seen = (line) => {
+        last = line;
+        console.log(`${world}: ${line}`);
+      };
+      readline.createInterface({ input: child.stdout }).on("line", seen).on("close", () => undefined);
+      child.on("close", (status) => resolve({ world, status, last }));
+    });
   const ends = await Promise.all(worlds.map(one));
   const operations = ends.reduce((sum, { last }) => sum + (Number(/^(\d+) operations/.exec(last)?.[1]) || 0), 0);
   const bad = ends.filter(({ status }) => status !== 0).map(({ world }) => world);

@@ -8,8 +8,27 @@ const NAMES = ["q0", "q1", "q2"];
 
 /** How often each operation, of all. Each seed raises some and leaves some out. */
 const WEIGHTS = {
-  send: 30, batch: 4, write: 1, receive: 14, settle: 10, settleAll: 2, iterate: 1, read: 1, consume: 3, stop: 1.5, close: 0.3, open: 1.5,
-  metrics: 2, peek: 1, cancel: 1, purge: 0.05, pause: 0.1, resume: 0.3, redrive: 0.5, flush: 0.5, list: 0.1,
+  send: 30,
+  batch: 4,
+  write: 1,
+  receive: 14,
+  settle: 10,
+  settleAll: 2,
+  iterate: 1,
+  read: 1,
+  consume: 3,
+  stop: 1.5,
+  close: 0.3,
+  open: 1.5,
+  metrics: 2,
+  peek: 1,
+  cancel: 1,
+  purge: 0.05,
+  pause: 0.1,
+  resume: 0.3,
+  redrive: 0.5,
+  flush: 0.5,
+  list: 0.1,
 };
 const FAULT_WEIGHTS = { kill: 0.15, leave: 0.1, freeze: 0.15, block: 0.3, clock: 0.15, hide: 0.05 };
 const PORT_WEIGHTS = { cut: 0.1, forge: 0.1, ports: 0.1, unserve: 0.05 };
@@ -61,7 +80,7 @@ export function withoutSome(script, without) {
   if (without.has("letters")) script.queues.dead = {};
   script.ops = script.ops.filter(({ op }) => !without.has(op));
   for (const op of script.ops) if (without.has(op.body)) delete op.body;
-  if (without.has("schema")) for (const policy of Object.values(script.queues)) delete policy.schema;
+  if (without.has("schema")) { for (const policy of Object.values(script.queues)) delete policy.schema; }
   for (const op of script.ops) for (const name of without) if (name in op && name !== "op") delete op[name];
   return script;
 }
@@ -153,11 +172,15 @@ class Maker {
     const body = random.chance(0.5) ? "number" : random.pick(KINDS);
     const plain = random.chance(0.6);
     this.#add(actor, "send", {
-      q: random.pick(this.#names), u: this.#uids(1), ...(body !== "number" && { body, size: this.#size(body) }),
+      q: random.pick(this.#names),
+      u: this.#uids(1),
+      ...(body !== "number" && { body, size: this.#size(body) }),
       ...(!plain && random.chance(0.3) && { delay: random.pick([0, 0.01, 1, 30]) }),
       ...(!plain && random.chance(0.15) && { expire: random.pick([0.5, 5, 60]) }),
       ...(!plain && random.chance(0.3) && { key: random.whole(1, random.pick([5, 200])) }),
-      ...(!plain && random.chance(0.3) && { headers: 1 }), ...(!plain && this.#aborts(0.1)), ...(random.chance(0.1) && { mutate: true }),
+      ...(!plain && random.chance(0.3) && { headers: 1 }),
+      ...(!plain && this.#aborts(0.1)),
+      ...(random.chance(0.1) && { mutate: true }),
     });
   }
 
@@ -166,8 +189,13 @@ class Maker {
     const n = random.pick([1, 2, 5, 20, 100]);
     const body = random.chance(0.5) ? "number" : random.pick(KINDS);
     this.#add(actor, "batch", {
-      q: random.pick(this.#names), u: this.#uids(n), n, ...(body !== "number" && { body, size: this.#size(body) }),
-      ...(random.chance(0.4) && { mixed: true }), ...(random.chance(0.1) && { delay: random.pick([0.1, 2]) }), ...this.#aborts(0.05),
+      q: random.pick(this.#names),
+      u: this.#uids(n),
+      n,
+      ...(body !== "number" && { body, size: this.#size(body) }),
+      ...(random.chance(0.4) && { mixed: true }),
+      ...(random.chance(0.1) && { delay: random.pick([0.1, 2]) }),
+      ...this.#aborts(0.05),
     });
   }
 
@@ -178,9 +206,12 @@ class Maker {
   receive(actor) {
     const { random } = this;
     this.#add(actor, "receive", {
-      q: random.pick(this.#names), ...(random.chance(0.6) && { max: random.pick([1, 2, 10, 50]) }),
-      ...(random.chance(0.4) && { wait: random.pick([0.01, 0.5, 5, 20]) }), ...(random.chance(0.2) && { lease: random.pick([0.3, 2, 60]) }),
-      ...(random.chance(0.3) && { then: "ack" }), ...this.#aborts(0.05),
+      q: random.pick(this.#names),
+      ...(random.chance(0.6) && { max: random.pick([1, 2, 10, 50]) }),
+      ...(random.chance(0.4) && { wait: random.pick([0.01, 0.5, 5, 20]) }),
+      ...(random.chance(0.2) && { lease: random.pick([0.3, 2, 60]) }),
+      ...(random.chance(0.3) && { then: "ack" }),
+      ...this.#aborts(0.05),
     });
   }
 
@@ -206,10 +237,14 @@ class Maker {
   consume(actor) {
     const { random } = this;
     this.#add(actor, "consume", {
-      q: random.pick(this.#names), seed: random.bits() % 1_000_000, way: this.#way,
+      q: random.pick(this.#names),
+      seed: random.bits() % 1_000_000,
+      way: this.#way,
       ...(random.chance(0.6) && { size: random.pick([1, 2, 30]) }),
-      ...(random.chance(0.3) && { fill: random.pick([0.01, 0.3, 3]) }), ...(random.chance(0.4) && { conc: random.pick([2, 5]) }),
-      ...(random.chance(0.15) && { auto: false }), ...this.#aborts(0.03),
+      ...(random.chance(0.3) && { fill: random.pick([0.01, 0.3, 3]) }),
+      ...(random.chance(0.4) && { conc: random.pick([2, 5]) }),
+      ...(random.chance(0.15) && { auto: false }),
+      ...this.#aborts(0.03),
     });
   }
 
@@ -235,7 +270,10 @@ class Maker {
     const to = random.chance(0.2) ? random.pick(this.#names) : undefined;
     const from = this.#names.includes("dead") && random.chance(0.8) ? "dead" : random.pick(this.#names);
     this.#add(actor, "redrive", {
-      q: from, ...(to && { to }), ...(random.chance(0.3) && { max: random.whole(1, 5) }), ...(random.chance(0.1) && { rate: 100 }),
+      q: from,
+      ...(to && { to }),
+      ...(random.chance(0.3) && { max: random.whole(1, 5) }),
+      ...(random.chance(0.1) && { rate: 100 }),
     });
   }
 

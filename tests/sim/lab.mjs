@@ -13,7 +13,14 @@ import { HOST, KINDS, isClient } from "./worlds.mjs";
 const CLOSED = new Set(["InvalidStateError"]);
 /** Of a storage that fails. */
 const STORAGE = new Set([
-  "StorageLostError", "QuotaExceededError", "TimeoutError", "Error", "UnknownError", "AbortError", "InvalidStateError", "DataError",
+  "StorageLostError",
+  "QuotaExceededError",
+  "TimeoutError",
+  "Error",
+  "UnknownError",
+  "AbortError",
+  "InvalidStateError",
+  "DataError",
 ]);
 
 /** Calls for which a memory stays, beside queues that are open. */
@@ -95,7 +102,8 @@ export class Lab {
       this.host = actor;
       const late = this.world.portDelay > LATE_MS;
       Object.assign(actor.scope, { host: actor.context, late, skewed: late });
-    } else if (this.isClient(actor.name) && this.host && !this.host.gone) [actor.hostPort, actor.port] = this.world.channels.pair(this.host.context, actor.context);
+    } else if (this.isClient(actor.name) && this.host && !this.host.gone)
+      [actor.hostPort, actor.port] = this.world.channels.pair(this.host.context, actor.context);
   }
 
   /** A queue that is served ends: those who use it through ports are cut off. */

@@ -37,13 +37,13 @@ export class Model {
 
   scope(name) {
     let known = this.scopes.get(name);
-    if (!known) this.scopes.set(name, (known = new Scope(name)));
+    if (!known) this.scopes.set(name, known = new Scope(name));
     return known;
   }
 
   queue(scope, name, policy = {}) {
     let known = scope.queues.get(name);
-    if (!known) scope.queues.set(name, (known = new QueueModel(scope, name, policy)));
+    if (!known) scope.queues.set(name, known = new QueueModel(scope, name, policy));
     return known;
   }
 
@@ -304,7 +304,8 @@ export class Model {
   /** Only what has no try left is a dead letter, or what its receiver said so of. */
   deadLettered(message, from, context, reason) {
     const { uid, holder } = message;
-    if (MISSING.test(reason ?? "") && from.scope.lossAt < 0) this.fail("body-missing", `${uid}, whose body is there, was dead-lettered: ${reason}`);
+    if (MISSING.test(reason ?? "") && from.scope.lossAt < 0)
+      this.fail("body-missing", `${uid}, whose body is there, was dead-lettered: ${reason}`);
     if (message.ackedBy) return this.fail("acked-dead", `${uid} was acked in time, and is among the dead letters`);
     if (message.deadAsked || from.mayHaveGone(message) || from.scope.redriven) return;
     if (message.attempts < from.tries) {
@@ -350,7 +351,10 @@ export class Model {
   /** It was confirmed, nobody had it, and nothing can have ended it. */
   mustBeThere(message, queue) {
     const { home, at, spec, state, duplicateOf, holder, mayExpire } = message;
-    if (message.wild || state !== "confirmed" || duplicateOf || holder || mayExpire || home !== queue || at !== queue || spec.key !== undefined) {
+    if (
+      message.wild || state !== "confirmed" || duplicateOf || holder || mayExpire || home !== queue || at !== queue ||
+      spec.key !== undefined
+    ) {
       return false;
     }
     const { scope, purgedAt, purging, policy } = queue;

@@ -14,10 +14,24 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 
 const { values: options } = parseArgs({
   options: {
-    seed: { type: "string" }, seeds: { type: "string" }, minutes: { type: "string" }, only: { type: "string" }, length: { type: "string" },
-    package: { type: "string" }, scenario: { type: "string" }, keep: { type: "string" }, patience: { type: "string" },
-    ignore: { type: "string" }, without: { type: "string" }, trace: { type: "boolean" }, print: { type: "boolean" },
-    shrink: { type: "boolean" }, test: { type: "boolean" }, quiet: { type: "boolean" }, on: { type: "boolean" }, apart: { type: "boolean" },
+    seed: { type: "string" },
+    seeds: { type: "string" },
+    minutes: { type: "string" },
+    only: { type: "string" },
+    length: { type: "string" },
+    package: { type: "string" },
+    scenario: { type: "string" },
+    keep: { type: "string" },
+    patience: { type: "string" },
+    ignore: { type: "string" },
+    without: { type: "string" },
+    trace: { type: "boolean" },
+    print: { type: "boolean" },
+    shrink: { type: "boolean" },
+    test: { type: "boolean" },
+    quiet: { type: "boolean" },
+    on: { type: "boolean" },
+    apart: { type: "boolean" },
   },
 });
 
@@ -31,10 +45,12 @@ const { Simulation } = await import("./simulation.mjs");
 const folder = options.package ?? path.join(here, "../node_modules/posthaste/dist");
 const simulation = new Simulation(folder, options.ignore?.split(","));
 // Microtasks can be run dry only from a task of the event loop.
-setImmediate(() => void main().then((status) => process.exit(status), (error) => {
-  console.error(error);
-  process.exit(1);
-}));
+setImmediate(() =>
+  void main().then((status) => process.exit(status), (error) => {
+    console.error(error);
+    process.exit(1);
+  })
+);
 
 async function main() {
   if (options.scenario) {

@@ -25,8 +25,9 @@ function pairs(words) {
   }));
 }
 
-const told = (given) => Object.entries(given).filter(([, one]) => one !== undefined)
-  .map(([name, one]) => ` ${name}=${typeof one === "object" ? JSON.stringify(one) : one}`).join("");
+const told = (given) =>
+  Object.entries(given).filter(([, one]) => one !== undefined)
+    .map(([name, one]) => ` ${name}=${typeof one === "object" ? JSON.stringify(one) : one}`).join("");
 
 export function parse(text) {
   const script = { world: "memory", queues: {}, ops: [], seed: 1 };

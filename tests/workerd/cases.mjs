@@ -33,9 +33,38 @@ export const cases = {
     loop.self = loop;
     const sparse = [1, , 3];
     const bodies = [
-      undefined, null, true, false, 0, -0, 1.5, NaN, -Infinity, 2 ** 53 - 1, -(2 ** 40), 12345678901234567890n, -1n, "", "text", "ünïcödé 🙂".repeat(20), "half \ud800", "x".repeat(100_000),
-      new Date(5), /a(b)c/giu, new Map([[{ k: 1 }, new Set([1, "2", null])]]), new Uint8Array([1, 2, 3]), new Float64Array([1.5, -0]), new Uint8Array([1, 2, 3]).buffer,
-      new DataView(new Uint8Array([9, 8]).buffer), new BigInt64Array([-5n]), [1, [2, [3]]], sparse, { ["__proto__"]: 1, a: { b: undefined } }, Object(1), Object("boxed"), loop,
+      undefined,
+      null,
+      true,
+      false,
+      0,
+      -0,
+      1.5,
+      NaN,
+      -Infinity,
+      2 ** 53 - 1,
+      -(2 ** 40),
+      12345678901234567890n,
+      -1n,
+      "",
+      "text",
+      "ünïcödé 🙂".repeat(20),
+      "half \ud800",
+      "x".repeat(100_000),
+      new Date(5),
+      /a(b)c/giu,
+      new Map([[{ k: 1 }, new Set([1, "2", null])]]),
+      new Uint8Array([1, 2, 3]),
+      new Float64Array([1.5, -0]),
+      new Uint8Array([1, 2, 3]).buffer,
+      new DataView(new Uint8Array([9, 8]).buffer),
+      new BigInt64Array([-5n]),
+      [1, [2, [3]]],
+      sparse,
+      { ["__proto__"]: 1, a: { b: undefined } },
+      Object(1),
+      Object("boxed"),
+      loop,
       new RangeError("too far"),
     ];
     for (const body of bodies) {
@@ -46,8 +75,10 @@ export const cases = {
       else if (body instanceof Error) assert.deepEqual([message.body.constructor, message.body.message], [RangeError, "too far"]);
       else assert.deepEqual(message.body, body);
     }
-    const sent = await Promise.allSettled([queue.send("a"), queue.send(() => 1), queue.send(Symbol()), queue.send("b"), queue.sendBatch([{ body: "c" }, { body: new Response("x") }])]);
-    assert.deepEqual(sent.map(({ status, reason }) => reason?.name ?? status), ["fulfilled", "DataCloneError", "DataCloneError", "fulfilled", "DataCloneError"]);
+    const sent = await Promise.allSettled([queue.send("a"), queue.send(() => 1), queue.send(Symbol()), queue.send("b"),
+      queue.sendBatch([{ body: "c" }, { body: new Response("x") }])]);
+    assert.deepEqual(sent.map(({ status, reason }) => reason?.name ?? status), ["fulfilled", "DataCloneError", "DataCloneError",
+      "fulfilled", "DataCloneError"]);
     assert.deepEqual((await queue.receive({ max: 10 })).map(({ body }) => body), ["a", "b"]);
   },
 
@@ -89,7 +120,7 @@ export const cases = {
     await first.ack();
     // What is too much for one answer comes with the next.
     for (const message of rest) await message.ack();
-    for (let got = rest.length; got < 30; ) {
+    for (let got = rest.length; got < 30;) {
       const more = await queue.receive({ max: 40 });
       assert.ok(more.length > 0);
       for (const [at, message] of more.entries()) {
@@ -98,9 +129,11 @@ export const cases = {
       }
       got += more.length;
     }
-    const tooLarge = (size, most) => (error) => error instanceof MessageTooLargeError && error.message.includes(String(size)) && error.message.includes(String(most));
+    const tooLarge = (size, most) => (error) =>
+      error instanceof MessageTooLargeError && error.message.includes(String(size)) && error.message.includes(String(most));
     await assert.rejects(queue.send(new Uint8Array(17_000_000)), tooLarge(17_000_008, 16 * 2 ** 20));
-    await assert.rejects(queue.sendBatch(Array.from({ length: 3 }, () => ({ body: new ArrayBuffer(10_000_000) }))), tooLarge(30_000_321, 24 * 2 ** 20));
+    await assert.rejects(queue.sendBatch(Array.from({ length: 3 }, () => ({ body: new ArrayBuffer(10_000_000) }))),
+      tooLarge(30_000_321, 24 * 2 ** 20));
     assert.equal((await queue.metrics()).backlogCount, 0);
   },
 

@@ -6,7 +6,10 @@ import { answering } from "./answering.mjs";
 const named = (cases, name) => cases.find((one) => one.name === name);
 
 /** A storage beside the object's own: the same, with other tables. */
-const beside = ({ sql, ...storage }, prefix) => ({ ...storage, sql: { exec: (query, ...bindings) => sql.exec(query.replaceAll("posthaste_", prefix), ...bindings), databaseSize: sql.databaseSize } });
+const beside = ({ sql, ...storage }, prefix) => ({
+  ...storage,
+  sql: { exec: (query, ...bindings) => sql.exec(query.replaceAll("posthaste_", prefix), ...bindings), databaseSize: sql.databaseSize },
+});
 
 export class Queues extends QueueObject {
   async runStore(name) {
@@ -18,12 +21,17 @@ export class Queues extends QueueObject {
 }
 
 const actions = {
-  names: () => ({ serializers: serializerCases.map(({ name }) => name), stores: storeCases.map(({ name }) => name), queues: queueCases.map(({ name }) => name) }),
+  names: () => ({
+    serializers: serializerCases.map(({ name }) => name),
+    stores: storeCases.map(({ name }) => name),
+    queues: queueCases.map(({ name }) => name),
+  }),
   serializer: async (_, name) => {
     for (const serializer of serializers) await named(serializerCases, name).run(serializer);
   },
   store: (env, name) => env.QUEUES.get(env.QUEUES.idFromName(name)).runStore(name),
-  queue: (env, name) => named(queueCases, name).run((queue, options) => openQueue(env.QUEUES, queue, { object: "all", ...options }), realTime()),
+  queue: (env, name) =>
+    named(queueCases, name).run((queue, options) => openQueue(env.QUEUES, queue, { object: "all", ...options }), realTime()),
 };
 
 export default answering(actions);

@@ -3,7 +3,12 @@
 import { after, test } from "node:test";
 import { COMPATIBILITY_DATE, modulesOf, start } from "./lab.mjs";
 
-const worker = { name: "main", modules: await modulesOf("conformance-worker.mjs"), compatibilityDate: COMPATIBILITY_DATE, durableObjects: { QUEUES: { className: "Queues", useSQLite: true } } };
+const worker = {
+  name: "main",
+  modules: await modulesOf("conformance-worker.mjs"),
+  compatibilityDate: COMPATIBILITY_DATE,
+  durableObjects: { QUEUES: { className: "Queues", useSQLite: true } },
+};
 const lab = await start(undefined, [worker]);
 after(() => lab.dispose());
 

@@ -25,6 +25,7 @@ for (const [name, { options, send }] of Object.entries(sides)) {
     await send(lab, [{ order: "bad" }]);
     await heard.of(({ order }) => order === "bad", 3);
     const told = heard.reports.map(({ queue, order, attempts }) => `${queue} ${order} ${attempts}`).sort();
-    assert.deepEqual(told, ["pushed bad 1", "pushed bad 2", "pushed bad 3", "pushed cake 1", "pushed later 1", "pushed later 2", "pushed tea 1"]);
+    assert.deepEqual(told, ["pushed bad 1", "pushed bad 2", "pushed bad 3", "pushed cake 1", "pushed later 1", "pushed later 2",
+      "pushed tea 1"]);
   });
 }

@@ -39,7 +39,9 @@ export default answering({
   },
   async sendMany(env, name, count, headers) {
     const queue = await openQueue(env.QUEUES, name);
-    const sent = await Promise.allSettled(Array.from({ length: count }, (_, at) => queue.send(at, { headers: { ...headers, at: String(at) } })));
+    const sent = await Promise.allSettled(
+      Array.from({ length: count }, (_, at) => queue.send(at, { headers: { ...headers, at: String(at) } })),
+    );
     const whole = await queue.sendBatch(Array.from({ length: count }, (_, at) => ({ body: at, headers }))).catch(({ name }) => name);
     return [sent.filter(({ status }) => status === "fulfilled").length, whole];
   },
@@ -55,6 +57,10 @@ export default answering({
     }
   },
   metrics: async (env, name, object) => (await openQueue(env.QUEUES, name, { object })).metrics(),
-  peek: async (env, name, object) => (await (await openQueue(env.QUEUES, name, { object })).peek({ max: 100 })).map((info) => ({ ...info, body: String(info.body).slice(0, 20) })),
+  peek: async (env, name, object) =>
+    (await (await openQueue(env.QUEUES, name, { object })).peek({ max: 100 })).map((info) => ({
+      ...info,
+      body: String(info.body).slice(0, 20),
+    })),
   counted: (env, object) => env.QUEUES.get(env.QUEUES.idFromName(object)).counted(),
 });

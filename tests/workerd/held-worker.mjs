@@ -11,7 +11,8 @@ async function work(env, body) {
 async function queue(batch, env, ctx) {
   if (batch.queue.startsWith("dead") && !batch.queue.endsWith("-dlq")) throw new Error("no");
   const shown = batch.messages.map(({ body }) => (body === undefined ? "undefined" : String(body).slice(0, 20)));
-  await (await env.SEEN.fetch("https://seen.example/", { method: "POST", body: JSON.stringify({ queue: batch.queue, bodies: shown }) })).text();
+  await (await env.SEEN.fetch("https://seen.example/", { method: "POST", body: JSON.stringify({ queue: batch.queue, bodies: shown }) }))
+    .text();
   for (const { body, attempts } of batch.messages) {
     if (attempts > 1) continue;
     if (body === "ctx") ctx.waitUntil(work(env, body));

@@ -12,11 +12,21 @@ async function workers({ events = false, bindings = {}, gate = () => "well", see
   const GATE = async (request) => new Response(await gate(new URL(request.url).pathname.slice(1)));
   return [
     {
-      name: "main", modules: main, compatibilityDate: COMPATIBILITY_DATE, compatibilityFlags: ["nodejs_compat", ...(events ? ["service_binding_extra_handlers", "experimental"] : [])],
-      durableObjects: { QUEUES: { className: "Queues", useSQLite: true } }, bindings,
+      name: "main",
+      modules: main,
+      compatibilityDate: COMPATIBILITY_DATE,
+      compatibilityFlags: ["nodejs_compat", ...(events ? ["service_binding_extra_handlers", "experimental"] : [])],
+      durableObjects: { QUEUES: { className: "Queues", useSQLite: true } },
+      bindings,
       serviceBindings: { CONSUMER: "consumer", WRAPPED: { name: "consumer", entrypoint: "Wrapped" } },
     },
-    { name: "consumer", modules: consumer, compatibilityDate: COMPATIBILITY_DATE, compatibilityFlags: ["nodejs_compat"], serviceBindings: { SEEN, GATE } },
+    {
+      name: "consumer",
+      modules: consumer,
+      compatibilityDate: COMPATIBILITY_DATE,
+      compatibilityFlags: ["nodejs_compat"],
+      serviceBindings: { SEEN, GATE },
+    },
   ];
 }
 
@@ -116,7 +126,8 @@ test("calls and answers carry what they may, headers and reasons too", async (t)
 test("a consumer's binding that is missing is named, and no message becomes a dead letter for it", async (t) => {
   const heard = new Heard();
   const lab = await start(t, await workers({ bindings: { BROKEN: true }, seen: heard.hear }), { stdio: () => undefined });
-  await assert.rejects(lab.ask("send", "nobody", [1]), /TypeError: consumers\["nobody"\]\.service must be the binding of a Worker, such as this\.env\.SELF, not undefined/);
+  await assert.rejects(lab.ask("send", "nobody", [1]),
+    /TypeError: consumers\["nobody"\]\.service must be the binding of a Worker, such as this\.env\.SELF, not undefined/);
   await lab.ask("send", "mixed", [1], "others");
   await heard.of(({ queue }) => queue === "mixed", 1);
 });

@@ -12,7 +12,9 @@ export const COMPATIBILITY_DATE = "2026-07-01";
 
 /** The modules of a Worker, bundled as Cloudflare's own tool does it: the module of wasm stays a module. */
 export async function modulesOf(entry, folder = here) {
-  const given = entry.includes("\n") ? { stdin: { contents: entry, resolveDir: folder, sourcefile: "worker.mjs" } } : { entryPoints: [path.join(folder, entry)] };
+  const given = entry.includes("\n")
+    ? { stdin: { contents: entry, resolveDir: folder, sourcefile: "worker.mjs" } }
+    : { entryPoints: [path.join(folder, entry)] };
   const { outputFiles } = await build({
     ...given,
     absWorkingDir: folder,
@@ -30,7 +32,12 @@ export async function modulesOf(entry, folder = here) {
     tsconfigRaw: {},
   });
   return outputFiles
-    .map(({ path: file, contents, text }) => (file.endsWith(".wasm") ? { type: "CompiledWasm", path: path.basename(file), contents } : { type: "ESModule", path: path.basename(file), contents: text }))
+    .map((
+      { path: file, contents, text },
+    ) => (file.endsWith(".wasm")
+      ? { type: "CompiledWasm", path: path.basename(file), contents }
+      : { type: "ESModule", path: path.basename(file), contents: text })
+    )
     .sort((a) => (a.type === "ESModule" ? -1 : 1));
 }
 
@@ -47,7 +54,15 @@ export async function workers({ seen = () => undefined, events = true, main = {}
   const durableObjects = { QUEUES: { className: "Queues", useSQLite: true }, FLAKY: { className: "Flaky", useSQLite: true } };
   const SEEN = async (request) => new Response(String(seen(await request.json())));
   return [
-    { name: "main", modules, compatibilityDate, compatibilityFlags, durableObjects, serviceBindings: { CONSUMER: "consumer", SEEN }, ...main },
+    {
+      name: "main",
+      modules,
+      compatibilityDate,
+      compatibilityFlags,
+      durableObjects,
+      serviceBindings: { CONSUMER: "consumer", SEEN },
+      ...main,
+    },
     { name: "consumer", modules: handler, compatibilityDate, serviceBindings: { SEEN }, ...consumer },
   ];
 }
@@ -63,7 +78,8 @@ export function folder(t) {
 function children() {
   return readdirSync("/proc").filter((id) => /^\d+$/.test(id)).filter((id) => {
     try {
-      return readFileSync(`/proc/${id}/stat`, "utf8").replace(/^.*\) /s, "").split(" ")[1] === String(process.pid) && readFileSync(`/proc/${id}/cmdline`, "utf8").includes("workerd");
+      return readFileSync(`/proc/${id}/stat`, "utf8").replace(/^.*\) /s, "").split(" ")[1] === String(process.pid) &&
+        readFileSync(`/proc/${id}/cmdline`, "utf8").includes("workerd");
     } catch {
       return false;
     }

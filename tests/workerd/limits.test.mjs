@@ -14,7 +14,8 @@ test("what is newer than the object is refused by name, not guessed", async () =
   assert.equal((await call({ kind: "open" })).error, undefined);
   assert.equal((await call({ version: 3, kind: "open" })).error.name, "VersionError");
   assert.equal((await call({ kind: "shred" })).error.name, "NotSupportedError");
-  assert.equal((await call({ kind: "settle", settlements: [{ kind: 9, number: 1, index: 0, count: 1, grant: 1, arg: 0 }] })).error.name, "NotSupportedError");
+  assert.equal((await call({ kind: "settle", settlements: [{ kind: 9, number: 1, index: 0, count: 1, grant: 1, arg: 0 }] })).error.name,
+    "NotSupportedError");
 });
 
 const damages = {

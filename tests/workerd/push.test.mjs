@@ -78,7 +78,8 @@ test("alarms that fail are set again, and not lost after six", async (t) => {
   await lab.ask("fail", true);
   const waits = [];
   for (let at = 0; at < 7; at += 1) waits.push(await lab.ask("flaky", "pushed", "ring"));
-  assert.ok(waits.every((ms, at) => ms > 0 && (at === 0 || ms > waits[at - 1])), `after each there is an alarm, later each time: ${waits} ms`);
+  assert.ok(waits.every((ms, at) => ms > 0 && (at === 0 || ms > waits[at - 1])),
+    `after each there is an alarm, later each time: ${waits} ms`);
   await lab.ask("fail", false);
   // The next is the platform's own, and what waited meanwhile is handled.
   await lab.ask("sendFlaky", "pushed", { order: "after" });

@@ -7,7 +7,9 @@ import { rules } from "./rules.mjs";
 const names = Object.keys(rules).map((_, at) => `rule${at}`);
 
 export class Queues extends QueueObject {
-  consumers = Object.fromEntries(names.map((name) => [name, { service: this.env.CONSUMER, maxBatchSize: 3, maxBatchTimeout: 1, maxRetries: 3, retryDelay: 0 }]));
+  consumers = Object.fromEntries(
+    names.map((name) => [name, { service: this.env.CONSUMER, maxBatchSize: 3, maxBatchTimeout: 1, maxRetries: 3, retryDelay: 0 }]),
+  );
 }
 
 export default answering({
@@ -20,7 +22,9 @@ export default answering({
   },
   /** What an event says of a batch that follows a script, and what the answer to a call does. */
   async event(env, messages) {
-    return env.SCRIPT.queue("scripts", messages.map((message) => ({ ...message, timestamp: new Date(0), attempts: 1 })), { metrics: { backlogCount: 0, backlogBytes: 0 } });
+    return env.SCRIPT.queue("scripts", messages.map((message) => ({ ...message, timestamp: new Date(0), attempts: 1 })), {
+      metrics: { backlogCount: 0, backlogBytes: 0 },
+    });
   },
   async call(env, messages) {
     const { readable, writable } = new TransformStream();

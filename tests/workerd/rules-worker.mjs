@@ -6,13 +6,15 @@ import { handlerOf } from "./rules.mjs";
 const later = () => scheduler.wait(30);
 const handler = handlerOf({ later, waitUntil }, (env, _, report) => {
   // Not waited for: that would be work left behind. The runtime sends it all the same.
-  env.SEEN.fetch("https://seen.example/", { method: "POST", body: JSON.stringify(report) }).then((response) => response.text()).catch(() => undefined);
+  env.SEEN.fetch("https://seen.example/", { method: "POST", body: JSON.stringify(report) }).then((response) => response.text()).catch(() =>
+    undefined
+  );
 });
 
 export default { queue: handler };
 export const Wrapped = { queue: queueHandler(handler) };
 export class WrappedMethod extends WorkerEntrypoint {}
-WrappedMethod.prototype.queue = queueHandler(function (batch) {
+WrappedMethod.prototype.queue = queueHandler(function(batch) {
   return handler(batch, this.env, this.ctx);
 });
 
@@ -34,6 +36,10 @@ const script = (batch, _, ctx) => {
     }));
   }
   if (end === "throws") throw new Error("no");
-  return end === "rejects" ? later().then(() => { throw new Error("no"); }) : undefined;
+  return end === "rejects"
+    ? later().then(() => {
+      throw new Error("no");
+    })
+    : undefined;
 };
 export const Script = { queue: queueHandler(script) };

@@ -18,47 +18,191 @@ export const rules = {
   "says nothing, and resolves": { handle: async (_, __, { later }) => void (await later()), acked: ALL },
   "returns something": { handle: () => ({ ok: false, status: 500 }), acked: ALL },
   "returns what can't be sent": { handle: () => new (class Report {})(), acked: ALL, except: { call: "" } },
-  "throws": { handle: () => { throw new Error("no"); }, acked: "" },
-  "rejects": { handle: async (_, __, { later }) => { await later(); throw new Error("no"); }, acked: "" },
-  "acks one and throws": { handle: (batch) => { of(batch, "a").ack(); throw new Error("no"); }, acked: "a", except: { simulator: "" } },
-  "acks one and rejects": { handle: async (batch, _, { later }) => { of(batch, "b").ack(); await later(); throw new Error("no"); }, acked: "b", except: { simulator: "" } },
+  "throws": {
+    handle: () => {
+      throw new Error("no");
+    },
+    acked: "",
+  },
+  "rejects": {
+    handle: async (_, __, { later }) => {
+      await later();
+      throw new Error("no");
+    },
+    acked: "",
+  },
+  "acks one and throws": {
+    handle: (batch) => {
+      of(batch, "a").ack();
+      throw new Error("no");
+    },
+    acked: "a",
+    except: { simulator: "" },
+  },
+  "acks one and rejects": {
+    handle: async (batch, _, { later }) => {
+      of(batch, "b").ack();
+      await later();
+      throw new Error("no");
+    },
+    acked: "b",
+    except: { simulator: "" },
+  },
   "retries one and returns": { handle: (batch) => of(batch, "a").retry(), acked: "bc" },
-  "retries one and throws": { handle: (batch) => { of(batch, "a").retry(); throw new Error("no"); }, acked: "" },
-  "acks one, then retries it": { handle: (batch) => { of(batch, "a").ack(); of(batch, "a").retry(); }, acked: ALL },
-  "retries one, then acks it": { handle: (batch) => { of(batch, "a").retry(); of(batch, "a").ack(); }, acked: "bc" },
-  "acks all and throws": { handle: (batch) => { batch.ackAll(); throw new Error("no"); }, acked: ALL, except: { simulator: "" } },
+  "retries one and throws": {
+    handle: (batch) => {
+      of(batch, "a").retry();
+      throw new Error("no");
+    },
+    acked: "",
+  },
+  "acks one, then retries it": {
+    handle: (batch) => {
+      of(batch, "a").ack();
+      of(batch, "a").retry();
+    },
+    acked: ALL,
+  },
+  "retries one, then acks it": {
+    handle: (batch) => {
+      of(batch, "a").retry();
+      of(batch, "a").ack();
+    },
+    acked: "bc",
+  },
+  "acks all and throws": {
+    handle: (batch) => {
+      batch.ackAll();
+      throw new Error("no");
+    },
+    acked: ALL,
+    except: { simulator: "" },
+  },
   "retries all and returns": { handle: (batch) => batch.retryAll(), acked: "" },
-  "acks all, then retries all": { handle: (batch) => { batch.ackAll(); batch.retryAll(); }, acked: ALL },
-  "retries all, then acks all": { handle: (batch) => { batch.retryAll(); batch.ackAll(); }, acked: "" },
-  "retries one, then acks all": { handle: (batch) => { of(batch, "c").retry(); batch.ackAll(); }, acked: "ab" },
-  "acks one, then retries all": { handle: (batch) => { of(batch, "c").ack(); batch.retryAll(); }, acked: "c", except: { simulator: "" } },
-  "acks all, then retries one": { handle: (batch) => { batch.ackAll(); of(batch, "a").retry(); }, acked: ALL },
-  "retries all, then acks one": { handle: (batch) => { batch.retryAll(); of(batch, "a").ack(); }, acked: "" },
-  "retries all, then acks one later": { handle: async (batch, _, { later }) => { batch.retryAll(); await later(); of(batch, "a").ack(); }, acked: "" },
+  "acks all, then retries all": {
+    handle: (batch) => {
+      batch.ackAll();
+      batch.retryAll();
+    },
+    acked: ALL,
+  },
+  "retries all, then acks all": {
+    handle: (batch) => {
+      batch.retryAll();
+      batch.ackAll();
+    },
+    acked: "",
+  },
+  "retries one, then acks all": {
+    handle: (batch) => {
+      of(batch, "c").retry();
+      batch.ackAll();
+    },
+    acked: "ab",
+  },
+  "acks one, then retries all": {
+    handle: (batch) => {
+      of(batch, "c").ack();
+      batch.retryAll();
+    },
+    acked: "c",
+    except: { simulator: "" },
+  },
+  "acks all, then retries one": {
+    handle: (batch) => {
+      batch.ackAll();
+      of(batch, "a").retry();
+    },
+    acked: ALL,
+  },
+  "retries all, then acks one": {
+    handle: (batch) => {
+      batch.retryAll();
+      of(batch, "a").ack();
+    },
+    acked: "",
+  },
+  "retries all, then acks one later": {
+    handle: async (batch, _, { later }) => {
+      batch.retryAll();
+      await later();
+      of(batch, "a").ack();
+    },
+    acked: "",
+  },
   "leaves work behind that ends well": { needs: "ctx", handle: (_, ctx, { later }) => ctx.waitUntil(later()), acked: ALL },
   "leaves work behind that fails": {
-    needs: "ctx", handle: (_, ctx, { later }) => ctx.waitUntil(later().then(() => { throw new Error("no"); })), acked: "", except: { call: ALL },
+    needs: "ctx",
+    handle: (_, ctx, { later }) =>
+      ctx.waitUntil(later().then(() => {
+        throw new Error("no");
+      })),
+    acked: "",
+    except: { call: ALL },
   },
   "leaves work behind that leaves work behind that fails": {
-    needs: "ctx", handle: (_, ctx, { later }) => ctx.waitUntil(later().then(() => ctx.waitUntil(later().then(() => { throw new Error("no"); })))), acked: "", except: { call: ALL },
+    needs: "ctx",
+    handle: (_, ctx, { later }) =>
+      ctx.waitUntil(later().then(() =>
+        ctx.waitUntil(later().then(() => {
+          throw new Error("no");
+        }))
+      )),
+    acked: "",
+    except: { call: ALL },
   },
   "acks one, and leaves work behind that fails": {
-    needs: "ctx", handle: (batch, ctx, { later }) => { of(batch, "b").ack(); ctx.waitUntil(later().then(() => { throw new Error("no"); })); }, acked: "b", except: { simulator: "", call: ALL },
+    needs: "ctx",
+    handle: (batch, ctx, { later }) => {
+      of(batch, "b").ack();
+      ctx.waitUntil(later().then(() => {
+        throw new Error("no");
+      }));
+    },
+    acked: "b",
+    except: { simulator: "", call: ALL },
   },
   "speaks in the work it left behind": {
-    needs: "ctx", handle: (batch, ctx, { later }) => ctx.waitUntil(later().then(() => { of(batch, "a").ack(); of(batch, "b").retry(); })), acked: "ac", except: { call: ALL },
+    needs: "ctx",
+    handle: (batch, ctx, { later }) =>
+      ctx.waitUntil(later().then(() => {
+        of(batch, "a").ack();
+        of(batch, "b").retry();
+      })),
+    acked: "ac",
+    except: { call: ALL },
   },
   "throws, and acks in the work it left behind": {
-    needs: "ctx", handle: (batch, ctx, { later }) => { ctx.waitUntil(later().then(() => of(batch, "a").ack())); throw new Error("no"); }, acked: "a", except: { simulator: "", call: "" },
+    needs: "ctx",
+    handle: (batch, ctx, { later }) => {
+      ctx.waitUntil(later().then(() => of(batch, "a").ack()));
+      throw new Error("no");
+    },
+    acked: "a",
+    except: { simulator: "", call: "" },
   },
   "some of the work left behind fails, and the rest speaks later": {
     needs: "ctx",
-    handle: (batch, ctx, { later }) => { ctx.waitUntil(Promise.reject(new Error("no"))); ctx.waitUntil(later().then(() => of(batch, "c").ack())); },
-    acked: "c", except: { simulator: "", call: ALL },
+    handle: (batch, ctx, { later }) => {
+      ctx.waitUntil(Promise.reject(new Error("no")));
+      ctx.waitUntil(later().then(() => of(batch, "c").ack()));
+    },
+    acked: "c",
+    except: { simulator: "", call: ALL },
   },
-  "leaves work to the imported waitUntil that ends well": { needs: "import", handle: (_, __, { later, waitUntil }) => waitUntil(later()), acked: ALL },
+  "leaves work to the imported waitUntil that ends well": {
+    needs: "import",
+    handle: (_, __, { later, waitUntil }) => waitUntil(later()),
+    acked: ALL,
+  },
   "leaves work to the imported waitUntil that fails": {
-    needs: "import", handle: (_, __, { later, waitUntil }) => waitUntil(later().then(() => { throw new Error("no"); })), acked: "", except: { call: ALL, wrapped: ALL },
+    needs: "import",
+    handle: (_, __, { later, waitUntil }) =>
+      waitUntil(later().then(() => {
+        throw new Error("no");
+      })),
+    acked: "",
+    except: { call: ALL, wrapped: ALL },
   },
 };
 
@@ -67,7 +211,7 @@ export const ackedBy = (who, { acked, except }) => [...(except?.[who] ?? acked)]
 
 /** A handler for all cases: a queue is named after the place of its case. The second time every message is acked. */
 export function handlerOf(tools, deliveredTo) {
-  return function (batch, env, ctx) {
+  return function(batch, env, ctx) {
     const [, rule] = Object.entries(rules)[Number(batch.queue.slice(4))];
     const first = batch.messages.every(({ attempts }) => attempts === 1);
     deliveredTo(env, ctx, { queue: batch.queue, bodies: batch.messages.map(({ body }) => body), first });

@@ -16,13 +16,23 @@ async function workers({ entrypoint, events = false, own = false, seen = () => u
   const queues = names.map((_, at) => `rule${at}`);
   return [
     {
-      name: "main", modules: main, compatibilityDate: COMPATIBILITY_DATE, compatibilityFlags: ["nodejs_compat", ...(events ? EVENTS : [])],
+      name: "main",
+      modules: main,
+      compatibilityDate: COMPATIBILITY_DATE,
+      compatibilityFlags: ["nodejs_compat", ...(events ? EVENTS : [])],
       durableObjects: { QUEUES: { className: "Queues", useSQLite: true } },
-      serviceBindings: { CONSUMER: entrypoint ? { name: "consumer", entrypoint } : "consumer", SCRIPT: { name: "consumer", entrypoint: "Script" } },
+      serviceBindings: {
+        CONSUMER: entrypoint ? { name: "consumer", entrypoint } : "consumer",
+        SCRIPT: { name: "consumer", entrypoint: "Script" },
+      },
       ...(own && { queueProducers: Object.fromEntries(queues.map((name) => [name, name])) }),
     },
     {
-      name: "consumer", modules: consumer, compatibilityDate: COMPATIBILITY_DATE, compatibilityFlags: ["nodejs_compat"], serviceBindings,
+      name: "consumer",
+      modules: consumer,
+      compatibilityDate: COMPATIBILITY_DATE,
+      compatibilityFlags: ["nodejs_compat"],
+      serviceBindings,
       ...(own && { queueConsumers: Object.fromEntries(queues.map((name) => [name, consumerOf])) }),
     },
   ];
@@ -48,10 +58,12 @@ for (const [name, { who, ...options }] of Object.entries(sides)) {
         await heard.of((report) => report.queue === queue && report.first, 1);
         const wanted = ackedBy(who, rules[rule]);
         const again = [..."abc"].filter((body) => !wanted.includes(body));
-        const reports = (first) => heard.reports.filter((report) => report.queue === queue && report.first === first).flatMap(({ bodies }) => bodies);
-        await heard.of((report) => report.queue === queue && !report.first && report.bodies.some((body) => again.includes(body)), Math.min(1, again.length));
+        const reports = (first) =>
+          heard.reports.filter((report) => report.queue === queue && report.first === first).flatMap(({ bodies }) => bodies);
+        await heard.of((report) => report.queue === queue && !report.first && report.bodies.some((body) => again.includes(body)),
+          Math.min(1, again.length));
         // What came again is acked; so has all that did not.
-        if (!options.own) while ((await ask("metrics", queue)).backlogCount > 0);
+        if (!options.own) { while ((await ask("metrics", queue)).backlogCount > 0); }
         assert.deepEqual([reports(true).sort().join(""), reports(false).sort().join("")], ["abc", again.join("")]);
         if (!options.own) assert.deepEqual((await ask("metrics", queue)).retried, again.length);
       });
@@ -70,14 +82,29 @@ function random(seed) {
 
 function scriptOf(next) {
   const pick = (values) => values[Math.floor(next() * values.length)];
-  const words = () => Array.from({ length: Math.floor(next() * 4) }, () => [pick(["ack", "ack", "retry", "retry", "ackAll", "retryAll"]), Math.floor(next() * 3), pick([undefined, undefined, 0, 5, 90_000])]);
-  return { words: words(), work: Array.from({ length: Math.floor(next() * 3) }, () => ({ words: words(), fails: next() < 0.3 })), end: pick(["returns", "returns", "throws", "rejects"]) };
+  const words = () =>
+    Array.from({ length: Math.floor(next() * 4) },
+      () => [pick(["ack", "ack", "retry", "retry", "ackAll", "retryAll"]), Math.floor(next() * 3),
+        pick([undefined, undefined, 0, 5, 90_000])]);
+  return {
+    words: words(),
+    work: Array.from({ length: Math.floor(next() * 3) }, () => ({ words: words(), fails: next() < 0.3 })),
+    end: pick(["returns", "returns", "throws", "rejects"]),
+  };
 }
 
 test("whatever a handler says, and when: a wrapped one answers what the runtime does", async (t) => {
-  const [byEvent, byCall] = await Promise.all([true, false].map(async (events) => start(t, await workers({ events }), { stdio: () => undefined })));
+  const [byEvent, byCall] = await Promise.all(
+    [true, false].map(async (events) => start(t, await workers({ events }), { stdio: () => undefined })),
+  );
   const next = random(20_261_129);
-  const plain = ({ outcome, ackAll, retryBatch, explicitAcks, retryMessages }) => ({ outcome, ackAll, retryBatch, explicitAcks: [...explicitAcks].sort(), retryMessages: retryMessages.sort((a, b) => a.msgId.localeCompare(b.msgId)) });
+  const plain = ({ outcome, ackAll, retryBatch, explicitAcks, retryMessages }) => ({
+    outcome,
+    ackAll,
+    retryBatch,
+    explicitAcks: [...explicitAcks].sort(),
+    retryMessages: retryMessages.sort((a, b) => a.msgId.localeCompare(b.msgId)),
+  });
   await Promise.all(Array.from({ length: 400 }, async () => {
     const script = scriptOf(next);
     const messages = ["0", "1", "2"].map((id) => ({ id, body: script }));

@@ -9,7 +9,15 @@ export class Queues extends QueueObject {
   consumers = {
     pushed: { service: this.env.CONSUMER, maxBatchSize: 10, maxRetries: 2, retryDelay: 0, visibilityTimeout: 1 },
     slow: { service: this.env.CONSUMER, maxBatchSize: 3, maxBatchTimeout: 30 },
-    throwing: { service: { queue() { throw new TypeError("the binding is not what it was"); } }, maxBatchTimeout: 0, maxRetries: 0 },
+    throwing: {
+      service: {
+        queue() {
+          throw new TypeError("the binding is not what it was");
+        },
+      },
+      maxBatchTimeout: 0,
+      maxRetries: 0,
+    },
   };
 
   /** As the platform does where it replaces an object. */
@@ -40,7 +48,15 @@ export class Queues extends QueueObject {
       }
       return sql.exec(query, ...bindings);
     };
-    Object.defineProperty(storage, "sql", { value: { exec, get databaseSize() { return sql.databaseSize; } }, configurable: true });
+    Object.defineProperty(storage, "sql", {
+      value: {
+        exec,
+        get databaseSize() {
+          return sql.databaseSize;
+        },
+      },
+      configurable: true,
+    });
     return left;
   }
 

@@ -6,12 +6,21 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 
-const quietFlags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const quietFlags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+  "--disable-component-update", "--disable-sync"];
 const exactFlags = ["--enable-precise-memory-info", "--js-flags=--expose-gc"];
 
 const browsers = {
-  chromium: { names: ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"], asked: "CHROMIUM", launch: { args: [...quietFlags, ...exactFlags] } },
-  firefox: { names: ["firefox-esr", "firefox"], asked: "FIREFOX", launch: { args: ["-headless"], channel: "moz-firefox", firefoxUserPrefs: { "privacy.reduceTimerPrecision": false } } },
+  chromium: {
+    names: ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"],
+    asked: "CHROMIUM",
+    launch: { args: [...quietFlags, ...exactFlags] },
+  },
+  firefox: {
+    names: ["firefox-esr", "firefox"],
+    asked: "FIREFOX",
+    launch: { args: ["-headless"], channel: "moz-firefox", firefoxUserPrefs: { "privacy.reduceTimerPrecision": false } },
+  },
 };
 
 /**
@@ -22,7 +31,8 @@ const browsers = {
 async function start(playwright, name) {
   const { names, asked, launch } = browsers[name];
   const executablePath = process.env[asked] ?? find(names);
-  if (!executablePath) throw new Error(`no ${name} on this machine (looked for ${names.join(", ")}): install one, or set ${asked} to its path`);
+  if (!executablePath)
+    throw new Error(`no ${name} on this machine (looked for ${names.join(", ")}): install one, or set ${asked} to its path`);
   const profile = await mkdtemp(join(tmpdir(), "posthaste-bench-"));
   const gone = () => rm(profile, { recursive: true, force: true, maxRetries: 5 });
   try {

@@ -21,7 +21,7 @@ export function install() {
   const stand = (prototype, name, seen) => {
     const original = prototype[name];
     if (!original) return;
-    prototype[name] = function (...args) {
+    prototype[name] = function(...args) {
       const result = original.apply(this, args);
       seen(result, args, name);
       return result;

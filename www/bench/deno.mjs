@@ -82,7 +82,8 @@ const folder = Deno.makeTempDirSync();
 const names = Object.keys(sides);
 const found = Object.fromEntries(names.map((name) => [name, []]));
 try {
-  for (let at = 0; at < ROUNDS; at += 1) for (const name of at % 2 ? names.toReversed() : names) found[name].push(await round(sides[name], folder));
+  for (let at = 0; at < ROUNDS; at += 1)
+    for (const name of at % 2 ? names.toReversed() : names) found[name].push(await round(sides[name], folder));
 } finally {
   Deno.removeSync(folder, { recursive: true });
 }

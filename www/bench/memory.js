@@ -139,7 +139,7 @@ async function inTurns(count, work, tell) {
 }
 
 async function drain(queue, count) {
-  for (let done = 0; done < count; ) {
+  for (let done = 0; done < count;) {
     const messages = await queue.receive({ max: batch });
     if (messages.length === 0) throw new Error(`the queue was empty ${count - done} messages early`);
     await Promise.all(messages.map((message) => message.ack()));

@@ -21,7 +21,13 @@ const workloads = [
   { key: "awaited", title: "sends, each awaited", count: [1_000, 200], each: true, run: (side, list) => side.sendEach(list) },
   { key: "concurrent", title: "sends at once", count: [5_000, 5_000], run: (side, list) => side.sendAll(list) },
   { key: "batch", title: "batches of 100", count: [5_000, 2_000], run: (side, list) => side.sendBatches(list) },
-  { key: "deliver", title: "deliveries with ack, 100 at once", count: [5_000, 2_000], filled: true, run: (side, list) => side.deliver(list.length) },
+  {
+    key: "deliver",
+    title: "deliveries with ack, 100 at once",
+    count: [5_000, 2_000],
+    filled: true,
+    run: (side, list) => side.deliver(list.length),
+  },
   { key: "roundTrips", title: "sent, handled, the next", count: [500, 100], each: true, run: (side, list) => side.roundTrips(list) },
 ];
 const DURABILITIES = ["relaxed", "strict"];
@@ -91,6 +97,7 @@ function print(durability, found) {
     };
     return [title, cell("posthaste"), cell("bull"), against("bull"), cell("better"), against("better")];
   });
-  const head = ["", "posthaste", `BullMQ ${versionOf("bullmq")}, Redis ${redisVersion()} ${FSYNC[durability]}`, "ratio", `better-queue ${versionOf("better-queue")}, memory`, "ratio"];
+  const head = ["", "posthaste", `BullMQ ${versionOf("bullmq")}, Redis ${redisVersion()} ${FSYNC[durability]}`, "ratio",
+    `better-queue ${versionOf("better-queue")}, memory`, "ratio"];
   console.log(table(head, lines));
 }

@@ -37,7 +37,8 @@ async function start(name, section, drawing) {
   bar.hidden = false;
   results.hidden = false;
   const rows = element("tbody");
-  const head = element("tr", {}, ...drawing.head.map((text, column) => element("th", { scope: "col", className: column > 1 ? "number" : "" }, text)));
+  const head = element("tr", {},
+    ...drawing.head.map((text, column) => element("th", { scope: "col", className: column > 1 ? "number" : "" }, text)));
   const [own, other] = drawing.legend;
   results.replaceChildren(
     element("p", { className: "legend" }, element("b", {}, own), ` beside ${other}; the longer bar is the larger figure`),
@@ -102,9 +103,12 @@ function workersRows({ title, trips, contenders, goals, failed }) {
   const most = Math.max(...contenders.map(figure));
   for (const one of contenders) {
     const own = goals.filter(({ of }) => of === one.title);
-    const transport = one.transport ? [element("span", { className: "note" }, one.transport === "port" ? "by the port" : "by shared memory")] : [];
+    const transport = one.transport
+      ? [element("span", { className: "note" }, one.transport === "port" ? "by the port" : "by shared memory")]
+      : [];
     const notes = own.map(({ goal, other, ratio, reached }) =>
-      element("span", { className: `note ${reached ? "reached" : "short"}` }, `${times(ratio)} ${other}, goal ${trips ? "at most " : ""}${times(goal)}`),
+      element("span", { className: `note ${reached ? "reached" : "short"}` },
+        `${times(ratio)} ${other}, goal ${trips ? "at most " : ""}${times(goal)}`)
     );
     drawn.append(
       element(
@@ -144,14 +148,15 @@ function countsList({ concurrent, one, openings }) {
         `Opening a queue that holds ${whole.format(waiting)} messages (${shape}) and receiving the first read `,
         strong(bodies),
         ` bodies and took ${firstMs.toFixed(0)} ms.`,
-      ),
+      )
     ),
   );
 }
 
 function saveLink(name, result) {
   const file = new Blob([JSON.stringify(result, null, 2)], { type: "application/json" });
-  return element("p", {}, element("a", { href: URL.createObjectURL(file), download: `posthaste-${name}.json` }, "Save the figures as JSON"));
+  return element("p", {},
+    element("a", { href: URL.createObjectURL(file), download: `posthaste-${name}.json` }, "Save the figures as JSON"));
 }
 
 function element(tag, properties = {}, ...content) {

@@ -46,8 +46,10 @@ const { values: options, positionals } = parseArgs({
   },
 });
 const chosen = positionals.length ? positionals : Object.keys(benchmarks);
-for (const name of chosen) if (!benchmarks[name]) fail(`no benchmark ${JSON.stringify(name)}: there is ${Object.keys(benchmarks).join(" and ")}`);
-if (![undefined, "chromium", "firefox"].includes(options.browser)) fail(`--browser ${JSON.stringify(options.browser)}: chromium or firefox`);
+for (const name of chosen)
+  if (!benchmarks[name]) fail(`no benchmark ${JSON.stringify(name)}: there is ${Object.keys(benchmarks).join(" and ")}`);
+if (![undefined, "chromium", "firefox"].includes(options.browser))
+  fail(`--browser ${JSON.stringify(options.browser)}: chromium or firefox`);
 if (!["all", "head"].includes(options.verify)) fail(`--verify ${JSON.stringify(options.verify)}: all or head`);
 if (!existsSync(join(options.pkg, "index.js"))) fail(`${join(options.pkg, "index.js")} is not there: run cargo xtask build`);
 
@@ -79,7 +81,8 @@ async function run(name, browser) {
   progress({ share: 1, doing: "" });
   console.log(result.browser);
   benchmarks[name].print(result);
-  if (loadBefore > availableParallelism() / 2) console.log("\nThe machine was busy before this began: ratios may still hold, times do not. Run it again.");
+  if (loadBefore > availableParallelism() / 2)
+    console.log("\nThe machine was busy before this began: ratios may still hold, times do not. Run it again.");
   return { ...result, loadBefore };
 }
 

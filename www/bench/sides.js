@@ -65,7 +65,7 @@ export class Posthaste {
   }
 
   async drainBatches(count, size) {
-    for (let done = 0; done < count; ) {
+    for (let done = 0; done < count;) {
       const messages = await this.queue.receive({ max: size });
       if (messages.length === 0) throw new Error(`posthaste gave ${done} of ${count} messages`);
       await Promise.all(messages.map((message) => message.ack()));
@@ -146,7 +146,7 @@ export class DexieTables {
   }
 
   async drainBatches(count, size) {
-    for (let done = 0; done < count; ) {
+    for (let done = 0; done < count;) {
       const rows = await this.take(size);
       if (rows.length === 0) throw new Error(`Dexie gave ${done} of ${count} rows`);
       await this.db.leased.bulkDelete(rows.map((row) => row.id));
@@ -182,7 +182,7 @@ export class DexieUnleased extends DexieTables {
   }
 
   async drainBatches(count, size) {
-    for (let done = 0; done < count; ) {
+    for (let done = 0; done < count;) {
       const rows = await this.db.sent.limit(size).toArray();
       if (rows.length === 0) throw new Error(`Dexie gave ${done} of ${count} rows`);
       await this.db.sent.bulkDelete(rows.map((row) => row.id));

@@ -13,7 +13,10 @@ import { number, table, times } from "./print.mjs";
 import { median, race, ratio } from "./rounds.js";
 
 const here = fileURLToPath(new URL("workerd", import.meta.url));
-const { values: options } = parseArgs({ allowPositionals: true, options: { rounds: { type: "string", default: "5" }, count: { type: "string", default: "1000" }, json: { type: "string" } } });
+const { values: options } = parseArgs({
+  allowPositionals: true,
+  options: { rounds: { type: "string", default: "5" }, count: { type: "string", default: "1000" }, json: { type: "string" } },
+});
 const [rounds, count] = [Number(options.rounds), Number(options.count)];
 const LATENCIES = 20;
 
@@ -29,20 +32,31 @@ const hear = async (request) => {
   if (seen >= awaited.count) awaited.resolve();
 };
 /** Resolves when so many more messages were handled. */
-const handled = (more) => new Promise((resolve) => {
-  awaited = { count: seen + more, resolve };
-});
+const handled = (more) =>
+  new Promise((resolve) => {
+    awaited = { count: seen + more, resolve };
+  });
 
 const storage = folder({ after: (end) => ends.push(end) });
 const consumerOf = { maxBatchSize: 100, maxBatchTimeout: 0 };
 const [worker, consumer] = await Promise.all([modulesOf("worker.mjs", here), modulesOf("consumer.mjs", here)]);
 const lab = await start(undefined, [
   {
-    name: "main", modules: worker, compatibilityDate: COMPATIBILITY_DATE, compatibilityFlags: ["service_binding_extra_handlers", "experimental"],
-    durableObjects: { QUEUES: { className: "Queues", useSQLite: true }, ROWS: { className: "Rows", useSQLite: true } }, serviceBindings: { CONSUMER: "consumer" },
+    name: "main",
+    modules: worker,
+    compatibilityDate: COMPATIBILITY_DATE,
+    compatibilityFlags: ["service_binding_extra_handlers", "experimental"],
+    durableObjects: { QUEUES: { className: "Queues", useSQLite: true }, ROWS: { className: "Rows", useSQLite: true } },
+    serviceBindings: { CONSUMER: "consumer" },
     queueProducers: { orders: "orders", kept: "kept" },
   },
-  { name: "consumer", modules: consumer, compatibilityDate: COMPATIBILITY_DATE, serviceBindings: { SEEN: async (request) => (await hear(request), new Response("")) }, queueConsumers: { orders: consumerOf } },
+  {
+    name: "consumer",
+    modules: consumer,
+    compatibilityDate: COMPATIBILITY_DATE,
+    serviceBindings: { SEEN: async (request) => (await hear(request), new Response("")) },
+    queueConsumers: { orders: consumerOf },
+  },
 ], { miniflare: { durableObjectsPersist: storage } });
 ends.unshift(() => lab.dispose());
 
@@ -51,15 +65,30 @@ const withRows = { ...contenders, rows: "rows" };
 const progress = (what) => (done) => void (process.stdout.isTTY && process.stdout.write(`\r${what} ${Math.round(100 * done)} %   \r`));
 
 /** Sends alone: to a queue that nobody consumes. */
-const sending = (how, work, contenders) => race({ rounds, contenders, work, prepare: async () => undefined, run: (side) => lab.ask(how, side, "kept", work), tidy: async () => undefined, report: progress(how) });
+const sending = (how, work, contenders) =>
+  race({
+    rounds,
+    contenders,
+    work,
+    prepare: async () => undefined,
+    run: (side) => lab.ask(how, side, "kept", work),
+    tidy: async () => undefined,
+    report: progress(how),
+  });
 /** From the first send to the end of the last handler. */
-const delivering = () => race({
-  rounds, contenders, work: count, report: progress("delivery"), tidy: async () => undefined, prepare: async () => ({ all: handled(count) }),
-  run: async (side, { all }) => {
-    await lab.ask("batches", side, "orders", count);
-    await all;
-  },
-});
+const delivering = () =>
+  race({
+    rounds,
+    contenders,
+    work: count,
+    report: progress("delivery"),
+    tidy: async () => undefined,
+    prepare: async () => ({ all: handled(count) }),
+    run: async (side, { all }) => {
+      await lab.ask("batches", side, "orders", count);
+      await all;
+    },
+  });
 /** One message at a time, from before its send to its handler: messages a second, were there nothing else. */
 const oneByOne = async () => {
   const rates = { posthaste: [], cloudflare: [] };
@@ -96,9 +125,22 @@ try {
   for (const end of ends) await end();
 }
 const cells = rows.map(({ title, posthaste, cloudflare, ratio, least, most }) => [
-  title, number(posthaste), (1000 / posthaste).toFixed(2), number(cloudflare), (1000 / cloudflare).toFixed(2), times(ratio), `${times(least)} to ${times(most)}`, ratio >= 1 ? "pass" : "SHORT",
+  title,
+  number(posthaste),
+  (1000 / posthaste).toFixed(2),
+  number(cloudflare),
+  (1000 / cloudflare).toFixed(2),
+  times(ratio),
+  `${times(least)} to ${times(most)}`,
+  ratio >= 1 ? "pass" : "SHORT",
 ]);
-console.log(`\nIn workerd, messages a second (and ms each): posthaste/cloudflare, durable, against miniflare's Cloudflare Queues, in memory; median of ${rounds} interleaved rounds\n`);
+console.log(
+  `\nIn workerd, messages a second (and ms each): posthaste/cloudflare, durable, against miniflare's Cloudflare Queues, in memory; median of ${rounds} interleaved rounds\n`,
+);
 console.log(table(["", "posthaste", "ms", "miniflare", "ms", "ratio", "within rounds", ""], cells));
-console.log(`\nA bare row in a Durable Object, each awaited: ${number(least.rate)} a second; posthaste ${times(least.median)} of that. Each waits for the disk; miniflare's queue does not.`);
+console.log(
+  `\nA bare row in a Durable Object, each awaited: ${number(least.rate)} a second; posthaste ${
+    times(least.median)
+  } of that. Each waits for the disk; miniflare's queue does not.`,
+);
 if (options.json) await writeFile(options.json, JSON.stringify({ rows, least }, null, 2));

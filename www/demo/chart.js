@@ -25,7 +25,10 @@ export class Chart {
     this.#context = canvas.getContext("2d");
     this.#history = history;
     this.recolour();
-    new ResizeObserver(() => { this.recolour(); this.#draw(true); }).observe(canvas);
+    new ResizeObserver(() => {
+      this.recolour();
+      this.#draw(true);
+    }).observe(canvas);
     const frame = (now) => {
       requestAnimationFrame(frame);
       if (now - this.#drawn >= (calm.matches ? 1000 : FRAME_MS)) this.#draw(false);

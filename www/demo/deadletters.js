@@ -13,16 +13,17 @@ export class DeadLetters {
   constructor(queues, parts, done, failed) {
     this.#queues = queues;
     this.#parts = parts;
-    const act = (button, verb, work) => button.addEventListener("click", async () => {
-      button.disabled = true;
-      try {
-        const counts = await Promise.all(this.#names.map((name) => work(queues[name])));
-        done(verb, counts.reduce((sum, count) => sum + count, 0));
-      } catch (error) {
-        failed(error);
-      }
-      this.#shown = "";
-    });
+    const act = (button, verb, work) =>
+      button.addEventListener("click", async () => {
+        button.disabled = true;
+        try {
+          const counts = await Promise.all(this.#names.map((name) => work(queues[name])));
+          done(verb, counts.reduce((sum, count) => sum + count, 0));
+        } catch (error) {
+          failed(error);
+        }
+        this.#shown = "";
+      });
     act(parts.redrive, "redrive", (queue) => queue.redrive());
     act(parts.purge, "purge", (queue) => queue.purge());
   }

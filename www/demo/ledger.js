@@ -67,15 +67,19 @@ export function noteSent(sent) {
 
 /** Notes that a worker did the work on file `id`, whether or not it gets to ack it. */
 export function noteRun({ id, name, size }) {
-  return within(["files"], "readwrite", ([files]) => change(files, id, (row) => {
-    Object.assign(row, { name, size });
-    row.runs += 1;
-  }));
+  return within(["files"], "readwrite", ([files]) =>
+    change(files, id, (row) => {
+      Object.assign(row, { name, size });
+      row.runs += 1;
+    }));
 }
 
 /** Notes that the ack of file `id` was confirmed by the queue. */
 export function noteAck(id) {
-  return within(["files"], "readwrite", ([files]) => change(files, id, (row) => { row.acks += 1; }));
+  return within(["files"], "readwrite", ([files]) =>
+    change(files, id, (row) => {
+      row.acks += 1;
+    }));
 }
 
 /** Keeps a result under its file's message id. Resolves true when it is the first one, false for a duplicate. */
@@ -97,7 +101,9 @@ export function keepResult(result) {
 export function readFiles() {
   return within(["files"], "readonly", ([files], answer) => {
     const request = files.getAll();
-    request.onsuccess = () => { answer.value = request.result; };
+    request.onsuccess = () => {
+      answer.value = request.result;
+    };
   });
 }
 
@@ -107,7 +113,9 @@ export function readResults(max) {
     const value = { total: 0, newest: [] };
     answer.value = value;
     const count = results.count();
-    count.onsuccess = () => { value.total = count.result; };
+    count.onsuccess = () => {
+      value.total = count.result;
+    };
     const cursor = results.index("at").openCursor(null, "prev");
     cursor.onsuccess = () => {
       if (!cursor.result || value.newest.length >= max) return;
@@ -121,7 +129,9 @@ export function readResults(max) {
 export function readResult(id) {
   return within(["results"], "readonly", ([results], answer) => {
     const request = results.get(id);
-    request.onsuccess = () => { answer.value = request.result; };
+    request.onsuccess = () => {
+      answer.value = request.result;
+    };
   });
 }
 

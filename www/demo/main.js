@@ -29,7 +29,9 @@ const histories = takeHistories();
 const queues = {};
 const log = makeLog($("log"));
 let opened;
-exposeDemo(new Promise((resolve) => { opened = resolve; }), () => queues, () => state);
+exposeDemo(new Promise((resolve) => {
+  opened = resolve;
+}), () => queues, () => state);
 
 let chart;
 makeTheme($("theme"), () => chart?.recolour());
@@ -48,7 +50,9 @@ async function start() {
   const posthaste = await import("posthaste").catch((error) => {
     throw new Error(`the package did not load (${error.message}). "cargo xtask demo" builds it.`);
   });
-  await Promise.all(NAMES.map(async (name) => { queues[name] = await openDemoQueue(posthaste.openQueue, name); }));
+  await Promise.all(NAMES.map(async (name) => {
+    queues[name] = await openDemoQueue(posthaste.openQueue, name);
+  }));
   beThere("tab", tab);
 
   const wall = new Wall($("wall"), (result, picture) => openLetter($("letter"), result, picture));
@@ -56,7 +60,15 @@ async function start() {
   const cards = new Cards($("pool"), tab, (name) => pool.kill(name));
   const settings = makeSettings((now, mine) => applySettings(now, mine, pool));
   const mark = (text) => histories[state.view].mark(text);
-  const hear = makeNews({ cards, log, mark, tab, moved: () => { state.ledgerMoved = true; } });
+  const hear = makeNews({
+    cards,
+    log,
+    mark,
+    tab,
+    moved: () => {
+      state.ledgerMoved = true;
+    },
+  });
   const wire = openWire((news) => {
     if (news.kind === "shown") return shown(news.id);
     if (news.kind === "reset") return reset.follow(news);
@@ -71,12 +83,15 @@ async function start() {
   state.counts = state.found = await readCounts(queues);
   $("found").textContent = foundSentence(state.found);
   log.say("note", foundSentence(state.found));
-  if (histories.photos.samples.length > 0) for (const history of Object.values(histories)) history.mark("reloaded");
+  if (histories.photos.samples.length > 0) { for (const history of Object.values(histories)) history.mark("reloaded"); }
   await wall.load();
   $("wall-empty").hidden = wall.total > 0;
   chart = new Chart($("chart"), histories.photos);
 
-  const tellPool = (news) => { hear(news); if (news.kind === "killed") wire.tell(news); };
+  const tellPool = (news) => {
+    hear(news);
+    if (news.kind === "killed") wire.tell(news);
+  };
   const pool = new Pool(tab, tellPool, () => forWorkers(settings.now));
   const reset = makeReset({ posthaste, queues, wire, pool, settings, button: $("reset"), failed });
   queues.thumbnails.consume((batch) => collect(batch, wire, shown), { maxBatchSize: 20 });
@@ -84,10 +99,13 @@ async function start() {
   await agreeOnPause(settings.now.paused);
   showSettings(settings.now);
   tieControls({ pool, settings, proof, mark });
-  const deadLetters = new DeadLetters(queues, { list: $("dead-list"), count: $("dead-count"), redrive: $("redrive"), purge: $("purge") }, settled, failed);
+  const deadLetters = new DeadLetters(queues, { list: $("dead-list"), count: $("dead-count"), redrive: $("redrive"), purge: $("purge") },
+    settled, failed);
   document.body.dataset.state = "ready";
   opened();
-  addEventListener("pagehide", () => { if (document.body.dataset.state === "ready") keepHistories(histories); });
+  addEventListener("pagehide", () => {
+    if (document.body.dataset.state === "ready") keepHistories(histories);
+  });
   watch({ proof, deadLetters, cards });
 }
 
@@ -141,21 +159,32 @@ async function meet(cards) {
 
 function describeChart() {
   const { waiting, leased, done, failed } = state.counts[state.view];
-  $("chart").setAttribute("aria-label", `The last minute: ${waiting} waiting, ${leased} in flight, ${done} done, ${failed} failed tries so far`);
+  $("chart").setAttribute("aria-label",
+    `The last minute: ${waiting} waiting, ${leased} in flight, ${done} done, ${failed} failed tries so far`);
 }
 
 function makeProof() {
-  const figures = Object.fromEntries(["sent", "done", "waiting", "leased", "dead", "purged", "delivered", "retried"].map((name) => [name, $(`n-${name}`)]));
+  const figures = Object.fromEntries(
+    ["sent", "done", "waiting", "leased", "dead", "purged", "delivered", "retried"].map((name) => [name, $(`n-${name}`)]),
+  );
   return new Proof({
-    figures, bar: document.querySelector(".bar"), verdict: $("verdict"), once: $("once"), purgedSign: $("sign-purged"),
-    purgedTerm: $("term-purged"), rate: $("rate"), rateNote: $("rate-note"), wallNote: $("wall-note"),
+    figures,
+    bar: document.querySelector(".bar"),
+    verdict: $("verdict"),
+    once: $("once"),
+    purgedSign: $("sign-purged"),
+    purgedTerm: $("term-purged"),
+    rate: $("rate"),
+    rateNote: $("rate-note"),
+    wallNote: $("wall-note"),
   });
 }
 
 function watchQueues() {
   for (const name of ["photos", "jobs", "thumbnails"]) {
     queues[name].addEventListener("error", (event) => failed(event.error ?? event));
-    queues[name].addEventListener("storage", ({ detail }) => log.say(detail.state === "ok" ? "good" : "bad", `Storage of ${name}: ${detail.state}.`));
+    queues[name].addEventListener("storage", ({ detail }) =>
+      log.say(detail.state === "ok" ? "good" : "bad", `Storage of ${name}: ${detail.state}.`));
   }
 }
 
@@ -191,8 +220,13 @@ function tieControls({ pool, settings, proof, mark }) {
 /** Files may be dropped anywhere on the page. */
 function tieDropping(mark) {
   const over = (is) => document.body.classList.toggle("dropping", is);
-  addEventListener("dragover", (event) => { event.preventDefault(); over(true); });
-  addEventListener("dragleave", (event) => { if (!event.relatedTarget) over(false); });
+  addEventListener("dragover", (event) => {
+    event.preventDefault();
+    over(true);
+  });
+  addEventListener("dragleave", (event) => {
+    if (!event.relatedTarget) over(false);
+  });
   addEventListener("drop", (event) => {
     event.preventDefault();
     over(false);
@@ -234,11 +268,13 @@ function view(name) {
 
 function settled(verb, count) {
   const letters = `${count.toLocaleString("en")} dead ${count === 1 ? "letter" : "letters"}`;
-  log.say(verb === "redrive" ? "good" : "note", verb === "redrive" ? `${letters} sent back to where they came from.` : `${letters} purged.`);
+  log.say(verb === "redrive" ? "good" : "note",
+    verb === "redrive" ? `${letters} sent back to where they came from.` : `${letters} purged.`);
 }
 
 function failed(error) {
-  log.fold(`failed ${error?.name}`, "bad", (count) => `${error?.name ?? "Error"}: ${error?.message ?? error}${count > 1 ? ` (${count} times)` : ""}`);
+  log.fold(`failed ${error?.name}`, "bad",
+    (count) => `${error?.name ?? "Error"}: ${error?.message ?? error}${count > 1 ? ` (${count} times)` : ""}`);
 }
 
 /* ------------------------------------------------------------------ settings */

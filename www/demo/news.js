@@ -14,18 +14,22 @@ export function makeNews({ cards, log, mark, tab, moved }) {
         mark("came back");
       }
     },
-    failed: (news) => log.fold(`failed ${news.attempt}`, "bad", (count) => (count === 1
-      ? `${news.name} failed at try ${news.attempt}: ${news.error}.`
-      : `${count} files failed at try ${news.attempt}: ${news.error}.`)),
+    failed: (news) =>
+      log.fold(`failed ${news.attempt}`, "bad", (count) => (count === 1
+        ? `${news.name} failed at try ${news.attempt}: ${news.error}.`
+        : `${count} files failed at try ${news.attempt}: ${news.error}.`)),
     late: (news) => log.say("note", `${who(news)} was too late for ${news.name}: its lease had run out.`),
     broken: (news) => log.say("bad", `${who(news)} could not work: ${news.error}`),
     killed(news) {
-      const what = news.holds ? `while it held ${news.holds.name ?? `${news.holds.jobs} small jobs`}. Its lease runs out soon.` : "while it held nothing.";
+      const what = news.holds
+        ? `while it held ${news.holds.name ?? `${news.holds.jobs} small jobs`}. Its lease runs out soon.`
+        : "while it held nothing.";
       log.say("trouble", `${who(news)} was killed ${what}`);
       mark("killed");
     },
     doneJobs(news) {
-      if (news.failed > 0) log.fold("jobs failed", "bad", (count) => `${count.toLocaleString("en")} tries of jobs failed: told to, one in ten.`, news.failed);
+      if (news.failed > 0)
+        log.fold("jobs failed", "bad", (count) => `${count.toLocaleString("en")} tries of jobs failed: told to, one in ten.`, news.failed);
     },
   };
 

@@ -51,7 +51,10 @@ export class Pool {
     if (!this.#workers.has(name)) return;
     this.#workers.get(name).thread.terminate();
     this.#workers.delete(name);
-    setTimeout(() => { this.#hear({ kind: "left", tab: this.#tab, worker: name }); this.#start(); }, AFTER_BROKEN_MS);
+    setTimeout(() => {
+      this.#hear({ kind: "left", tab: this.#tab, worker: name });
+      this.#start();
+    }, AFTER_BROKEN_MS);
   }
 
   /** Tells every worker of this tab what changed in the settings. */
@@ -96,17 +99,39 @@ export class Cards {
   hear(news) {
     const card = this.#card(news.tab, news.worker);
     switch (news.kind) {
-      case "hired": this.#say(card, "starting", "arriving"); break;
-      case "start": this.#say(card, "busy", news.attempt > 1 ? `${news.name} · try ${news.attempt}` : news.name); break;
-      case "startJobs": this.#say(card, "busy", `${news.count} small jobs`); break;
-      case "done": this.#count(card, 1); break;
-      case "doneJobs": this.#count(card, news.count); break;
-      case "up": this.#say(card, "idle", "waiting for mail"); break;
-      case "late": this.#say(card, "idle", "too late: its lease was gone"); break;
-      case "failed": this.#say(card, "sad", `${news.name} failed`); break;
-      case "broken": this.#say(card, "sad", news.error); break;
-      case "killed": this.#bury(card, news); break;
-      case "left": this.#remove(`${news.tab}/${news.worker}`); break;
+      case "hired":
+        this.#say(card, "starting", "arriving");
+        break;
+      case "start":
+        this.#say(card, "busy", news.attempt > 1 ? `${news.name} · try ${news.attempt}` : news.name);
+        break;
+      case "startJobs":
+        this.#say(card, "busy", `${news.count} small jobs`);
+        break;
+      case "done":
+        this.#count(card, 1);
+        break;
+      case "doneJobs":
+        this.#count(card, news.count);
+        break;
+      case "up":
+        this.#say(card, "idle", "waiting for mail");
+        break;
+      case "late":
+        this.#say(card, "idle", "too late: its lease was gone");
+        break;
+      case "failed":
+        this.#say(card, "sad", `${news.name} failed`);
+        break;
+      case "broken":
+        this.#say(card, "sad", news.error);
+        break;
+      case "killed":
+        this.#bury(card, news);
+        break;
+      case "left":
+        this.#remove(`${news.tab}/${news.worker}`);
+        break;
     }
   }
 

@@ -11,17 +11,35 @@ export function exposeDemo(ready, queues, look) {
     /** Resolves when the queues are open and the first counts are in. */
     ready,
     /** { photos, jobs, thumbnails } as last sampled (four times a second). */
-    get counts() { return structuredClone(look().counts); },
-    get sent() { return look().counts?.photos.sent ?? 0; },
-    get done() { return look().counts?.photos.done ?? 0; },
-    get waiting() { return look().counts?.photos.waiting ?? 0; },
-    get leased() { return look().counts?.photos.leased ?? 0; },
-    get dead() { return look().counts?.photos.dead ?? 0; },
+    get counts() {
+      return structuredClone(look().counts);
+    },
+    get sent() {
+      return look().counts?.photos.sent ?? 0;
+    },
+    get done() {
+      return look().counts?.photos.done ?? 0;
+    },
+    get waiting() {
+      return look().counts?.photos.waiting ?? 0;
+    },
+    get leased() {
+      return look().counts?.photos.leased ?? 0;
+    },
+    get dead() {
+      return look().counts?.photos.dead ?? 0;
+    },
     /** What was found when this page opened: the counts then. */
-    get found() { return structuredClone(look().found); },
-    get tab() { return look().tab; },
+    get found() {
+      return structuredClone(look().found);
+    },
+    get tab() {
+      return look().tab;
+    },
     /** Sends of this page that are not accepted yet. */
-    get sending() { return look().sending; },
+    get sending() {
+      return look().sending;
+    },
     read: () => readAll(queues()),
   };
   Object.defineProperty(window, "demo", { value: Object.freeze(demo) });
@@ -34,7 +52,10 @@ export function exposeDemo(ready, queues, look) {
  */
 async function readAll(queues) {
   const [counts, rows, live, dead] = await Promise.all([
-    readCounts(queues), readFiles(), queues.photos.peek({ max: ALL }), queues["photos-dlq"].peek({ max: ALL }),
+    readCounts(queues),
+    readFiles(),
+    queues.photos.peek({ max: ALL }),
+    queues["photos-dlq"].peek({ max: ALL }),
   ]);
   const places = new Map(live.map(({ id, state }) => [id, state === "leased" ? "leased" : "waiting"]));
   for (const { id } of dead) places.set(id, "dead");

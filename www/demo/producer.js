@@ -3,8 +3,18 @@
 import { noteSent, reserveOrdinals } from "./ledger.js";
 
 const SAMPLES = [
-  "astronaut", "chelsea-the-cat", "coffee", "falcon-9", "raccoon", "summer-palace",
-  "grace-hopper", "hubble-extreme-deep-field", "retina", "cameraman", "ascent", "coins-from-pompeii",
+  "astronaut",
+  "chelsea-the-cat",
+  "coffee",
+  "falcon-9",
+  "raccoon",
+  "summer-palace",
+  "grace-hopper",
+  "hubble-extreme-deep-field",
+  "retina",
+  "cameraman",
+  "ascent",
+  "coins-from-pompeii",
 ];
 const TOGETHER = 200; // files at a time, so that a folder of thousands does not sit in memory whole
 const LARGEST = 256 * 2 ** 20; // bytes; hashing reads a file whole

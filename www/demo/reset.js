@@ -33,7 +33,10 @@ export function makeReset({ posthaste, queues, wire, pool, settings, button, fai
     if (asked) {
       clearTimeout(asked);
       button.disabled = true;
-      reset().catch((error) => { button.disabled = false; failed(error); });
+      reset().catch((error) => {
+        button.disabled = false;
+        failed(error);
+      });
       return;
     }
     button.textContent = "Reset all?";

@@ -16,7 +16,9 @@ export function makeTheme(button, changed) {
     localStorage.setItem(KEY, ORDER[(ORDER.indexOf(read()) + 1) % ORDER.length]);
     show();
   });
-  addEventListener("storage", ({ key }) => { if (key === KEY) show(); });
+  addEventListener("storage", ({ key }) => {
+    if (key === KEY) show();
+  });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
   show();
 }

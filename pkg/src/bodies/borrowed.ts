@@ -16,13 +16,21 @@ export class LentBytes extends Bytes {
   private over = false;
 
   /** `done`: called once, when the memory may be written over. */
-  constructor(form: Bytes["form"], memory: Uint8Array, count: number, length: number, lengths: ArrayLike<number> | undefined, private readonly done: () => void) {
+  constructor(
+    form: Bytes["form"],
+    memory: Uint8Array,
+    count: number,
+    length: number,
+    lengths: ArrayLike<number> | undefined,
+    private readonly done: () => void,
+  ) {
     super(form, memory, count, length, lengths);
     this.needed = count;
   }
 
   override body(place: number, lend: boolean): unknown {
-    if (this.over && !this.own) throw platformError("InvalidStateError", "a borrowed body can be read until its message is settled, not after");
+    if (this.over && !this.own)
+      throw platformError("InvalidStateError", "a borrowed body can be read until its message is settled, not after");
     return super.body(place, lend);
   }
 
@@ -73,8 +81,15 @@ export class Lent {
   constructor(private readonly frame: RingFrame) {}
 
   /** The next piece, of so many bytes. */
-  take(bytes: number, form: Bytes["form"], count: number, length: number, lengths: ArrayLike<number> | undefined, lentTo: (parcel: LentBytes) => void): LentBytes {
-    const memory = this.frame.bodies.subarray(this.taken, (this.taken += bytes));
+  take(
+    bytes: number,
+    form: Bytes["form"],
+    count: number,
+    length: number,
+    lengths: ArrayLike<number> | undefined,
+    lentTo: (parcel: LentBytes) => void,
+  ): LentBytes {
+    const memory = this.frame.bodies.subarray(this.taken, this.taken += bytes);
     this.needed += 1;
     const parcel = new LentBytes(form, memory, count, length, lengths, () => this.end());
     lentTo(parcel);

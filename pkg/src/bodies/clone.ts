@@ -148,7 +148,8 @@ const kindOf = Object.getOwnPropertyDescriptor(Object.getPrototypeOf(Uint8Array.
 function viewed(value: ArrayBufferView): ArrayBufferView {
   const { buffer, byteOffset, byteLength } = value;
   // What is shared stays shared, be it memory or the buffer of several views.
-  if (!(buffer instanceof ArrayBuffer) || (buffer as { resizable?: boolean }).resizable || met === SHARED_MAX || wasMet(buffer)) throw NOT_PLAIN;
+  if (!(buffer instanceof ArrayBuffer) || (buffer as { resizable?: boolean }).resizable || met === SHARED_MAX || wasMet(buffer))
+    throw NOT_PLAIN;
   seen[met++] = buffer;
   bytes += byteLength + 16;
   const kind = kindOf.call(value) as "Uint8Array" | undefined;

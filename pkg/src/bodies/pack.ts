@@ -136,7 +136,8 @@ export class Bytes implements Filling {
   /** The bodies from `from` on in a buffer that can be transferred: this memory itself, where it is theirs alone and they are `leaving`. */
   buffer(from: number, count: number, leaving: boolean): ArrayBuffer {
     const { buffer, byteOffset } = this.memory;
-    const alone = leaving && count === this.count && byteOffset === 0 && buffer instanceof ArrayBuffer && buffer.byteLength <= 2 * this.used;
+    const alone = leaving && count === this.count && byteOffset === 0 && buffer instanceof ArrayBuffer &&
+      buffer.byteLength <= 2 * this.used;
     return alone ? buffer : ownCopy(this.memory, this.place(from), this.place(from + count)).buffer;
   }
 

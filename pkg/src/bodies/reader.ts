@@ -1,10 +1,9 @@
 /** Bytes to the values that a `Writer` made them of. Whoever wrote the bytes: nothing counts before it is checked, and nothing is made that is larger than they are. */
 
 import type { Bodies, HeadersByIndex } from "../contract/store";
-import {
-  ARRAY, BIGINT, BOXED, BUFFER, DATE, DEPTH_MAX, DOUBLE, END, ERROR, ERRORS, EXCEPTION, FALSE, FORMAT, GROWTH_MAX, LATIN1, MAP, NEGATIVE, NULL, OBJECT, REGEXP, RESIZABLE, SEEN, SET, SHORT_TEXT,
-  SMALL, SPARSE, TRUE, UNDEFINED, UTF16, VIEW, VIEWS, WHOLE, WHOLE_VIEW,
-} from "./format";
+import { ARRAY, BIGINT, BOXED, BUFFER, DATE, DEPTH_MAX, DOUBLE, END, ERROR, ERRORS, EXCEPTION, FALSE, FORMAT, GROWTH_MAX, LATIN1, MAP,
+  NEGATIVE, NULL, OBJECT, REGEXP, RESIZABLE, SEEN, SET, SHORT_TEXT, SMALL, SPARSE, TRUE, UNDEFINED, UTF16, VIEW, VIEWS, WHOLE,
+  WHOLE_VIEW } from "./format";
 import type { Runtime } from "./runtime";
 
 type MakeView = new (buffer: ArrayBuffer, offset?: number, length?: number) => ArrayBufferView;
@@ -24,7 +23,8 @@ export function readBodies<Memory extends Uint8Array>(bytes: Memory, runtime: Ru
     return reader.bodies();
   } catch (error) {
     // Of what is made here, a RegExp may have no sense, a view no place, a buffer no room.
-    throw runtime.corrupt(`bodies are not what posthaste wrote: at byte ${reader.at} of ${bytes.length}`, error instanceof Odd ? undefined : error);
+    throw runtime.corrupt(`bodies are not what posthaste wrote: at byte ${reader.at} of ${bytes.length}`,
+      error instanceof Odd ? undefined : error);
   }
 }
 
@@ -88,22 +88,32 @@ class Reader<Memory extends Uint8Array> {
     if (tag >= SMALL) return tag - SMALL;
     if (tag >= SHORT_TEXT) return this.latin1(tag - SHORT_TEXT);
     switch (tag) {
-      case UNDEFINED: return undefined;
-      case NULL: return null;
-      case FALSE: return false;
-      case TRUE: return true;
-      case WHOLE: return this.count();
-      case NEGATIVE: return -this.count();
-      case DOUBLE: return this.double();
-      case BIGINT: return this.bigint();
+      case UNDEFINED:
+        return undefined;
+      case NULL:
+        return null;
+      case FALSE:
+        return false;
+      case TRUE:
+        return true;
+      case WHOLE:
+        return this.count();
+      case NEGATIVE:
+        return -this.count();
+      case DOUBLE:
+        return this.double();
+      case BIGINT:
+        return this.bigint();
       case LATIN1:
-      case UTF16: return this.long(tag);
+      case UTF16:
+        return this.long(tag);
       case SEEN: {
         const made = this.met[this.count()];
         if (made === undefined) throw new Odd();
         return made;
       }
-      default: return this.object(tag);
+      default:
+        return this.object(tag);
     }
   }
 
@@ -164,7 +174,8 @@ class Reader<Memory extends Uint8Array> {
 
   private made(tag: number): unknown {
     switch (tag) {
-      case OBJECT: return this.properties(this.begun({}));
+      case OBJECT:
+        return this.properties(this.begun({}));
       case ARRAY: {
         const length = this.count(1);
         // Each element has bytes of its own, so that arrays in arrays can't all ask for the same.
@@ -173,13 +184,15 @@ class Reader<Memory extends Uint8Array> {
         for (let at = 0; at < length; at += 1) array[at] = this.value();
         return array;
       }
-      case SPARSE: return this.sparse();
+      case SPARSE:
+        return this.sparse();
       case DATE: {
         const time = this.value();
         if (typeof time !== "number") throw new Odd();
         return this.begun(new Date(time));
       }
-      case REGEXP: return this.begun(new RegExp(this.text(), this.text()));
+      case REGEXP:
+        return this.begun(new RegExp(this.text(), this.text()));
       case MAP: {
         const map = this.begun(new Map<unknown, unknown>());
         for (let left = this.count(2); left > 0; left -= 1) map.set(this.value(), this.value());
@@ -190,18 +203,25 @@ class Reader<Memory extends Uint8Array> {
         for (let left = this.count(1); left > 0; left -= 1) set.add(this.value());
         return set;
       }
-      case BUFFER: return this.begun(this.buffer());
-      case RESIZABLE: return this.begun(this.resizable());
+      case BUFFER:
+        return this.begun(this.buffer());
+      case RESIZABLE:
+        return this.begun(this.resizable());
       case WHOLE_VIEW: {
         const kind = this.kind();
         const place = this.met.push(undefined) - 1;
         return (this.met[place] = new kind(this.begun(this.buffer())));
       }
-      case VIEW: return this.view();
-      case ERROR: return this.error();
-      case EXCEPTION: return this.begun(new DOMException(this.text(), this.text()));
-      case BOXED: return this.boxed();
-      default: throw new Odd();
+      case VIEW:
+        return this.view();
+      case ERROR:
+        return this.error();
+      case EXCEPTION:
+        return this.begun(new DOMException(this.text(), this.text()));
+      case BOXED:
+        return this.boxed();
+      default:
+        throw new Odd();
     }
   }
 
@@ -297,5 +317,6 @@ class Reader<Memory extends Uint8Array> {
 
 function areHeaders(value: unknown): value is HeadersByIndex {
   const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
-  return isObject(value) && Object.values(value).every((own) => isObject(own) && Object.values(own).every((text) => typeof text === "string"));
+  return isObject(value) &&
+    Object.values(value).every((own) => isObject(own) && Object.values(own).every((text) => typeof text === "string"));
 }

@@ -79,10 +79,11 @@ export function trimmed<T>(clone: T, whole: readonly unknown[]): T {
 /** Gives the views of one buffer, where they do not fill it, buffers that they do. */
 function trim(views: ArrayBufferView[], own: Map<unknown, unknown>): void {
   views.sort((a, b) => a.byteOffset - b.byteOffset);
-  for (let at = 0; at < views.length; ) {
+  for (let at = 0; at < views.length;) {
     const first = at;
     let end = views[first].byteOffset + views[first].byteLength;
-    for (at += 1; at < views.length && views[at].byteOffset < end; at += 1) end = Math.max(end, views[at].byteOffset + views[at].byteLength);
+    for (at += 1; at < views.length && views[at].byteOffset < end; at += 1)
+      end = Math.max(end, views[at].byteOffset + views[at].byteLength);
     const overlapping = views.slice(first, at);
     const start = overlapping[0].byteOffset;
     if (start === 0 && end === overlapping[0].buffer.byteLength) continue;

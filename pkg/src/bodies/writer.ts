@@ -1,10 +1,9 @@
 /** Values to bytes, as format.ts has them. */
 
 import type { HeadersByIndex } from "../contract/store";
-import {
-  ARRAY, BIGINT, BOXED, BUFFER, BYTES_MAX, DATE, DEPTH_MAX, DOUBLE, END, ERROR, ERRORS, EXCEPTION, FALSE, FORMAT, GROWTH_MAX, LATIN1, MAP, NEGATIVE, NULL, OBJECT, REGEXP, RESIZABLE, SEEN, SET,
-  SHORT_TEXT, SMALL, SPARSE, TRUE, UNDEFINED, UTF16, VIEW, VIEWS, WHOLE, WHOLE_VIEW, type ResizableBuffer,
-} from "./format";
+import { ARRAY, BIGINT, BOXED, BUFFER, BYTES_MAX, DATE, DEPTH_MAX, DOUBLE, END, ERROR, ERRORS, EXCEPTION, FALSE, FORMAT, GROWTH_MAX, LATIN1,
+  MAP, NEGATIVE, NULL, OBJECT, REGEXP, RESIZABLE, SEEN, SET, SHORT_TEXT, SMALL, SPARSE, TRUE, UNDEFINED, UTF16, VIEW, VIEWS, WHOLE,
+  WHOLE_VIEW, type ResizableBuffer } from "./format";
 import type { Runtime } from "./runtime";
 
 const FIRST_BYTES = 64 << 10;
@@ -138,7 +137,8 @@ export class Writer<Memory extends Uint8Array = Uint8Array<ArrayBuffer>> {
     this.byte(BIGINT);
     this.count(2 * length + (negative ? 1 : 0));
     const at = this.room(length);
-    for (let place = length - 1, end = digits.length; place >= 0; place -= 1, end -= 2) this.bytes[at + place] = parseInt(digits.slice(Math.max(0, end - 2), end), 16);
+    for (let place = length - 1, end = digits.length; place >= 0; place -= 1, end -= 2)
+      this.bytes[at + place] = parseInt(digits.slice(Math.max(0, end - 2), end), 16);
   }
 
   private text(value: string): void {
@@ -179,7 +179,7 @@ export class Writer<Memory extends Uint8Array = Uint8Array<ArrayBuffer>> {
     if (met <= FEW) {
       for (let at = 0; at < met; at += 1) if (this.few[at] === value) return at;
       this.few[met] = value;
-      if (met === FEW) for (let at = 0; at <= met; at += 1) this.many.set(this.few[at]!, at);
+      if (met === FEW) { for (let at = 0; at <= met; at += 1) this.many.set(this.few[at]!, at); }
     } else {
       const before = this.many.get(value);
       if (before !== undefined) return before;
@@ -287,7 +287,8 @@ export class Writer<Memory extends Uint8Array = Uint8Array<ArrayBuffer>> {
     this.byte(buffer.resizable ? RESIZABLE : BUFFER);
     this.count(bytes.length);
     if (buffer.resizable) {
-      if ((this.growth += buffer.maxByteLength) > GROWTH_MAX) throw refused(`a body can't be stored whose resizable buffers may grow to more than ${GROWTH_MAX} bytes`);
+      if ((this.growth += buffer.maxByteLength) > GROWTH_MAX)
+        throw refused(`a body can't be stored whose resizable buffers may grow to more than ${GROWTH_MAX} bytes`);
       this.count(buffer.maxByteLength);
     }
     this.raw(bytes);

@@ -30,7 +30,7 @@ export class ObjectClock implements Clock {
   readonly now = (): number => Date.now();
 
   readonly setTimeout = (ring: () => void, ms: number): number => {
-    this.rings.set((this.last += 1), { at: this.now() + ms, ring });
+    this.rings.set(this.last += 1, { at: this.now() + ms, ring });
     this.arm();
     return this.last;
   };

@@ -48,9 +48,17 @@ interface Answer {
 
 /** As an event of the platform's: `Fetcher.queue`, where the runtime has it (`service_binding_extra_handlers`; miniflare). */
 async function byEvent(service: Service, batch: MessageBatch<Uint8Array>, readable: Readable[]): Promise<Answer> {
-  const messages = readable.map(({ message: { id, timestamp, attempts }, body }) => ({ id, timestamp, attempts, ...(body === undefined ? { "serializedBody": UNDEFINED } : { body }) }));
+  const messages = readable.map(({ message: { id, timestamp, attempts }, body }) => ({
+    id,
+    timestamp,
+    attempts,
+    ...(body === undefined ? { "serializedBody": UNDEFINED } : { body }),
+  }));
   try {
-    return { result: await (service as { queue(name: string, messages: unknown[], metadata: unknown): Promise<Result> }).queue(batch.queue, messages, batch.metadata) };
+    return {
+      result: await (service as { queue(name: string, messages: unknown[], metadata: unknown): Promise<Result> }).queue(batch.queue,
+        messages, batch.metadata),
+    };
   } catch (error) {
     throw unsendable(error) ?? error;
   }
@@ -71,7 +79,11 @@ async function byCall(service: Service, batch: MessageBatch<Uint8Array>, readabl
     queue: batch.queue,
     metadata: batch.metadata,
     messages: readable.map(({ message: { id, timestamp, attempts, headers }, body }) => ({
-      id, timestamp, attempts, headers, body,
+      id,
+      timestamp,
+      attempts,
+      headers,
+      body,
       ack: words.hear(() => said.ack(id)),
       retry: words.hear((options) => said.retry(id, options)),
     })),
@@ -114,7 +126,8 @@ function remote(error: unknown): boolean {
 /** What went wrong before anything was delivered: it will the next time. */
 function unsendable(error: unknown): Unsendable | undefined {
   const { name, message } = (error ?? {}) as { name?: string; message?: string };
-  if (remote(error) || !(name === "DataCloneError" || name === "RangeError" || /limited to \d+ ?MiB/.test(String(message)))) return undefined;
+  if (remote(error) || !(name === "DataCloneError" || name === "RangeError" || /limited to \d+ ?MiB/.test(String(message))))
+    return undefined;
   return new Unsendable(`it can't be handed to a Worker: ${name}: ${message}`, { cause: error });
 }
 
@@ -122,7 +135,10 @@ function unsendable(error: unknown): Unsendable | undefined {
 function explained(error: unknown): unknown {
   const { name, message } = (error ?? {}) as { name?: string; message?: string };
   if (name !== "DataCloneError") return error;
-  return Object.assign(new Error(`${message} (if that is what the handler returned: let it return nothing, or wrap it in queueHandler)`, { cause: error }), { name });
+  return Object.assign(
+    new Error(`${message} (if that is what the handler returned: let it return nothing, or wrap it in queueHandler)`, { cause: error }),
+    { name },
+  );
 }
 
 const warned = new Set<string>();
@@ -130,7 +146,11 @@ const warned = new Set<string>();
 function warn(queue: string): void {
   if (warned.has(queue)) return;
   warned.add(queue);
-  console.warn(`posthaste: the handler of the queue ${JSON.stringify(queue)} leaves work to ctx.waitUntil. Its batch is held until that has ended, but over RPC nobody is told whether it failed: wrap the handler in queueHandler() of posthaste/cloudflare`);
+  console.warn(
+    `posthaste: the handler of the queue ${
+      JSON.stringify(queue)
+    } leaves work to ctx.waitUntil. Its batch is held until that has ended, but over RPC nobody is told whether it failed: wrap the handler in queueHandler() of posthaste/cloudflare`,
+  );
 }
 
 async function within(work: Promise<unknown>, ms: number): Promise<void> {

@@ -23,7 +23,7 @@ interface Given {
  */
 export function queueHandler<Handler extends (batch: any, env: any, ctx: any) => unknown>(handler: Handler): Handler {
   if (typeof handler !== "function") throw new TypeError(`a queue handler must be a function, not ${show(handler)}`);
-  const handling = function (this: { ctx?: Context } | undefined, batch: Given, env: unknown, ctx: Context | undefined): unknown {
+  const handling = function(this: { ctx?: Context } | undefined, batch: Given, env: unknown, ctx: Context | undefined): unknown {
     if (!batch.posthaste) return handler.call(this, batch, env, ctx);
     // Of a class that extends WorkerEntrypoint it is a method.
     return handled(batch, ctx ?? this?.ctx, (own) => handler.call(this, own, env, ctx));
@@ -53,8 +53,13 @@ async function handled(batch: Given, ctx: Context | undefined, handle: (batch: u
 function shown({ queue, metadata, messages }: Given, said: Said): unknown {
   type Options = { delaySeconds?: number };
   return {
-    queue, metadata,
-    messages: messages.map((message) => ({ ...message, ack: () => said.ack(message.id), retry: (options?: Options) => said.retry(message.id, options) })),
+    queue,
+    metadata,
+    messages: messages.map((message) => ({
+      ...message,
+      ack: () => said.ack(message.id),
+      retry: (options?: Options) => said.retry(message.id, options),
+    })),
     ackAll: () => said.ackAll(),
     retryAll: (options?: Options) => said.retryAll(options),
   };

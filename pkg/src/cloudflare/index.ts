@@ -19,14 +19,19 @@ export interface ObjectQueueOptions<Body = unknown> extends Omit<QueueOptions<Bo
   object?: string;
 }
 
-const POLICY = ["visibilityTimeout", "maxRetries", "retryDelay", "deadLetterQueue", "deliveryDelay", "messageRetention", "deduplicationWindow", "capacity", "overflow"] as const;
+const POLICY = ["visibilityTimeout", "maxRetries", "retryDelay", "deadLetterQueue", "deliveryDelay", "messageRetention",
+  "deduplicationWindow", "capacity", "overflow"] as const;
 /** Openings that this isolate remembers, so that it need not ask again in each request. */
 const REMEMBERED_MAX = 1000;
 
 const remembered = new WeakMap<object, Map<string, Opened>>();
 
 /** Opens (and creates where it is new) the queue `name` in an object of `namespace`, for the request that calls it. */
-export async function openQueue<Body = unknown>(namespace: ObjectNamespace, name: string, options: ObjectQueueOptions<Body> = {}): Promise<Queue<Body>> {
+export async function openQueue<Body = unknown>(
+  namespace: ObjectNamespace,
+  name: string,
+  options: ObjectQueueOptions<Body> = {},
+): Promise<Queue<Body>> {
   checkedNamespace(namespace);
   queueName(name);
   checkObject("options", options);

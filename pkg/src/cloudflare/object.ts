@@ -12,7 +12,8 @@ import type { OpenedQueue } from "../queue/queue";
 import { isDamage, unreadable } from "../queue/receive";
 import { Stop } from "../schedule/cancellation";
 import type { MessageState, SendBatchReceipt, SendReceipt, StorageDriver } from "../contract/types";
-import { CALL_MAX, VERSION, type Answer, type Call, type Happening, type Leased, type Opened, type Outcome, type Policy, type Sending, type Settlement } from "./rpc";
+import { CALL_MAX, VERSION, type Answer, type Call, type Happening, type Leased, type Opened, type Outcome, type Policy, type Sending,
+  type Settlement } from "./rpc";
 import { ObjectClock } from "./clock";
 import type { PushConsumer } from "./push-options";
 import { pack, unpack, weight } from "./framing";
@@ -72,7 +73,10 @@ class Host {
   /** Alarms in a row that went wrong. */
   private failures = 0;
 
-  constructor(private readonly storage: Parameters<typeof sqliteStorage>[0], private readonly consumers: () => Record<string, PushConsumer>) {
+  constructor(
+    private readonly storage: Parameters<typeof sqliteStorage>[0],
+    private readonly consumers: () => Record<string, PushConsumer>,
+  ) {
     this.clock = new ObjectClock(storage, () => this.kick());
     this.driver = sqliteStorage(storage);
   }
@@ -87,7 +91,9 @@ class Host {
     try {
       // Should this object die of it, it is woken.
       if (Object.keys(this.consumers()).length) clock.guard();
-      if (!(call.version <= VERSION)) throw platformError("VersionError", `the call is of version ${call.version} of posthaste/cloudflare; this object knows ${VERSION}: deploy it anew`);
+      if (!(call.version <= VERSION))
+        throw platformError("VersionError",
+          `the call is of version ${call.version} of posthaste/cloudflare; this object knows ${VERSION}: deploy it anew`);
       way = this.way(call.queue, call.policy);
       way.calls += 1;
       queue = await way.queue;
@@ -155,7 +161,8 @@ class Host {
   private closeOne(newest: string): void {
     for (const [key, { queue, calls }] of this.ways) {
       const [name] = JSON.parse(key) as [string];
-      if (key === newest || calls > 0 || this.pushes.has(name) || [...this.watches.values()].some((one) => one.queue.name === name)) continue;
+      if (key === newest || calls > 0 || this.pushes.has(name) || [...this.watches.values()].some((one) => one.queue.name === name))
+        continue;
       this.ways.delete(key);
       void queue.then((one) => one.close(), () => undefined);
       return;
@@ -215,7 +222,8 @@ class Host {
       case "redrive":
         return backing.redrive(call.to, call.max, call.rate, new Stop());
       default:
-        throw platformError("NotSupportedError", `this object does not know what ${JSON.stringify((call as { kind: unknown }).kind)} is: deploy it anew`);
+        throw platformError("NotSupportedError",
+          `this object does not know what ${JSON.stringify((call as { kind: unknown }).kind)} is: deploy it anew`);
     }
   }
 
@@ -233,7 +241,9 @@ class Host {
     const called = controller && { signal: controller.signal };
     try {
       if (whole) return await queue.sendBatch(requests, called).then(runsOf, (error) => [refused(error, requests.length)]);
-      return neighbours(await Promise.all(requests.map(({ body, ...own }) => queue.send(body, { ...own, ...called }).then(placeOf, refused))));
+      return neighbours(
+        await Promise.all(requests.map(({ body, ...own }) => queue.send(body, { ...own, ...called }).then(placeOf, refused))),
+      );
     } finally {
       if (controller) this.sending.delete(name!);
     }
@@ -248,7 +258,7 @@ class Host {
     }
     let known = this.watches.get(name);
     if (!known) {
-      this.watches.set(name, (known = { watch: new Watch(), queue }));
+      this.watches.set(name, known = { watch: new Watch(), queue });
       queue.backing.handle.onlookers.add(known.watch);
     }
     known.watch.asked = now;
@@ -259,13 +269,17 @@ class Host {
   }
 
   /** Leases messages, whoever asks next may settle them: they are held by their numbers. */
-  private async receive(queue: Bytes, { max, leaseMs, wait, name }: { max: number; leaseMs: number; wait: number; name: string }): Promise<Leased[]> {
+  private async receive(
+    queue: Bytes,
+    { max, leaseMs, wait, name }: { max: number; leaseMs: number; wait: number; name: string },
+  ): Promise<Leased[]> {
     const { backing } = queue;
     const deliveries: Delivery[] = [];
     let timer: unknown;
     await new Promise<void>((resolve, reject) => {
       const asker = { delivered: (delivery: Delivery) => void deliveries.push(delivery), received: resolve, fail: reject };
-      const token = backing.ask(asker, (commands, own) => commands.receive(own, backing.handle.id, max, leaseMs, wait > 0, this.clock.now()));
+      const token = backing.ask(asker,
+        (commands, own) => commands.receive(own, backing.handle.id, max, leaseMs, wait > 0, this.clock.now()));
       const stop = (): void => backing.stopWaiting(token);
       this.waiting.set(name, stop);
       if (wait > 0) timer = this.clock.setTimeout(stop, wait * 1000);
@@ -320,14 +334,20 @@ class Host {
 
   private async peek({ backing }: Bytes, max: number, state: MessageState | undefined): Promise<unknown[]> {
     let room = CALL_MAX;
-    return (await backing.peek(max, state)).filter(({ body, headers, reason = "", lastError = "" }) => (room -= weight(body as Uint8Array, headers, reason + lastError)) >= 0);
+    return (await backing.peek(max, state)).filter(({ body, headers, reason = "", lastError = "" }) =>
+      (room -= weight(body as Uint8Array, headers, reason + lastError)) >= 0
+    );
   }
 }
 
 /** A binding that is missing would make dead letters of all messages. */
 function checkedService(name: string, service: unknown): void {
   if ((typeof service === "object" || typeof service === "function") && service !== null) return;
-  throw new TypeError(`consumers[${show(name)}].service must be the binding of a Worker, such as this.env.SELF, not ${show(service)}: see "services" in its configuration`);
+  throw new TypeError(
+    `consumers[${show(name)}].service must be the binding of a Worker, such as this.env.SELF, not ${
+      show(service)
+    }: see "services" in its configuration`,
+  );
 }
 
 /* Receipts are asked for their numbers, not for the text of their ids. */

@@ -22,7 +22,11 @@ export class Push implements Onlooker {
   private handling = 0;
   private delivered = 0;
 
-  constructor(private readonly queue: OpenedQueue<Uint8Array>, private readonly settings: PushConsumer, private readonly clock: ObjectClock) {
+  constructor(
+    private readonly queue: OpenedQueue<Uint8Array>,
+    private readonly settings: PushConsumer,
+    private readonly clock: ObjectClock,
+  ) {
     queue.backing.handle.onlookers.add(this);
   }
 

@@ -13,7 +13,8 @@ import { VALUES, valuesOf, type Parcel, type Segment } from "../bodies/pack";
 import type { Outgoing } from "../journal/sends";
 import type { Clock, MessageInfo, MessageState, Queue, QueueMetrics } from "../contract/types";
 import { decode, encode } from "./bodies";
-import { BODY_MAX, CALL_MAX, VERSION, type Answer, type Asked, type Call, type Happening, type Leased, type Opened, type Outcome, type Policy, type Sending, type SentTerms, type Settlement } from "./rpc";
+import { BODY_MAX, CALL_MAX, VERSION, type Answer, type Asked, type Call, type Happening, type Leased, type Opened, type Outcome,
+  type Policy, type Sending, type SentTerms, type Settlement } from "./rpc";
 import { MESSAGE_BYTES, pack, unpack, weight } from "./framing";
 import type { ObjectNamespace } from "./platform";
 import { errorOf } from "./errors";
@@ -42,7 +43,7 @@ export interface Address {
 /** One call. What may be asked twice is asked again where the object was away. */
 export async function ask({ namespace, object, queue, policy }: Address, asked: Asked, again: boolean, clock: Clock): Promise<Answer> {
   const call: Call = { version: VERSION, queue, policy, ...asked };
-  for (let tries = 1; ; tries += 1) {
+  for (let tries = 1;; tries += 1) {
     try {
       // A stub belongs to the request that made it, and to the object's life: each call has its own.
       const stub = namespace.get(namespace.idFromName(object)) as { posthaste(call: Call): Promise<Answer> };
@@ -67,7 +68,11 @@ class Refused {
 }
 
 function away(object: string, cause: unknown, outcomeUnknown: boolean): StorageLostError {
-  return new StorageLostError(`the object ${JSON.stringify(object)} was replaced, or could not be reached, in the middle of a call: ${messageOf(cause)}`, outcomeUnknown, { cause });
+  return new StorageLostError(
+    `the object ${JSON.stringify(object)} was replaced, or could not be reached, in the middle of a call: ${messageOf(cause)}`,
+    outcomeUnknown,
+    { cause },
+  );
 }
 
 export class RemoteBacking implements Backing {
@@ -168,7 +173,7 @@ export class RemoteBacking implements Backing {
       // A batch is the sends that follow as its parts, too.
       if (outgoing.whole()[0] !== AS_MANY_AS_FIT) {
         const parts = [outgoing];
-        while (collecting[at + 1]?.whole()[0] === BATCH_PART) parts.push(collecting[(at += 1)]);
+        while (collecting[at + 1]?.whole()[0] === BATCH_PART) parts.push(collecting[at += 1]);
         go();
         this.sendWhole(parts);
         continue;
@@ -190,15 +195,22 @@ export class RemoteBacking implements Backing {
     const sent = parts.map((outgoing) => ({ outgoing, messages: packed(outgoing) }));
     // One of them can't be encoded, and has failed all.
     if (parts.some(({ left }) => left === 0)) return;
-    const size = sent.reduce((sum, { messages }) => messages.reduce((all, { body, headers, key }) => all + weight(body, headers, key), sum), 0);
+    const size = sent.reduce((sum, { messages }) => messages.reduce((all, { body, headers, key }) => all + weight(body, headers, key), sum),
+      0);
     if (size <= CALL_MAX) return this.fly(sent, true);
-    parts[0].fail(new MessageTooLargeError(`the batch has ${size} bytes with ${MESSAGE_BYTES} for each message and its headers, and a batch may have ${CALL_MAX}: send it in several`));
+    parts[0].fail(
+      new MessageTooLargeError(
+        `the batch has ${size} bytes with ${MESSAGE_BYTES} for each message and its headers, and a batch may have ${CALL_MAX}: send it in several`,
+      ),
+    );
   }
 
   private fly(sent: { outgoing: Outgoing; messages: Carried[] }[], whole = false): void {
     // The second of two with the same key is the first one.
     const again = sent.every(({ messages }) => messages.every(({ key }) => key !== undefined));
-    const sends = whole ? [this.sending(true, sent.flatMap(({ messages }) => messages), sent)] : sent.map((one) => this.sending(false, one.messages, [one]));
+    const sends = whole
+      ? [this.sending(true, sent.flatMap(({ messages }) => messages), sent)]
+      : sent.map((one) => this.sending(false, one.messages, [one]));
     const called = this.value<Outcome[][]>({ kind: "send", sends }, again);
     let from = 0;
     for (const [at, { outgoing, messages }] of sent.entries()) {
@@ -213,7 +225,10 @@ export class RemoteBacking implements Backing {
 
   private sending(whole: boolean, messages: Carried[], sent: { outgoing: Outgoing }[]): Sending {
     const terms = messages.map(({ body: _, ...terms }) => terms);
-    const alike = messages.length < 2 || messages.every((one) => one.key === undefined && !one.headers && one.delayMs === terms[0].delayMs && one.expiresMs === terms[0].expiresMs);
+    const alike = messages.length < 2 ||
+      messages.every((one) =>
+        one.key === undefined && !one.headers && one.delayMs === terms[0].delayMs && one.expiresMs === terms[0].expiresMs
+      );
     const sending: Sending = { whole, bodies: pack(messages.map(({ body }) => body)), terms: alike ? terms.slice(0, 1) : terms };
     // Only a batch, or a message that is sent alone, can be called off.
     if (!whole && messages.length > 1) return sending;
@@ -261,7 +276,9 @@ export class RemoteBacking implements Backing {
     const delivery = { ...leased, until: leased.until + skew, chunk: -1 };
     const values = unpack(bodies).map(readable);
     const gone = values.indexOf(GONE);
-    const parts = gone < 0 ? [partOf(values, number, index, headers)] : values.map((value, at) => partOf([value], number, index + at, headers && [headers[at]]));
+    const parts = gone < 0
+      ? [partOf(values, number, index, headers)]
+      : values.map((value, at) => partOf([value], number, index + at, headers && [headers[at]]));
     this.parts.set(delivery, count === values.length ? parts : []);
     return delivery;
   }
@@ -280,9 +297,10 @@ export class RemoteBacking implements Backing {
   private settle(): void {
     const settling = this.settling.splice(0);
     // As many in a call as it may carry.
-    for (let at = 0; at < settling.length; ) {
+    for (let at = 0; at < settling.length;) {
       const from = at;
-      for (let room = CALL_MAX; at < settling.length && room > 0; at += 1) room -= weight(undefined, undefined, settling[at].settlement.text);
+      for (let room = CALL_MAX; at < settling.length && room > 0; at += 1)
+        room -= weight(undefined, undefined, settling[at].settlement.text);
       void this.settleAll(settling.slice(from, at));
     }
   }
@@ -407,8 +425,12 @@ function cut(outcomes: Outcome[], from: number, count: number): Outcome[] {
 /** Tells a send what became of its next messages. */
 function tell(outgoing: Outgoing, count: number, whole: boolean, answer: Outcome[] | { error: unknown }): void {
   const outcomes = Array.isArray(answer) ? answer : [];
-  const errorFrom = ({ error }: Outcome): unknown => (error?.name === "AbortError" && outgoing.withdrawn !== undefined ? outgoing.withdrawn : error && errorOf(error));
-  const errors = Array.isArray(answer) ? answer.flatMap((one) => Array<unknown>(one.count).fill(errorFrom(one))) : Array<unknown>(count).fill(answer.error);
+  const errorFrom = (
+    { error }: Outcome,
+  ): unknown => (error?.name === "AbortError" && outgoing.withdrawn !== undefined ? outgoing.withdrawn : error && errorOf(error));
+  const errors = Array.isArray(answer)
+    ? answer.flatMap((one) => Array<unknown>(one.count).fill(errorFrom(one)))
+    : Array<unknown>(count).fill(answer.error);
   const error = errors.find((one) => one !== undefined);
   if (whole && error !== undefined) return outgoing.fail(error);
   if (error !== undefined) outgoing.without(errors);
@@ -431,13 +453,23 @@ function readable(bytes: Uint8Array | undefined): unknown {
 }
 
 function partOf(values: unknown[], number: number, index: number, headers: Leased["headers"]): Part {
-  const parcel: Parcel | undefined = values[0] === GONE ? undefined : { form: VALUES, count: values.length, body: (place) => values[place] };
-  return { number, index, count: values.length, parcel, offset: 0, headers: headers && Object.fromEntries(headers.flatMap((own, at) => (own ? [[at, own]] : []))) };
+  const parcel: Parcel | undefined = values[0] === GONE
+    ? undefined
+    : { form: VALUES, count: values.length, body: (place) => values[place] };
+  return {
+    number,
+    index,
+    count: values.length,
+    parcel,
+    offset: 0,
+    headers: headers && Object.fromEntries(headers.flatMap((own, at) => (own ? [[at, own]] : []))),
+  };
 }
 
 /** As `platformError` says it: the queue's address is not one. */
 export function checkedNamespace(namespace: unknown): ObjectNamespace {
   const { idFromName, get } = (namespace ?? {}) as Partial<ObjectNamespace>;
   if (typeof idFromName === "function" && typeof get === "function") return namespace as ObjectNamespace;
-  throw platformError("NotFoundError", "the namespace must be the binding of a Durable Object class that extends QueueObject, such as env.QUEUES");
+  throw platformError("NotFoundError",
+    "the namespace must be the binding of a Durable Object class that extends QueueObject, such as env.QUEUES");
 }

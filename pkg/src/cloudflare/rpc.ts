@@ -15,7 +15,8 @@ export const CALL_MAX = 24 * 2 ** 20;
 /** What a queue is made with, or must agree with. */
 export type Policy = Pick<
   QueueOptions,
-  "visibilityTimeout" | "maxRetries" | "retryDelay" | "deadLetterQueue" | "deliveryDelay" | "messageRetention" | "deduplicationWindow" | "capacity" | "overflow"
+  "visibilityTimeout" | "maxRetries" | "retryDelay" | "deadLetterQueue" | "deliveryDelay" | "messageRetention" | "deduplicationWindow"
+    | "capacity" | "overflow"
 >;
 
 export type Call = { version: number; queue: string; policy: Policy } & Asked;

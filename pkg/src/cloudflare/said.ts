@@ -62,7 +62,8 @@ function delayOf(options: Options): Delay {
   const value = options?.delaySeconds;
   if (value === undefined) return {};
   const seconds = Number(value);
-  if (Math.abs(seconds) > INTEGER_MAX && Math.abs(seconds) < Infinity) throw new TypeError(`delaySeconds must be at most ${INTEGER_MAX}, not ${show(value)}`);
+  if (Math.abs(seconds) > INTEGER_MAX && Math.abs(seconds) < Infinity)
+    throw new TypeError(`delaySeconds must be at most ${INTEGER_MAX}, not ${show(value)}`);
   return { "delaySeconds": seconds > 0 && seconds < Infinity ? seconds : 0 };
 }
 

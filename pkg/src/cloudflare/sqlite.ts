@@ -70,7 +70,8 @@ class SqliteStore implements Store {
       return this.storage.transactionSync(step);
     } catch (error) {
       const { message } = error as Error;
-      if (/SQLITE_FULL|database or disk is full|maximum DB size/i.test(message)) throw platformError("QuotaExceededError", `the object's storage is full: ${message}`);
+      if (/SQLITE_FULL|database or disk is full|maximum DB size/i.test(message))
+        throw platformError("QuotaExceededError", `the object's storage is full: ${message}`);
       throw error;
     }
   }
@@ -96,7 +97,11 @@ class SqliteStore implements Store {
     }
     const size = 2 ** chunk;
     for (let first = 0, part = 0; chunk >= 0 && first < bodies.length; first += size, part += 1) {
-      this.put(number, part, write({ bodies: bodies.slice(first, first + size), headers: headersBetween(headers, first, Math.min(size, bodies.length - first)) }));
+      this.put(number, part,
+        write({
+          bodies: bodies.slice(first, first + size),
+          headers: headersBetween(headers, first, Math.min(size, bodies.length - first)),
+        }));
     }
     return number;
   }
@@ -125,9 +130,11 @@ class SqliteStore implements Store {
   private header(): Header {
     const [row] = this.sql("SELECT format, birth, number, floor FROM posthaste_header WHERE id = 0");
     if (row && Number(row["format"]) > FORMAT) throw platformError("VersionError", "the object's storage was written by a newer posthaste");
-    if (row?.["format"] === 1) throw platformError("VersionError", "the object's storage was written by a posthaste from before its first release");
+    if (row?.["format"] === 1)
+      throw platformError("VersionError", "the object's storage was written by a posthaste from before its first release");
     const [birth, number, floor] = ["birth", "number", "floor"].map((name) => Number(row?.[name] ?? NaN));
-    const good = row?.["format"] === FORMAT && [birth, number, floor].every((value) => Number.isSafeInteger(value) && value >= 0) && birth > 0 && floor <= number;
+    const good = row?.["format"] === FORMAT && [birth, number, floor].every((value) => Number.isSafeInteger(value) && value >= 0) &&
+      birth > 0 && floor <= number;
     if (!good) throw new CorruptionError("the header of the journal in the object's storage is not what posthaste wrote");
     return { birth, number, floor };
   }
@@ -178,7 +185,8 @@ class SqliteStore implements Store {
       this.put(0, 0, bytes);
       this.sql("UPDATE posthaste_header SET number = ?, floor = ? WHERE id = 0", number, Math.max(floor, header.floor));
       for (let at = 0; at < ranges.length; at += 2) {
-        for (const table of ["records", "pieces"]) this.sql(`DELETE FROM posthaste_${table} WHERE number BETWEEN ? AND ?`, ranges[at], ranges[at + 1]);
+        for (const table of ["records", "pieces"])
+          this.sql(`DELETE FROM posthaste_${table} WHERE number BETWEEN ? AND ?`, ranges[at], ranges[at + 1]);
       }
       for (let at = 0; at < parts.length; at += 3) {
         this.sql("DELETE FROM posthaste_pieces WHERE number = ? AND part BETWEEN ? AND ?", parts[at], parts[at + 1], parts[at + 2]);
@@ -219,5 +227,9 @@ function bytesOf(value: unknown, number: number): Uint8Array {
 }
 
 function corrupt(number: number): never {
-  throw new CorruptionError(number ? `record ${number} in the object's storage is not what posthaste wrote` : "the snapshot in the object's storage is not what posthaste wrote");
+  throw new CorruptionError(
+    number
+      ? `record ${number} in the object's storage is not what posthaste wrote`
+      : "the snapshot in the object's storage is not what posthaste wrote",
+  );
 }

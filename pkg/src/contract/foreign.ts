@@ -31,7 +31,7 @@ export function noteOf(error: unknown): string {
 /** As much of a text as a note may hold, cut at a character. */
 export function bounded(text: string): string {
   let bytes = 0;
-  for (let at = 0; at < text.length; ) {
+  for (let at = 0; at < text.length;) {
     const code = text.codePointAt(at)!;
     bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x1_0000 ? 3 : 4;
     if (bytes > NOTE_BYTES_MAX) return text.slice(0, at);

@@ -77,12 +77,14 @@ export function clockOption(clock: unknown): void {
 export function schemaOption(schema: unknown): void {
   if (schema === undefined) return;
   const standard = (schema as { "~standard"?: { validate?: unknown } } | null)?.["~standard"];
-  if (typeof standard?.validate !== "function") throw new TypeError(`schema must be a Standard Schema (zod, valibot, arktype ...), not ${show(schema)}`);
+  if (typeof standard?.validate !== "function")
+    throw new TypeError(`schema must be a Standard Schema (zod, valibot, arktype ...), not ${show(schema)}`);
 }
 
 export function signalOption(signal: unknown): AbortSignal | undefined {
   if (signal === undefined || signal === null) return undefined;
-  if (typeof AbortSignal !== "function" || !(signal instanceof AbortSignal)) throw new TypeError(`signal must be an AbortSignal, not ${show(signal)}`);
+  if (typeof AbortSignal !== "function" || !(signal instanceof AbortSignal))
+    throw new TypeError(`signal must be an AbortSignal, not ${show(signal)}`);
   return signal;
 }
 
@@ -119,11 +121,20 @@ export function policyOptions(name: string, options: QueueOptions): PolicyOption
   if (maxRetries !== undefined) given[1] = maxRetries === Infinity ? RETRIES_UNLIMITED : whole("maxRetries", maxRetries, 0, 1_000_000);
   if (retryDelay !== undefined) backoff(retryDelay, given);
   if (deliveryDelay !== undefined) given[6] = seconds("deliveryDelay", deliveryDelay);
-  if (messageRetention !== undefined) given[7] = messageRetention === Infinity ? Infinity : seconds("messageRetention", messageRetention, 0.001);
+  if (messageRetention !== undefined)
+    given[7] = messageRetention === Infinity
+      ? Infinity
+      : seconds("messageRetention", messageRetention, 0.001);
   if (deduplicationWindow !== undefined) given[8] = seconds("deduplicationWindow", deduplicationWindow);
   object("capacity", capacity);
-  if (capacity?.messages !== undefined) given[9] = capacity.messages === Infinity ? Infinity : whole("capacity.messages", capacity.messages, 1, 2 ** 52);
-  if (capacity?.bytes !== undefined) given[10] = capacity.bytes === Infinity ? Infinity : whole("capacity.bytes", capacity.bytes, 1, 2 ** 52);
+  if (capacity?.messages !== undefined)
+    given[9] = capacity.messages === Infinity
+      ? Infinity
+      : whole("capacity.messages", capacity.messages, 1, 2 ** 52);
+  if (capacity?.bytes !== undefined)
+    given[10] = capacity.bytes === Infinity
+      ? Infinity
+      : whole("capacity.bytes", capacity.bytes, 1, 2 ** 52);
   if (overflow !== undefined) {
     given[OVERFLOW_AT] = OVERFLOWS.indexOf(overflow);
     if (given[OVERFLOW_AT] < 0) throw new TypeError(`overflow must be one of ${OVERFLOWS.map(show).join(", ")}, not ${show(overflow)}`);
@@ -184,7 +195,8 @@ export function sendOptions(options: SendOptions): Sending {
   const { delaySeconds, expirationSeconds, idempotencyKey, headers, transfer } = options;
   if (idempotencyKey !== undefined) {
     const key = text("idempotencyKey", idempotencyKey);
-    if (!key || key.length > KEY_MAX) throw new RangeError(`idempotencyKey must have 1 to ${KEY_MAX} characters, not ${key.length}: ${show(key)}`);
+    if (!key || key.length > KEY_MAX)
+      throw new RangeError(`idempotencyKey must have 1 to ${KEY_MAX} characters, not ${key.length}: ${show(key)}`);
   }
   return {
     delayMs: delaySeconds === undefined ? -1 : seconds("delaySeconds", delaySeconds),
@@ -198,7 +210,8 @@ export function sendOptions(options: SendOptions): Sending {
 export function checkedHeaders(headers: Record<string, string>): Headers | undefined {
   object("headers", headers);
   // Headers or a Map would have no names here, and be lost.
-  if (Symbol.iterator in headers) throw new TypeError(`headers must be a plain object of strings, not ${show(headers)}: Object.fromEntries makes one`);
+  if (Symbol.iterator in headers)
+    throw new TypeError(`headers must be a plain object of strings, not ${show(headers)}: Object.fromEntries makes one`);
   const names = Object.keys(headers);
   if (names.length > HEADERS_MAX) throw new RangeError(`a message may have ${HEADERS_MAX} headers, not ${names.length}`);
   const checked: Record<string, string> = {};
@@ -214,7 +227,10 @@ export function checkedHeaders(headers: Record<string, string>): Headers | undef
 }
 
 /** What every way of opening a queue checks first. */
-export function openingOptions<Body>(name: string, options: QueueOptions<Body>): { storage: CheckedStorage; policy: PolicyOptions; signal: AbortSignal | undefined } {
+export function openingOptions<Body>(
+  name: string,
+  options: QueueOptions<Body>,
+): { storage: CheckedStorage; policy: PolicyOptions; signal: AbortSignal | undefined } {
   queueName(name);
   object("options", options);
   refuseLater(options, ["encryptionKey"]);

@@ -25,7 +25,8 @@ export interface EmitterPort {
 export type Transferable = NonNullable<NonNullable<Parameters<typeof structuredClone>[1]>["transfer"]>[number];
 export type ListenerOptions = boolean | { capture?: boolean; once?: boolean; passive?: boolean; signal?: AbortSignal };
 /** `Event`s of the queue are these; without `CustomEvent` in the declarations, an event with a detail. */
-export type DetailEvent<Detail> = typeof globalThis extends { CustomEvent: { new (type: string): infer _ } } ? CustomEvent<Detail> : Event & { readonly detail: Detail };
+export type DetailEvent<Detail> = typeof globalThis extends { CustomEvent: { new (type: string): infer _ } } ? CustomEvent<Detail>
+  : Event & { readonly detail: Detail };
 export type ErrorEvent = Made<"ErrorEvent", Event & { readonly error: unknown; readonly message: string }>;
 export type IDBTransaction = Made<"IDBTransaction", never>;
 export type CryptoKey = Made<"CryptoKey", object>;

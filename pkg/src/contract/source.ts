@@ -3,6 +3,6 @@
 import type { BufferSource, WasmModule } from "./platform";
 
 /** A module, its bytes, a response that brings them, an address, or a promise of any. */
-export type ModuleSource =
-  | WasmModule | BufferSource | Response | URL | string
-  | Promise<WasmModule | BufferSource | Response | URL | string>;
+export type ModuleSource = WasmModule | BufferSource | Response | URL | string | Promise<
+  WasmModule | BufferSource | Response | URL | string
+>;

@@ -55,8 +55,17 @@ export interface QueueOptions<Body = unknown> {
 }
 export type StorageOption = "memory" | "indexeddb" | "opfs" | StorageDriver;
 export type { Append, Bodies, HeadersByIndex, StorageDriver, Store, Tail } from "./store";
-export interface Backoff { base: number; factor?: number; max?: number; jitter?: number }
-export interface Clock { now(): number; setTimeout(callback: () => void, ms: number): unknown; clearTimeout(handle: unknown): void }
+export interface Backoff {
+  base: number;
+  factor?: number;
+  max?: number;
+  jitter?: number;
+}
+export interface Clock {
+  now(): number;
+  setTimeout(callback: () => void, ms: number): unknown;
+  clearTimeout(handle: unknown): void;
+}
 
 /* -------------------------------------------------------------------- queue */
 
@@ -140,12 +149,28 @@ export interface SendOptions {
   transfer?: Transferable[];
   signal?: AbortSignal;
 }
-export interface SendBatchOptions { delaySeconds?: number; signal?: AbortSignal }
-export interface MessageSendRequest<Body = unknown> extends Omit<SendOptions, "signal"> { body: Body }
-export interface SendReceipt { id: string; duplicate: boolean; metadata: { metrics: BacklogMetrics } }
-export interface SendBatchReceipt { ids: string[]; metadata: { metrics: BacklogMetrics } }
+export interface SendBatchOptions {
+  delaySeconds?: number;
+  signal?: AbortSignal;
+}
+export interface MessageSendRequest<Body = unknown> extends Omit<SendOptions, "signal"> {
+  body: Body;
+}
+export interface SendReceipt {
+  id: string;
+  duplicate: boolean;
+  metadata: { metrics: BacklogMetrics };
+}
+export interface SendBatchReceipt {
+  ids: string[];
+  metadata: { metrics: BacklogMetrics };
+}
 /** `backlogBytes`: of all bodies and headers there, each as it was estimated when it was sent. */
-export interface BacklogMetrics { backlogCount: number; backlogBytes: number; oldestMessageTimestamp?: Date }
+export interface BacklogMetrics {
+  backlogCount: number;
+  backlogBytes: number;
+  oldestMessageTimestamp?: Date;
+}
 
 export interface ReceiveOptions {
   max?: number;
@@ -155,7 +180,9 @@ export interface ReceiveOptions {
   borrow?: boolean;
   signal?: AbortSignal;
 }
-export interface RequestOptions extends SendOptions { timeoutSeconds?: number }
+export interface RequestOptions extends SendOptions {
+  timeoutSeconds?: number;
+}
 
 export interface Message<Body = unknown> {
   readonly id: string;
@@ -206,18 +233,28 @@ export interface ConsumerOptions {
   borrow?: boolean;
   signal?: AbortSignal;
 }
-export interface Consumer extends AsyncDisposable { /** Takes no more, waits for what runs. */ stop(): Promise<void>; readonly done: Promise<void> }
-export interface Serving extends AsyncDisposable { close(): Promise<void> }
+export interface Consumer extends AsyncDisposable {
+  /** Takes no more, waits for what runs. */ stop(): Promise<void>;
+  readonly done: Promise<void>;
+}
+export interface Serving extends AsyncDisposable {
+  close(): Promise<void>;
+}
 
 /* ------------------------------------------------------------------- topics */
 
-export interface TopicOptions<Body = unknown> extends Pick<QueueOptions<Body>, "storage" | "durability" | "schema" | "encryptionKey" | "clock" | "signal"> {}
+export interface TopicOptions<Body = unknown>
+  extends Pick<QueueOptions<Body>, "storage" | "durability" | "schema" | "encryptionKey" | "clock" | "signal">
+{}
 export interface Topic<Body = unknown> extends AsyncDisposable {
   readonly name: string;
   send(body: Body, options?: SendOptions): Promise<SendReceipt>;
   sendBatch(messages: Iterable<MessageSendRequest<Body>>, options?: SendBatchOptions): Promise<SendBatchReceipt>;
   /** A durable subscription: a queue of its own that keeps receiving while nobody consumes it. `filter` matches headers exactly. */
-  subscribe(subscription: string, options?: Omit<QueueOptions<Body>, "storage"> & { filter?: Record<string, string | string[]> }): Promise<Queue<Body>>;
+  subscribe(
+    subscription: string,
+    options?: Omit<QueueOptions<Body>, "storage"> & { filter?: Record<string, string | string[]> },
+  ): Promise<Queue<Body>>;
   unsubscribe(subscription: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -225,29 +262,64 @@ export interface Topic<Body = unknown> extends AsyncDisposable {
 /* --------------------------------------------------------------- inspection */
 
 export type MessageState = "ready" | "delayed" | "leased" | "dead";
-export interface MessageInfo<Body = unknown> { id: string; state: MessageState; timestamp: Date; attempts: number; body: Body; headers: Record<string, string>; groupId?: string; priority: number; availableAt: Date; leasedBy?: string; leaseExpiresAt?: Date; reason?: string; lastError?: string }
+export interface MessageInfo<Body = unknown> {
+  id: string;
+  state: MessageState;
+  timestamp: Date;
+  attempts: number;
+  body: Body;
+  headers: Record<string, string>;
+  groupId?: string;
+  priority: number;
+  availableAt: Date;
+  leasedBy?: string;
+  leaseExpiresAt?: Date;
+  reason?: string;
+  lastError?: string;
+}
 /**
  * Counts that add up at every moment, whatever has expired or run out: `backlogCount` is `ready` + `delayed` + `leased`, and `sent`
  * is `acked` + `deadLettered` + all of `dropped` + `backlogCount`. `sent` counts what came in, as a dead letter or by a redrive too,
  * less what a redrive took away; what a redrive brings back from its dead-letter queue is taken off `deadLettered`.
  */
 export interface QueueMetrics extends BacklogMetrics {
-  ready: number; delayed: number; leased: number; deadLettered: number;
-  sent: number; delivered: number; acked: number; retried: number; duplicates: number;
+  ready: number;
+  delayed: number;
+  leased: number;
+  deadLettered: number;
+  sent: number;
+  delivered: number;
+  acked: number;
+  retried: number;
+  duplicates: number;
   /** Every message that ended without an ack, by cause. Nothing is ever lost without being counted here. */
   dropped: { expired: number; overflow: number; purged: number; noDeadLetterQueue: number };
   storageBytes?: number;
 }
-export interface QueueInfo { name: string; kind: "queue" | "topic" | "subscription"; storage: string; backlogCount: number }
+export interface QueueInfo {
+  name: string;
+  kind: "queue" | "topic" | "subscription";
+  storage: string;
+  backlogCount: number;
+}
 export interface QueueEventMap {
   /** The queue went empty. */ drain: Event;
   /** The backlog changed (coalesced). */ depth: Event;
   deadletter: DetailEvent<{ id: string; reason: string }>;
   drop: DetailEvent<{ id: string; cause: keyof QueueMetrics["dropped"] }>;
-  /** Storage was lost, evicted, refused (quota) or recovered. */ storage: DetailEvent<{ state: "ok" | "degraded" | "lost"; error?: unknown }>;
+  /** Storage was lost, evicted, refused (quota) or recovered. */ storage: DetailEvent<
+    { state: "ok" | "degraded" | "lost"; error?: unknown }
+  >;
   error: ErrorEvent;
 }
 
 /* ----------------------------------------------------- helpers for the page */
 
-export interface StandardSchemaV1<Input = unknown, Output = Input> { readonly "~standard": { readonly version: 1; readonly vendor: string; validate(value: unknown): unknown; readonly types?: { input: Input; output: Output } } }
+export interface StandardSchemaV1<Input = unknown, Output = Input> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    validate(value: unknown): unknown;
+    readonly types?: { input: Input; output: Output };
+  };
+}

@@ -82,7 +82,10 @@ export class Lease {
     for (let at = 0; at < messages.length && !this.forgotten; at += 1) {
       const from = at;
       while (at < messages.length && messages[at].isHeld && messages[at].until < until) at += 1;
-      if (at > from) asked.push(this.leases.settle(EXTEND, this.range(from, at - from), ms).then((lost) => lost?.forEach((index) => messages[index - part.index]?.lose())));
+      if (at > from)
+        asked.push(this.leases.settle(EXTEND, this.range(from, at - from), ms).then((lost) =>
+          lost?.forEach((index) => messages[index - part.index]?.lose())
+        ));
     }
     const extended = Promise.all(asked).then(() => void (this.until = Math.max(this.until, until)));
     // It need not be awaited.
@@ -101,7 +104,7 @@ export class Lease {
   sayRest(kind: Settle, arg = 0, text?: string): Promise<Set<number> | undefined> | undefined {
     const { messages } = this;
     let last: Promise<Set<number> | undefined> | undefined;
-    for (let at = 0; at < messages.length; ) {
+    for (let at = 0; at < messages.length;) {
       const from = at;
       while (at < messages.length && messages[at].said === undefined) messages[at++].settle(kind);
       if (at > from && !this.forgotten) last = this.leases.settle(kind, this.range(from, at - from), arg, text);
@@ -128,12 +131,14 @@ export class Lease {
   letGo(): void {
     const { parcel } = this.part;
     if (!(parcel instanceof LentBytes)) return;
-    if (!this.lent) for (const message of this.messages) message.own();
+    if (!this.lent) { for (const message of this.messages) message.own(); }
     parcel.letGo(this.lent);
   }
 
   lostError(index: number): LeaseLostError {
-    return new LeaseLostError(`the lease of message ${messageId(this.part.number, index)} is lost: the message was taken by someone else meanwhile, or is gone`);
+    return new LeaseLostError(
+      `the lease of message ${messageId(this.part.number, index)} is lost: the message was taken by someone else meanwhile, or is gone`,
+    );
   }
 }
 
@@ -192,7 +197,10 @@ export class Leases {
   life = 0;
 
   /** `now`: the present time by the clock that leases go by, which is never set back. */
-  constructor(private readonly ask: (asker: Asker, command: (commands: Commands, token: number) => void, queue: Handle) => void, readonly now: () => number) {}
+  constructor(
+    private readonly ask: (asker: Asker, command: (commands: Commands, token: number) => void, queue: Handle) => void,
+    readonly now: () => number,
+  ) {}
 
   add(lease: Lease): void {
     this.held.add(lease);

@@ -21,7 +21,7 @@ export class Spans<T extends Span> {
 
   add(one: T): void {
     let drawers = this.grants.get(one.grant);
-    if (!drawers) this.grants.set(one.grant, (drawers = new Map()));
+    if (!drawers) this.grants.set(one.grant, drawers = new Map());
     for (const place of places(one)) {
       const drawer = drawers.get(place);
       if (drawer) drawer.push(one);

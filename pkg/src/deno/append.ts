@@ -49,7 +49,12 @@ function pack(step: Append): Packed {
   if (room < 0) throw tooMany(apart.length, ROW_BYTES_MAX / 4 - 2);
   const bodiesInside = own !== undefined && record.length + own.length <= room;
   const recordInside = record.length <= room;
-  const row: Row = { record: recordInside ? record : undefined, bodies: bodiesInside ? own : undefined, name: "", lengths: new Uint32Array() };
+  const row: Row = {
+    record: recordInside ? record : undefined,
+    bodies: bodiesInside ? own : undefined,
+    name: "",
+    lengths: new Uint32Array(),
+  };
   if (recordInside && !apart.length && (bodiesInside || !own)) return { row, parts: [] };
   const parts = [recordInside ? NOTHING : record, bodiesInside ? NOTHING : own ?? NOTHING, ...apart];
   return { row: { ...row, name: newName(), lengths: lengthsOf(parts) }, parts };
@@ -61,7 +66,9 @@ function chunksOf({ bodies, headers, chunk }: Append): Uint8Array[] {
   const size = 2 ** chunk;
   const chunks: Uint8Array[] = [];
   for (let first = 0; first < bodies.length; first += size) {
-    chunks.push(write({ bodies: bodies.slice(first, first + size), headers: headersBetween(headers, first, Math.min(size, bodies.length - first)) }));
+    chunks.push(
+      write({ bodies: bodies.slice(first, first + size), headers: headersBetween(headers, first, Math.min(size, bodies.length - first)) }),
+    );
   }
   return chunks;
 }

@@ -1,7 +1,8 @@
 /** The journal's keys in one database: the head and how it moves, parts, and the commits between. */
 
 import { named } from "./errors";
-import { COMMIT_BYTES, COMMIT_KEYS, COMMIT_KEY_BYTES, PIECE_BYTES, bornHead, headValue, pieces, shown, type Head, type Layout } from "./layout";
+import { COMMIT_BYTES, COMMIT_KEYS, COMMIT_KEY_BYTES, PIECE_BYTES, bornHead, headValue, pieces, shown, type Head,
+  type Layout } from "./layout";
 import type { Kv, KvAtomic, KvCheck, KvEntry, KvKey } from "./platform";
 import { Patience, isLocked, patiently } from "./retry";
 
@@ -37,7 +38,8 @@ export class Database {
       // Another one may have made it meanwhile.
       if (!others.length) await this.commit(new Patience("making the journal"), () => this.moving(kv.atomic(), born, born));
       entry = await this.get(layout.head);
-      if (entry.value === null) throw named("CorruptionError", `what is kept in Deno KV under ${shown(layout.prefix)} is no journal: give another prefix`);
+      if (entry.value === null)
+        throw named("CorruptionError", `what is kept in Deno KV under ${shown(layout.prefix)} is no journal: give another prefix`);
     }
     this.seen = layout.headOf(entry);
     this.birth = this.seen.birth;
@@ -50,7 +52,8 @@ export class Database {
 
   async head(): Promise<Head> {
     const head = this.layout.headOf(await this.get(this.layout.head));
-    if (this.birth && head.birth !== this.birth) throw named("StorageLostError", `the journal in Deno KV under ${shown(this.layout.prefix)} was deleted and made anew`);
+    if (this.birth && head.birth !== this.birth)
+      throw named("StorageLostError", `the journal in Deno KV under ${shown(this.layout.prefix)} was deleted and made anew`);
     // A commit may have been quicker.
     if (!this.seen || String(head.versionstamp) > String(this.seen.versionstamp)) this.seen = head;
     return head;
@@ -62,7 +65,7 @@ export class Database {
    */
   async move(what: string, change: (head: Head, commit: KvAtomic) => Head | undefined): Promise<Head | undefined> {
     const patience = new Patience(what);
-    for (let head = this.seen ?? (await this.head()); ; head = await this.head()) {
+    for (let head = this.seen ?? (await this.head());; head = await this.head()) {
       let next: Head | undefined;
       const versionstamp = await this.commit(patience, () => {
         const commit = this.kv.atomic();
@@ -118,7 +121,9 @@ export class Database {
   async part(name: string, part: number, bytes: number): Promise<Uint8Array | undefined> {
     const count = pieces(bytes);
     const { layout } = this;
-    const found = count === 1 ? [await this.get(layout.piece(name, part, 0))] : await this.list(layout.piece(name, part, 0), layout.piece(name, part, count));
+    const found = count === 1
+      ? [await this.get(layout.piece(name, part, 0))]
+      : await this.list(layout.piece(name, part, 0), layout.piece(name, part, count));
     const values = found.flatMap(({ value }) => (value instanceof Uint8Array ? [value] : []));
     if (values.reduce((sum, { length }) => sum + length, 0) !== bytes) return undefined;
     if (values.length === 1) return values[0];
@@ -154,8 +159,11 @@ export class Database {
     return parts.flatMap((part, index) =>
       Array.from({ length: pieces(part.length) }, (_, at) => {
         const bytes = part.slice(at * PIECE_BYTES, (at + 1) * PIECE_BYTES);
-        return { bytes: bytes.length + this.layout.keyBytes, write: (commit) => commit.set(this.layout.piece(name, index, at), bytes) } satisfies Piece;
-      }),
+        return {
+          bytes: bytes.length + this.layout.keyBytes,
+          write: (commit) => commit.set(this.layout.piece(name, index, at), bytes),
+        } satisfies Piece;
+      })
     );
   }
 

@@ -52,6 +52,7 @@ export class KvDriver implements StorageDriver {
 async function openKv(path: string | undefined): Promise<Kv> {
   const deno = (globalThis as DenoScope).Deno;
   if (!deno) throw new DOMException("kvStorage() opens a database in Deno alone: elsewhere give it a Kv", "NotSupportedError");
-  if (!deno.openKv) throw new DOMException('Deno.openKv is missing: run with --unstable-kv, or with "unstable": ["kv"] in deno.json', "NotSupportedError");
+  if (!deno.openKv)
+    throw new DOMException('Deno.openKv is missing: run with --unstable-kv, or with "unstable": ["kv"] in deno.json', "NotSupportedError");
   return patiently("opening the database", () => deno.openKv!(path));
 }

@@ -38,7 +38,8 @@ export function kvStorage(kv?: Kv | string, options: KvStorageOptions = {}): Sto
   if (typeof options !== "object" || options === null) throw new TypeError(`options must be an object, not ${String(options)}`);
   const prefix = checked(options.prefix ?? PREFIX);
   const drivers = driversOf(kv);
-  const name = JSON.stringify(prefix, (_, part: unknown) => (typeof part === "bigint" ? { bigint: String(part) } : part instanceof Uint8Array ? { bytes: [...part] } : part));
+  const name = JSON.stringify(prefix,
+    (_, part: unknown) => (typeof part === "bigint" ? { bigint: String(part) } : part instanceof Uint8Array ? { bytes: [...part] } : part));
   const known = drivers.get(name) ?? new KvDriver(kv, new Layout(prefix));
   drivers.set(name, known);
   return known;
@@ -54,8 +55,10 @@ function driversOf(kv: Kv | string | undefined): Map<string, KvDriver> {
 }
 
 function checked(prefix: KvKey): KvKey {
-  const good = Array.isArray(prefix) && prefix.length > 0 && prefix.every((part) => PARTS.includes(typeof part) || part instanceof Uint8Array);
-  if (!good) throw new TypeError(`prefix must be a list of strings, numbers, bigints, booleans or bytes, and not empty, not ${String(prefix)}`);
+  const good = Array.isArray(prefix) && prefix.length > 0 &&
+    prefix.every((part) => PARTS.includes(typeof part) || part instanceof Uint8Array);
+  if (!good)
+    throw new TypeError(`prefix must be a list of strings, numbers, bigints, booleans or bytes, and not empty, not ${String(prefix)}`);
   const bytes = prefixBytes(prefix);
   if (bytes > PREFIX_BYTES_MAX) throw new TypeError(`prefix takes ${bytes} bytes, and may take ${PREFIX_BYTES_MAX}`);
   return [...prefix];

@@ -85,8 +85,11 @@ export class Layout {
   headOf({ value, versionstamp }: KvEntry): Head {
     if (value === null) throw named("StorageLostError", `the journal in Deno KV under ${shown(this.prefix)} was deleted`);
     const [format, birth, last, number, floor, name, bytes] = Array.isArray(value) ? (value as unknown[]) : [];
-    if ((format as number) > FORMAT) throw named("VersionError", `the journal in Deno KV under ${shown(this.prefix)} was written by a newer posthaste`);
-    if (format === 1) throw named("VersionError", `the journal in Deno KV under ${shown(this.prefix)} was written by a posthaste from before its first release`);
+    if ((format as number) > FORMAT)
+      throw named("VersionError", `the journal in Deno KV under ${shown(this.prefix)} was written by a newer posthaste`);
+    if (format === 1)
+      throw named("VersionError",
+        `the journal in Deno KV under ${shown(this.prefix)} was written by a posthaste from before its first release`);
     const good = format === FORMAT && isInteger(birth, BIRTH_END) && birth > 0 && isInteger(last, NUMBER_END) && isInteger(number, last + 1)
       && isInteger(floor, number + 1) && typeof name === "string" && isInteger(bytes, PARTS_BYTES_MAX + 1) && bytes > 0 === number > 0;
     if (!good) throw this.corrupt(this.head);

@@ -28,7 +28,10 @@ export interface KvAtomic {
 /** A `Deno.Kv`. */
 export interface Kv {
   get(key: KvKey): Promise<KvEntry>;
-  list(selector: { prefix: KvKey } | { start: KvKey; end: KvKey }, options?: { limit?: number; batchSize?: number }): AsyncIterable<KvEntry>;
+  list(
+    selector: { prefix: KvKey } | { start: KvKey; end: KvKey },
+    options?: { limit?: number; batchSize?: number },
+  ): AsyncIterable<KvEntry>;
   atomic(): KvAtomic;
   close(): void;
 }

@@ -13,7 +13,12 @@ export class Looking {
   private busy = false;
 
   /** `pauseMin`, `pauseMax`: the shortest and the longest time between two looks, in milliseconds. */
-  constructor(private readonly database: Database, private readonly moved: () => void, private readonly pauseMin: number, private readonly pauseMax: number) {
+  constructor(
+    private readonly database: Database,
+    private readonly moved: () => void,
+    private readonly pauseMin: number,
+    private readonly pauseMax: number,
+  ) {
     this.pause = pauseMin;
     this.set();
   }

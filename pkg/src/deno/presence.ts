@@ -57,7 +57,7 @@ export class FilePresence implements Presence {
     deno().open(path, { write: true }).then(
       (file) => {
         if (over) return file.close();
-        this.watched.add((watched = { file, path, gone }));
+        this.watched.add(watched = { file, path, gone });
         this.set();
       },
       (error: unknown) => {

@@ -11,13 +11,14 @@ const TRIES = 8;
 
 /** Everything from number `from` on. */
 export async function readTail(database: Database, from: number): Promise<Tail> {
-  for (let tries = 1; ; tries += 1) {
+  for (let tries = 1;; tries += 1) {
     const head = await database.head();
     const tail = await tailOf(database, head, from);
     if (tail) return tail;
     const now = await database.head();
     if (tries === TRIES || now.number === head.number) {
-      throw named("CorruptionError", `the journal in Deno KV under ${shown(database.layout.prefix)} lacks some of what came from record ${from} on`);
+      throw named("CorruptionError",
+        `the journal in Deno KV under ${shown(database.layout.prefix)} lacks some of what came from record ${from} on`);
     }
   }
 }
@@ -45,7 +46,9 @@ async function tailOf(database: Database, head: Head, from: number): Promise<Tai
 /** The rows of these records, as far as they are there. */
 export async function rows(database: Database, first: number, last: number): Promise<[number, Row][]> {
   const { layout } = database;
-  const found = first === last ? [await database.get(layout.record(first))] : await database.list(layout.record(first), layout.record(last + 1));
+  const found = first === last
+    ? [await database.get(layout.record(first))]
+    : await database.list(layout.record(first), layout.record(last + 1));
   return found.filter(({ value }) => value !== null).map((entry) => [layout.numberOf(entry.key), layout.rowOf(entry)]);
 }
 

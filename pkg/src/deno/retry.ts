@@ -24,7 +24,10 @@ export class Patience {
   async pause(): Promise<void> {
     this.tries += 1;
     if (performance.now() >= this.end) {
-      throw new DOMException(`${this.what} failed ${this.tries} times in ${PATIENCE_MS / 1000} s: others write to the same database all the time`, "TimeoutError");
+      throw new DOMException(
+        `${this.what} failed ${this.tries} times in ${PATIENCE_MS / 1000} s: others write to the same database all the time`,
+        "TimeoutError",
+      );
     }
     const most = Math.min(PAUSE_MAX_MS, 2 ** this.tries);
     await new Promise((resolve) => setTimeout(resolve, Math.random() * most));

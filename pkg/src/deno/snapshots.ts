@@ -12,7 +12,14 @@ const RANGES_MAX = 3_072;
 const PARTS_MAX = 3 * 1_365;
 
 /** Writes a snapshot after record `number`; false: there is one as new. */
-export async function replace(database: Database, number: number, floor: number, snapshot: Uint8Array, ranges: number[], parts: number[]): Promise<boolean> {
+export async function replace(
+  database: Database,
+  number: number,
+  floor: number,
+  snapshot: Uint8Array,
+  ranges: number[],
+  parts: number[],
+): Promise<boolean> {
   if ((await database.head()).number >= number) return false;
   if (snapshot.length > PARTS_BYTES_MAX) return false;
   const { layout } = database;
@@ -82,12 +89,14 @@ async function chunkKeys(database: Database, record: number, first: number, last
       const chunk = part - FIRST_CHUNK;
       if (!name || chunk < first || chunk > last) return [];
       return Array.from({ length: pieces(bytes) }, (_, at) => database.layout.piece(name, part, at));
-    }),
+    })
   );
 }
 
 /** The keys of records and their parts. A record comes after its parts: what it says of them is needed until they are gone. */
 async function keysOf(database: Database, first: number, last: number): Promise<KvKey[]> {
   const found = await rows(database, first, last);
-  return found.flatMap(([number, { name, lengths }]) => [...(name ? database.partKeys(name, lengths) : []), database.layout.record(number)]);
+  return found.flatMap((
+    [number, { name, lengths }],
+  ) => [...(name ? database.partKeys(name, lengths) : []), database.layout.record(number)]);
 }

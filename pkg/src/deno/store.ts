@@ -14,7 +14,12 @@ export class KvStore implements Store {
   private looking: Looking | undefined;
 
   /** `own`: the connection is closed with the store. `pauses`: the shortest and the longest between two looks for what others wrote, in milliseconds. */
-  constructor(private readonly database: Database, private readonly own: boolean, private readonly pauses: readonly [number, number], readonly presence: Presence | undefined) {}
+  constructor(
+    private readonly database: Database,
+    private readonly own: boolean,
+    private readonly pauses: readonly [number, number],
+    readonly presence: Presence | undefined,
+  ) {}
 
   async append(from: number, decide: (tail: Tail | undefined) => Append | undefined): Promise<number> {
     // Whoever moves the head after this reading comes before the step: what was decided once stands as far as it can there.

@@ -14,12 +14,21 @@ const READ_MAX = 65_536;
 export function refusalOf(url: string, answer: FetchAnswer, text: string, now: () => number): Refusal | undefined {
   const { status, headers, redirected, type } = answer;
   const refused = (says: string, retry: boolean, unknown: boolean, split = false, afterMs = 0): Refusal =>
-    new Refusal(new Error(`${url} ${says}${text && `: ${text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}...` : text}`}`), retry, unknown, split, afterMs);
+    new Refusal(new Error(`${url} ${says}${text && `: ${text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}...` : text}`}`), retry,
+      unknown, split, afterMs);
   // Whoever follows one may ask anew by GET, without the batch: what answers then is a page, and has taken nothing.
-  if (redirected) return refused(`redirected the batch to ${answer.url}, where it did not arrive as it was sent: give the address that takes it`, false, true);
+  if (redirected)
+    return refused(`redirected the batch to ${answer.url}, where it did not arrive as it was sent: give the address that takes it`, false,
+      true);
   if (type === "opaqueredirect" || (status >= 300 && status < 400)) {
     const to = headers.get("Location");
-    return refused(`answered with a redirect${status ? ` (${status})` : ""}${to ? ` to ${to}` : ""}, which is not followed: give the address that takes the batch`, false, status <= 303);
+    return refused(
+      `answered with a redirect${status ? ` (${status})` : ""}${
+        to ? ` to ${to}` : ""
+      }, which is not followed: give the address that takes the batch`,
+      false,
+      status <= 303,
+    );
   }
   if (status >= 200 && status < 300) return undefined;
   const after = retryAfter(headers, now);
@@ -52,7 +61,7 @@ async function begun(reader: ReturnType<NonNullable<FetchAnswer["body"]>["getRea
   const decoder = new TextDecoder();
   let text = "";
   try {
-    for (let size = 0; size < READ_MAX; ) {
+    for (let size = 0; size < READ_MAX;) {
       const { done, value } = await orAborted(reader.read(), signal);
       if (done || !value) break;
       size += value.length;
@@ -70,6 +79,6 @@ async function begun(reader: ReturnType<NonNullable<FetchAnswer["body"]>["getRea
 export function orAborted<Value>(work: Promise<Value>, signal: AbortSignal): Promise<Value> {
   signal.throwIfAborted();
   let abort = (): void => undefined;
-  const aborted = new Promise<never>((_, reject) => signal.addEventListener("abort", (abort = () => reject(signal.reason)), { once: true }));
+  const aborted = new Promise<never>((_, reject) => signal.addEventListener("abort", abort = () => reject(signal.reason), { once: true }));
   return Promise.race([work, aborted]).finally(() => signal.removeEventListener("abort", abort));
 }

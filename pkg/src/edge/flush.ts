@@ -88,7 +88,8 @@ export class Handing {
     // Only the last waits to be full; who has others behind it goes as it is.
     const last = this.batches[this.batches.length - 1];
     for (const batch of [before[before.length - 1], ...places]) if (batch && batch !== last) this.stop(batch);
-    if (last.count < this.settings.size && !last.hurried) last.timer ??= this.settings.clock.setTimeout(() => this.full(last), this.settings.fillMs);
+    if (last.count < this.settings.size && !last.hurried)
+      last.timer ??= this.settings.clock.setTimeout(() => this.full(last), this.settings.fillMs);
     this.go();
   }
 
@@ -109,7 +110,20 @@ export class Handing {
     const { size, batchBytes, fillMs } = this.settings;
     let batch = this.batches.at(-1);
     if (!batch || batch.sealed || batch.count >= size || batch.bytes + bytes > batchBytes) {
-      batch = { slots: [], count: 0, bytes: 0, ended: deferred(), told: new Set(), flushed: false, hurried: fillMs === 0, sealed: false, timer: undefined, restedMs: 0, lost: [], failures: [] };
+      batch = {
+        slots: [],
+        count: 0,
+        bytes: 0,
+        ended: deferred(),
+        told: new Set(),
+        flushed: false,
+        hurried: fillMs === 0,
+        sealed: false,
+        timer: undefined,
+        restedMs: 0,
+        lost: [],
+        failures: [],
+      };
       batch.ended.promise.catch(() => undefined);
       this.batches.push(batch);
     }
@@ -180,7 +194,7 @@ export class Handing {
   /** Tries until it is done, or cannot be; halves what is too large, or has what can't be handed over. */
   private async deliver(batch: Batch, slots: Slot[], unknown = false): Promise<void> {
     const key = crypto.randomUUID();
-    for (let attempt = 1; ; attempt += 1) {
+    for (let attempt = 1;; attempt += 1) {
       await this.rest;
       const refusal = await this.attempt(slots, key);
       if (!refusal) {
@@ -213,7 +227,9 @@ export class Handing {
   private give(batch: Batch, slots: Slot[], attempts: number, unknown: boolean, { cause, afterMs }: Refusal, patient: boolean): void {
     this.counts.undelivered += slots.length;
     const { restMs } = this.settings;
-    const why = `${reason(cause)}${patient ? "" : `; it asks to be left alone for ${afterMs / 1000} s, and a batch waits ${restMs / 1000} s for that (maxRetryAfter)`}`;
+    const why = `${reason(cause)}${
+      patient ? "" : `; it asks to be left alone for ${afterMs / 1000} s, and a batch waits ${restMs / 1000} s for that (maxRetryAfter)`
+    }`;
     const messages = slots.map(({ kept: { message } }) => message);
     // Halves of a batch that fail for one reason are told of as one.
     const last = batch.lost[batch.lost.length - 1] as Lost | undefined;
@@ -225,7 +241,8 @@ export class Handing {
   private async attempt(slots: Slot[], key: string): Promise<Refusal | undefined> {
     const { clock, tryMs } = this.settings;
     const controller = new AbortController();
-    const timer = clock.setTimeout(() => controller.abort(platformError("TimeoutError", `the target did not answer for ${tryMs / 1000} s`)), tryMs);
+    const timer = clock.setTimeout(() => controller.abort(platformError("TimeoutError", `the target did not answer for ${tryMs / 1000} s`)),
+      tryMs);
     try {
       await this.target.take(slots.map(({ kept }) => kept), key, controller.signal, () => clock.now());
       return undefined;
@@ -249,7 +266,8 @@ export class Handing {
   private async end(batch: Batch): Promise<void> {
     const { ended, lost } = batch;
     const told = ({ messages, attempts, unknown, cause, why }: Lost): UndeliveredError =>
-      new UndeliveredError(`${messages.length} messages could not be handed over in ${attempts} tries: ${why}`, messages, attempts, unknown, cause);
+      new UndeliveredError(`${messages.length} messages could not be handed over in ${attempts} tries: ${why}`, messages, attempts, unknown,
+        cause);
     this.ending.add(batch);
     batch.failures = lost.map(told);
     const unheard = (await Promise.all(batch.failures.map((error) => this.report(error)))).filter((one) => one !== undefined).pop();

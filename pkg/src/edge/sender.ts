@@ -7,7 +7,8 @@ import { object, sendOptions, signalOption } from "../contract/options";
 import { Handing, type Slot } from "./flush";
 import { lifetimeOption, settings, type Settings } from "./settings";
 import { targetOption, type Target } from "./target";
-import type { BufferedMessage, BufferedMetrics, BufferedSender, BufferedSenderOptions, BufferedSendOptions, Lifetime, SendTarget } from "./types";
+import type { BufferedMessage, BufferedMetrics, BufferedSender, BufferedSenderOptions, BufferedSendOptions, Lifetime,
+  SendTarget } from "./types";
 import { throwAll, type UndeliveredError } from "./undelivered";
 
 /** What a message takes beside its body, about. */
@@ -40,7 +41,8 @@ class Sender<Body> implements BufferedSender<Body> {
 
   async sendBatch(messages: Iterable<BufferedMessage<Body>>, options: { ctx?: Lifetime; signal?: AbortSignal } = {}): Promise<void> {
     object("options", options);
-    if (typeof (messages as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] !== "function") throw new TypeError(`messages must be iterable, not ${show(messages)}`);
+    if (typeof (messages as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] !== "function")
+      throw new TypeError(`messages must be iterable, not ${show(messages)}`);
     await this.put(Array.from(messages, request), options.ctx, options.signal);
   }
 
@@ -52,9 +54,13 @@ class Sender<Body> implements BufferedSender<Body> {
     const lifetime = lifetimeOption(ctx) ?? this.settings.lifetime;
     const slots = messages.map((message) => slot(this.target, message));
     if (!slots.length) return;
-    for (const { bytes } of slots) if (bytes > batchBytes) throw new MessageTooLargeError(`a message of ${bytes} bytes can't fit: a batch may have ${batchBytes} (maxBatchBytes)`);
+    for (const { bytes } of slots)
+      if (bytes > batchBytes) throw new MessageTooLargeError(
+          `a message of ${bytes} bytes can't fit: a batch may have ${batchBytes} (maxBatchBytes)`,
+        );
     const bytes = slots.reduce((sum, one) => sum + one.bytes, 0);
-    if (bytes > bound) throw new MessageTooLargeError(`${slots.length} messages of ${bytes} bytes can't fit: the buffer may have ${bound} (maxBytes)`);
+    if (bytes > bound)
+      throw new MessageTooLargeError(`${slots.length} messages of ${bytes} bytes can't fit: the buffer may have ${bound} (maxBytes)`);
     if (!this.waiters.length && this.handing.bytes + bytes <= bound) return this.handing.add(slots, lifetime);
     if (!waits) throw new QueueFullError(`the buffer has ${this.handing.bytes} of ${bound} bytes, and no room for ${bytes} more`);
     await this.room(bytes, signal, () => this.handing.add(slots, lifetime));
@@ -101,8 +107,9 @@ class Sender<Body> implements BufferedSender<Body> {
     this.closed = true;
     const failures: UndeliveredError[] = [];
     // Who waits for room comes in when there is some.
-    do failures.push(...(await this.handing.flush()));
-    while (this.handing.bytes > 0 || this.waiters.length);
+    do {
+      failures.push(...(await this.handing.flush()));
+    } while (this.handing.bytes > 0 || this.waiters.length);
     throwAll(failures);
   }
 

@@ -73,10 +73,13 @@ class Address implements Target {
 
   keep(message: BufferedMessage): Kept {
     const { body, contentType } = message;
-    if (contentType === "bytes" || contentType === "v8") throw new TypeError(`a message that is posted is JSON: it can't have contentType ${show(contentType)}`);
+    if (contentType === "bytes" || contentType === "v8")
+      throw new TypeError(`a message that is posted is JSON: it can't have contentType ${show(contentType)}`);
     if (contentType !== undefined) encode(body, message);
     if (ArrayBuffer.isView(body) || ["ArrayBuffer", "Map", "Set", "Blob"].includes(Object.prototype.toString.call(body).slice(8, -1))) {
-      throw new TypeError(`a message that is posted is JSON, which can't say ${Object.prototype.toString.call(body)}: send what it is made of`);
+      throw new TypeError(
+        `a message that is posted is JSON, which can't say ${Object.prototype.toString.call(body)}: send what it is made of`,
+      );
     }
     let json: string;
     try {
@@ -117,7 +120,8 @@ function address(value: unknown): string {
   } catch (error) {
     throw new TypeError(`a target's url must be a whole address, not ${show(value)}`, { cause: error });
   }
-  if (url.protocol !== "https:" && url.protocol !== "http:") throw new TypeError(`a target's url must begin with https: or http:, not ${show(url.href)}`);
+  if (url.protocol !== "https:" && url.protocol !== "http:")
+    throw new TypeError(`a target's url must begin with https: or http:, not ${show(url.href)}`);
   return url.href;
 }
 

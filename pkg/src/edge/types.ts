@@ -45,7 +45,13 @@ export interface FetchTarget {
   /** Default: the platform's. */
   fetch?: (url: string, init: FetchInit) => Promise<FetchAnswer>;
 }
-export interface FetchInit { method: "POST"; headers: Record<string, string>; body: string; signal: AbortSignal; redirect: "manual" }
+export interface FetchInit {
+  method: "POST";
+  headers: Record<string, string>;
+  body: string;
+  signal: AbortSignal;
+  redirect: "manual";
+}
 /** A `Response`, or as much of one. */
 export interface FetchAnswer {
   readonly status: number;
@@ -53,7 +59,10 @@ export interface FetchAnswer {
   readonly redirected?: boolean;
   readonly type?: string;
   readonly url?: string;
-  readonly body?: { getReader(): { read(): Promise<{ done: boolean; value?: Uint8Array }>; cancel(): Promise<unknown> }; cancel(): Promise<unknown> } | null;
+  readonly body?: {
+    getReader(): { read(): Promise<{ done: boolean; value?: Uint8Array }>; cancel(): Promise<unknown> };
+    cancel(): Promise<unknown>;
+  } | null;
   text(): Promise<string>;
 }
 

@@ -5,7 +5,13 @@ import type { BufferedMessage, UndeliveredReport } from "./types";
 
 /** Messages that could not be handed over, with the reason as `cause`. */
 export class UndeliveredError<Body = unknown> extends PosthasteError implements UndeliveredReport<Body> {
-  constructor(message: string, readonly messages: readonly BufferedMessage<Body>[], readonly attempts: number, readonly outcomeUnknown: boolean, cause: unknown) {
+  constructor(
+    message: string,
+    readonly messages: readonly BufferedMessage<Body>[],
+    readonly attempts: number,
+    readonly outcomeUnknown: boolean,
+    cause: unknown,
+  ) {
     super("UndeliveredError", "ERR_UNDELIVERED", message, { cause });
   }
 }

@@ -37,7 +37,9 @@ function start(module: WebAssembly.Module): void {
 export function loadEngine(): Promise<void> {
   if (loading) return loading;
   if (typeof WebAssembly === "undefined") {
-    return Promise.reject(new DOMException("posthaste needs WebAssembly, which is turned off here (Lockdown Mode does that)", "NotSupportedError"));
+    return Promise.reject(
+      new DOMException("posthaste needs WebAssembly, which is turned off here (Lockdown Mode does that)", "NotSupportedError"),
+    );
   }
   if (!source) {
     return Promise.reject(new DOMException("posthaste/slim has no wasm of its own: call init(module) first", "InvalidStateError"));

@@ -86,7 +86,9 @@ export class Loader {
     this.clear();
     const one = (span: Span, chunk: number): Promise<Part[]> =>
       this.load([{ ...span, chunk } as Delivery & Span]).then(([parts]) => parts, (error: unknown) => [{ ...bare(span), error }]);
-    return Promise.all(deliveries.map(async (delivery) => (await Promise.all(spans(delivery).map((span) => one(span, delivery.chunk)))).flat()));
+    return Promise.all(
+      deliveries.map(async (delivery) => (await Promise.all(spans(delivery).map((span) => one(span, delivery.chunk)))).flat()),
+    );
   }
 
   private async read(spans: Span[]): Promise<Map<string, Stored | undefined>> {
@@ -143,7 +145,7 @@ function spans({ number, index, count, chunk }: Delivery): Span[] {
   if (chunk < 0) return [{ number, index, count, part: -1, place: index }];
   const size = 1 << chunk;
   const found: Span[] = [];
-  for (let at = index; at < index + count; ) {
+  for (let at = index; at < index + count;) {
     const place = at & (size - 1);
     const here = Math.min(size - place, index + count - at);
     found.push({ number, index: at, count: here, part: at >> chunk, place });

@@ -27,9 +27,15 @@ interface Info {
 export async function metrics(journal: Journal, handle: Handle): Promise<QueueMetrics | undefined> {
   const found = journal.peer.metrics(handle.id, journal.now());
   if (!found) return undefined;
-  const { oldestMessageTimestamp: oldest, ...rest } = found as Omit<QueueMetrics, "oldestMessageTimestamp"> & { oldestMessageTimestamp?: number };
+  const { oldestMessageTimestamp: oldest, ...rest } = found as Omit<QueueMetrics, "oldestMessageTimestamp"> & {
+    oldestMessageTimestamp?: number;
+  };
   const storageBytes = await journal.usage();
-  return { ...rest, ...(oldest !== undefined && { oldestMessageTimestamp: new Date(oldest) }), ...(storageBytes !== undefined && { storageBytes }) };
+  return {
+    ...rest,
+    ...(oldest !== undefined && { oldestMessageTimestamp: new Date(oldest) }),
+    ...(storageBytes !== undefined && { storageBytes }),
+  };
 }
 
 export async function peek(journal: Journal, handle: Handle, max: number, state: MessageState | undefined): Promise<MessageInfo[]> {
@@ -61,7 +67,15 @@ function publicInfo(info: Info, body: unknown, headers: Readonly<Record<string, 
 }
 
 /** Answers how many were moved. With a rate, so many a second, until all are or the queue is closed. `fresh`: the queue is there, as it is now. */
-export async function redrive(journal: Journal, handle: Handle, name: string | undefined, max: number, rate: number, closed: Stop, fresh: () => Promise<void>): Promise<number> {
+export async function redrive(
+  journal: Journal,
+  handle: Handle,
+  name: string | undefined,
+  max: number,
+  rate: number,
+  closed: Stop,
+  fresh: () => Promise<void>,
+): Promise<number> {
   let moved = 0;
   while (moved < max) {
     // Queues come and go while it waits.

@@ -130,7 +130,8 @@ export abstract class Journal {
       const { peer } = this;
       const id = this.closed ? -1 : peer.queue(name);
       // It may have been made before its turn, to keep the dead letters of another.
-      const differs = id >= 0 && peer.isKeeper(id) && (peer.deadLetterQueue(id) !== deadLetterQueue || numbers(peer.policy(id)).some((number, at) => number !== policy[at]));
+      const differs = id >= 0 && peer.isKeeper(id) &&
+        (peer.deadLetterQueue(id) !== deadLetterQueue || numbers(peer.policy(id)).some((number, at) => number !== policy[at]));
       if (id >= 0 && !differs) return id;
       if (id < 0) await this.create(name, policy, deadLetterQueue);
       else await this.adopt(id, name, policy, deadLetterQueue);
@@ -139,7 +140,10 @@ export abstract class Journal {
 
   private full(name: string): DOMException {
     const there = this.peer.names().length;
-    return platformError("QuotaExceededError", `the queue ${show(name)} can't be made: a storage holds ${border.QUEUES_MAX} queues with their dead-letter queues, and has ${there}; delete some first`);
+    return platformError("QuotaExceededError",
+      `the queue ${
+        show(name)
+      } can't be made: a storage holds ${border.QUEUES_MAX} queues with their dead-letter queues, and has ${there}; delete some first`);
   }
 
   /** A send whose messages go with the next step; more may be added to it until then. */
@@ -178,7 +182,7 @@ export abstract class Journal {
 
   /** Nothing is left to do for now. */
   protected rest(): void {
-    if (!this.later.size) for (const resolve of this.quiet.splice(0)) resolve();
+    if (!this.later.size) { for (const resolve of this.quiet.splice(0)) resolve(); }
     if (this.closed) return;
     if (this.wanted) return this.kick();
     try {

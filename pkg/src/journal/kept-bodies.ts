@@ -84,7 +84,7 @@ export class Kept {
   parts({ number, index, count }: { number: number; index: number; count: number }): Part[] {
     return this.each(index, count, (piece, first, here) => {
       const parts: Part[] = [];
-      for (let from = first; from < first + here; ) {
+      for (let from = first; from < first + here;) {
         const offset = piece.place(from);
         const run = piece.run(from, first + here - from);
         const headers = this.headers && Object.fromEntries(Array.from({ length: run }, (_, at) => [offset + at, this.headers![from + at]]));

@@ -26,7 +26,12 @@ export class Living {
   private readonly stopHearing: (() => void) | undefined;
 
   /** `bury`: ends the leases of one that is gone. `leave`: this context ends in good order. `back`: it went on after all. */
-  constructor(private readonly presence: Presence | undefined, private readonly bury: (peer: number, counted: () => boolean) => Promise<unknown>, leave: () => void, back: () => void) {
+  constructor(
+    private readonly presence: Presence | undefined,
+    private readonly bury: (peer: number, counted: () => boolean) => Promise<unknown>,
+    leave: () => void,
+    back: () => void,
+  ) {
     this.stopHearing = presence?.onLeave(
       () => {
         if (this.away) return;
@@ -62,7 +67,9 @@ export class Living {
       if (this.away || this.over) return hide?.() as undefined;
       if (!hide) return named(0);
       this.shown.set(name, hide);
-      const dead = await Promise.all(visible(others).map(async (other) => ((await presence.lives(other).catch(() => true)) ? undefined : this.end(other))));
+      const dead = await Promise.all(
+        visible(others).map(async (other) => ((await presence.lives(other).catch(() => true)) ? undefined : this.end(other))),
+      );
       await Promise.all(dead);
       // Left and back meanwhile, it is hidden again: another name it is.
       if (this.shown.has(name)) return name;

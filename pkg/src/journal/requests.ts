@@ -27,8 +27,9 @@ export class Desk {
   private inStep: readonly number[] | undefined;
 
   register(asker: Asker): number {
-    do this.token = (this.token + 1) >>> 0;
-    while (this.askers.has(this.token));
+    do {
+      this.token = (this.token + 1) >>> 0;
+    } while (this.askers.has(this.token));
     this.askers.set(this.token, asker);
     return this.token;
   }
@@ -67,7 +68,8 @@ export class Desk {
       const { delayMs, expiresMs } = send.terms;
       const [kind, more, moreBytes] = send.whole();
       if (!send.left) this.forget(send);
-      else commands.send((send.ownToken = this.register(send)), send.handle.id, send.left, send.size, send.sizesLeft, delayMs, expiresMs, kind, more, send.key, moreBytes);
+      else commands.send(send.ownToken = this.register(send), send.handle.id, send.left, send.size, send.sizesLeft, delayMs, expiresMs,
+          kind, more, send.key, moreBytes);
     }
   }
 
@@ -140,7 +142,8 @@ export class Desk {
     for (const [token, asker] of askers) this.drop(token, asker);
     this.known();
     // Of sends the step says which it has; of all else it may be any.
-    for (const [token, asker] of askers) asker.fail(inStep && ((asker as Outgoing).departed === undefined || inStep.has(token)) ? unknown : error);
+    for (const [token, asker] of askers)
+      asker.fail(inStep && ((asker as Outgoing).departed === undefined || inStep.has(token)) ? unknown : error);
   }
 
   /** Whether that one is still to be answered. */

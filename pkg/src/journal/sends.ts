@@ -1,7 +1,8 @@
 /** Sends on their way: those of one moment with the same options are one command of the engine. */
 
 import { MessageTooLargeError, QueueFullError, StorageLostError, platformError, show } from "../contract/errors";
-import { AS_MANY_AS_FIT, BATCH, BATCH_MESSAGES_MAX, BATCH_PART, BATCH_RUNS_MAX, FORBIDDEN, FULL, KEYS_MAX, NO_KEYS, TOO_LARGE, UNKNOWN, WITHDRAWN } from "../engine/codes";
+import { AS_MANY_AS_FIT, BATCH, BATCH_MESSAGES_MAX, BATCH_PART, BATCH_RUNS_MAX, FORBIDDEN, FULL, KEYS_MAX, NO_KEYS, TOO_LARGE, UNKNOWN,
+  WITHDRAWN } from "../engine/codes";
 import type { Asker, Handle } from "../engine/effects";
 import { TEXT, VALUES, formOf, parcelFor, type Filling, type Parcel, type Segment } from "../bodies/pack";
 import type { Transferable } from "../contract/platform";
@@ -113,7 +114,8 @@ export abstract class Outgoing implements Asker {
     const { filling } = this;
     const before = filling?.bytes ?? 0;
     if (!filling || (filling.form !== form && this.handle.packs) || !filling.add(body, transfer)) {
-      const parcel = (form > TEXT ? this.handle.parcel?.(form, (body as Uint8Array).byteLength) : undefined) ?? parcelFor(form, this.handle.packs);
+      const parcel = (form > TEXT ? this.handle.parcel?.(form, (body as Uint8Array).byteLength) : undefined) ??
+        parcelFor(form, this.handle.packs);
       parcel.add(body, transfer);
       this.parcels.push(parcel);
       this.filling = parcel;
@@ -201,7 +203,12 @@ export abstract class Outgoing implements Asker {
 
 /** Where a message went: its id is text only for who asks. */
 class Receipt implements SendReceipt {
-  constructor(private readonly number: number, private readonly index: number, readonly duplicate: boolean, readonly metadata: { metrics: BacklogMetrics }) {}
+  constructor(
+    private readonly number: number,
+    private readonly index: number,
+    readonly duplicate: boolean,
+    readonly metadata: { metrics: BacklogMetrics },
+  ) {}
 
   get id(): string {
     return messageId(this.number, this.index);
@@ -272,7 +279,9 @@ class BatchReceipt implements SendBatchReceipt {
   constructor(private readonly runs: { number: number; index: number; count: number }[], readonly metadata: { metrics: BacklogMetrics }) {}
 
   get ids(): string[] {
-    return (this.made ??= this.runs.flatMap(({ number, index, count }) => Array.from({ length: count }, (_, at) => messageId(number, index + at))));
+    return (this.made ??= this.runs.flatMap(({ number, index, count }) =>
+      Array.from({ length: count }, (_, at) => messageId(number, index + at))
+    ));
   }
 }
 
@@ -299,7 +308,7 @@ export class Batch {
     if (this.left === BATCH_MESSAGES_MAX) throw new RangeError(`a batch may have ${BATCH_MESSAGES_MAX} messages, not more`);
     let part = this.last;
     if (!part || part.terms.key !== undefined || !sameTerms(part.terms, terms)) {
-      this.parts.push((this.last = part = new BatchPart(this.owner, this.handle, terms, this, this.left)));
+      this.parts.push(this.last = part = new BatchPart(this.owner, this.handle, terms, this, this.left));
     }
     part.add(body, headers, transfer);
     this.left += 1;
@@ -310,7 +319,9 @@ export class Batch {
     const runs = this.parts.reduce((sum, { parcels }) => sum + (posted ? parcels.length : 1), 0);
     if (runs <= BATCH_RUNS_MAX) return;
     const alike = posted ? "a kind of body, a delay and an expiration, about 64 KiB at most," : "a delay and an expiration";
-    throw new RangeError(`a batch may have ${BATCH_RUNS_MAX} runs of messages that share ${alike} and have no idempotencyKey, not ${runs}: send it in several`);
+    throw new RangeError(
+      `a batch may have ${BATCH_RUNS_MAX} runs of messages that share ${alike} and have no idempotencyKey, not ${runs}: send it in several`,
+    );
   }
 
   accepted(place: number, number: number, index: number, count: number): void {
@@ -390,7 +401,9 @@ function refusal(why: number, { handle, withdrawn }: Outgoing): unknown {
     case TOO_LARGE:
       return new MessageTooLargeError(`more in one piece than the queue ${name} can ever hold: its capacity is ${limits(handle)}`);
     case NO_KEYS:
-      return new QueueFullError(`the queue ${name} remembers as many idempotency keys as it can (${KEYS_MAX}, or 64 MiB of them): no window is cut short; a shorter deduplicationWindow lets it take more`);
+      return new QueueFullError(
+        `the queue ${name} remembers as many idempotency keys as it can (${KEYS_MAX}, or 64 MiB of them): no window is cut short; a shorter deduplicationWindow lets it take more`,
+      );
     case UNKNOWN:
       return new StorageLostError("it can't be known any more whether the message was stored", true);
     case WITHDRAWN:

@@ -38,7 +38,8 @@ export function isFinal(error: unknown): boolean {
  * asked for dropped.
  */
 export function canGoOn(error: unknown): boolean {
-  return !(error instanceof WebAssembly.RuntimeError || error instanceof StorageLostError) && (error as Error)?.name !== "QuotaExceededError";
+  return !(error instanceof WebAssembly.RuntimeError || error instanceof StorageLostError) &&
+    (error as Error)?.name !== "QuotaExceededError";
 }
 
 /** That record was written or read, and is not there: the storage is older than what was read of it. */
@@ -52,7 +53,8 @@ export const putBack = (number: number): StorageLostError =>
 export function after(tail: Tail, base: number, last: Uint8Array | undefined): Tail {
   if (tail.snapshot || base === 0) return tail;
   const [there] = tail.records;
-  if (tail.numbers[0] !== base || (last && (last.length !== there.length || last.some((byte, at) => byte !== there[at])))) throw putBack(base);
+  if (tail.numbers[0] !== base || (last && (last.length !== there.length || last.some((byte, at) => byte !== there[at]))))
+    throw putBack(base);
   return { ...tail, numbers: tail.numbers.slice(1), records: tail.records.slice(1) };
 }
 
@@ -60,7 +62,11 @@ export function after(tail: Tail, base: number, last: Uint8Array | undefined): T
 export async function pause(failures: number, error: unknown): Promise<void> {
   const late = failures - RECOVERIES_MAX - 1;
   if (late >= WAITS_MS.length) {
-    throw new StorageLostError(`the storage failed ${failures} times in a row, at last with: ${messageOf(error)}. Open the queue again once it works`, false, { cause: error });
+    throw new StorageLostError(
+      `the storage failed ${failures} times in a row, at last with: ${messageOf(error)}. Open the queue again once it works`,
+      false,
+      { cause: error },
+    );
   }
   const wait = (error as Error)?.name === "QuotaExceededError" ? FULL_MS : WAITS_MS[late];
   if (wait !== undefined) await new Promise((resolve) => setTimeout(resolve, wait));

@@ -87,9 +87,10 @@ class Copy {
   /** Copies a frame to the end; answers where it lies now. Bodies go as they are, with their checksums. */
   private frame(at: number, size: number): number {
     const to = this.end;
-    for (let done = 0; done < size; ) {
+    for (let done = 0; done < size;) {
       const bytes = this.bytes.subarray(0, Math.min(this.bytes.length, size - done));
-      if (readSync(this.from.fd, bytes, 0, bytes.length, at + done) < bytes.length) throw corrupt(this.from.file, `it ends before byte ${at + size}`);
+      if (readSync(this.from.fd, bytes, 0, bytes.length, at + done) < bytes.length)
+        throw corrupt(this.from.file, `it ends before byte ${at + size}`);
       if (done === 0) {
         const frame = frameOf(bytes, this.from.birth, at);
         if (!frame || frame.size !== size) throw corrupt(this.from.file, `at byte ${at} is what was not written there`);

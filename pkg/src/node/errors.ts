@@ -28,7 +28,8 @@ export function fileError(error: unknown, file: string): unknown {
     case "EACCES":
     case "EPERM":
     case "EROFS":
-      return new DOMException(`${file} may not be written: ${message}. Let this process read and write the folder and what is in it`, "NotAllowedError");
+      return new DOMException(`${file} may not be written: ${message}. Let this process read and write the folder and what is in it`,
+        "NotAllowedError");
     case "ENOTDIR":
     case "EEXIST":
       return new DOMException(`a journal is kept in a folder, and ${file} is none or lies in none: ${message}`, "NotSupportedError");

@@ -1,10 +1,12 @@
 /** The file of a journal, open: the one place that writes to it. All but waiting for the disk happens at once. */
 
-import { appendFileSync, closeSync, existsSync, fdatasync, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync, openSync, renameSync, rmSync, statSync, truncateSync, writeSync } from "node:fs";
+import { appendFileSync, closeSync, existsSync, fdatasync, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync, openSync, renameSync, rmSync,
+  statSync, truncateSync, writeSync } from "node:fs";
 import path from "node:path";
 import type { Append, Bodies, Tail } from "../contract/store";
 import { corrupt, fileError, named, unknown } from "./errors";
-import { HEADER_BYTES, HEAD_BYTES, MARK, RECORD, SNAPSHOT, birthOf, bodiesOf, checksum, frameOf, head, markFrame, recordFrame, recordFront, seal, snapshotFrame, snapshotFront, type Frame, type RecordFront, type Written } from "./layout";
+import { HEADER_BYTES, HEAD_BYTES, MARK, RECORD, SNAPSHOT, birthOf, bodiesOf, checksum, frameOf, head, markFrame, recordFrame, recordFront,
+  seal, snapshotFrame, snapshotFront, type Frame, type RecordFront, type Written } from "./layout";
 import type { Places } from "./record-index";
 import { readAt, scan, type SnapshotPlace } from "./scan";
 
@@ -186,7 +188,7 @@ export class JournalFile {
       throw this.fault;
     } finally {
       this.waits -= 1;
-      if (!this.waits) for (const resolve of this.idle.splice(0)) resolve();
+      if (!this.waits) { for (const resolve of this.idle.splice(0)) resolve(); }
     }
   }
 
@@ -266,7 +268,9 @@ export class JournalFile {
     let begin = 0;
     for (let before = 0; before < at; before += 2) begin += parts[before];
     const end = begin + parts[at];
-    const bytes = end <= rest.length ? rest.subarray(begin, end) : readAt(this.fd, frame.at + HEADER_BYTES + frame.front + begin, end - begin);
+    const bytes = end <= rest.length
+      ? rest.subarray(begin, end)
+      : readAt(this.fd, frame.at + HEADER_BYTES + frame.front + begin, end - begin);
     try {
       if (checksum(bytes) === parts[at + 1]) return bodiesOf(bytes);
     } catch {
@@ -378,7 +382,8 @@ export const reserved = (folder: string): number => RESERVES.reduce((sum, name) 
 const sizeOf = (file: string): number => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
 
 /** Resolves when what was written to the file is on the disk. */
-export const synced = (fd: number): Promise<void> => new Promise((resolve, reject) => fdatasync(fd, (error) => (error ? reject(error) : resolve())));
+export const synced = (fd: number): Promise<void> =>
+  new Promise((resolve, reject) => fdatasync(fd, (error) => (error ? reject(error) : resolve())));
 
 export function newFile(folder: string): string {
   return path.join(folder, NEW);
@@ -399,7 +404,7 @@ function make(folder: string): void {
 }
 
 export function writeAll(fd: number, bytes: Uint8Array, at: number): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30), at + done);
+  for (let done = 0; done < bytes.length;) done += writeSync(fd, bytes, done, Math.min(bytes.length - done, 1 << 30), at + done);
 }
 
 /** What names there are in a folder is on the disk by itself. */

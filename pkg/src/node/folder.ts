@@ -87,13 +87,14 @@ export class Folder {
       return file;
     } catch (error) {
       file.told = true;
-      if (sound) for (const user of this.users) if (user.file === file) queueMicrotask(() => user.lost(error));
+      if (sound) { for (const user of this.users) if (user.file === file) queueMicrotask(() => user.lost(error)); }
       throw error;
     }
   }
 
   private taken(): Error {
-    return named("StorageLostError", `the lock in ${this.path} was taken away: the folder was deleted or moved, or another process took this one for dead`);
+    return named("StorageLostError",
+      `the lock in ${this.path} was taken away: the folder was deleted or moved, or another process took this one for dead`);
   }
 
   private fail(error: Error): Error {

@@ -50,5 +50,9 @@ export function fileStorage(path: string | FileUrl): StorageDriver {
 function resolved(given: string | FileUrl): string {
   if (typeof given === "object" && given?.protocol === "file:") return path.resolve(fileURLToPath(given.href));
   if (typeof given === "string" && given !== "" && !given.includes("\0")) return path.resolve(given);
-  throw new TypeError(`the path of fileStorage must be a folder's, as text or a file: URL, not ${typeof given === "string" ? JSON.stringify(given) : String(given)}`);
+  throw new TypeError(
+    `the path of fileStorage must be a folder's, as text or a file: URL, not ${
+      typeof given === "string" ? JSON.stringify(given) : String(given)
+    }`,
+  );
 }

@@ -74,8 +74,11 @@ export function head(birth: number): Buffer {
 export function birthOf(bytes: Buffer, file: string): number {
   if (bytes.length < HEAD_BYTES || bytes.toString("latin1", 0, 16) !== MAGIC) throw corrupt(file, "it does not begin as a journal does");
   const version = bytes.readUInt32LE(16);
-  if (version > VERSION) throw named("VersionError", `${file} is of version ${version}; this posthaste knows ${VERSION}: a newer one wrote it`);
-  if (version > 0 && version < VERSION) throw named("VersionError", `${file} is of version ${version}; this posthaste knows ${VERSION}: one from before its first release wrote it`);
+  if (version > VERSION)
+    throw named("VersionError", `${file} is of version ${version}; this posthaste knows ${VERSION}: a newer one wrote it`);
+  if (version > 0 && version < VERSION)
+    throw named("VersionError",
+      `${file} is of version ${version}; this posthaste knows ${VERSION}: one from before its first release wrote it`);
   const birth = bytes.readDoubleLE(20);
   const good = version === VERSION && birth > 0 && isInteger(birth, 2 ** 53) && bytes.readUInt32LE(28) === checksum(bytes.subarray(0, 28));
   if (!good) throw corrupt(file, "its head is not what was written");

@@ -120,7 +120,7 @@ export class Lock {
   /** Rejects with `NoModificationAllowedError` when another process has the journal of that folder. */
   static async take(folder: string): Promise<Lock> {
     const [here, began] = [world(), performance.now()];
-    for (let tries = 1; ; tries += 1) {
+    for (let tries = 1;; tries += 1) {
       const name = `lock.${process.pid}.${here}-${processOf(process.pid)?.start ?? 0}.${Math.random().toString(36).slice(2)}`;
       const file = path.join(folder, name);
       closeSync(openSync(file, "wx"));
@@ -168,9 +168,13 @@ async function livingOf(holders: Holder[], here: string, own: string): Promise<H
 }
 
 function refusal(folder: string, { file, pid, world: where }: Holder): DOMException {
-  const who = pid === process.pid && where === world() ? `another thread, or another copy of posthaste, of this process (${pid})` : `the process ${pid}${where === world() ? "" : ", of another container or machine,"}`;
+  const who = pid === process.pid && where === world()
+    ? `another thread, or another copy of posthaste, of this process (${pid})`
+    : `the process ${pid}${where === world() ? "" : ", of another container or machine,"}`;
   return new DOMException(
-    `the queues in ${folder} are open in ${who}: one process at a time can have them. End it, or let it serve them (its lock is ${path.basename(file)})`,
+    `the queues in ${folder} are open in ${who}: one process at a time can have them. End it, or let it serve them (its lock is ${
+      path.basename(file)
+    })`,
     "NoModificationAllowedError",
   );
 }

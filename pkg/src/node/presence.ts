@@ -11,7 +11,7 @@ function listen(): void {
   listens = true;
   // Before anyone gives up a lock. A process that says that it failed may have failed by what it was handed.
   process.prependListener("exit", (code) => {
-    if (code === 0) for (const leave of [...leaving]) leave();
+    if (code === 0) { for (const leave of [...leaving]) leave(); }
   });
 }
 

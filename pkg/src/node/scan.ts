@@ -169,7 +169,9 @@ export function scan(fd: number, size: number, birth: number, file: string): Sca
   if (found) {
     const kept = unused(file + CUT);
     keep(fd, end, size, kept);
-    tell(`${file} is damaged at byte ${end}, in what was not yet on the disk when its process or the machine ended. That and the ${found} steps behind it, with the messages in them, were cut off, and are kept in ${kept}.`);
+    tell(
+      `${file} is damaged at byte ${end}, in what was not yet on the disk when its process or the machine ended. That and the ${found} steps behind it, with the messages in them, were cut off, and are kept in ${kept}.`,
+    );
   }
   ftruncateSync(fd, end);
   fsyncSync(fd);

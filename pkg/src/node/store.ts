@@ -48,7 +48,7 @@ export class FileStore implements Store, User {
         setImmediate(() => {
           this.turn = undefined;
           resolve();
-        }),
+        })
       );
     } else if (performance.now() - this.turnBegan > TURN_MS) {
       await this.turn;

@@ -79,7 +79,16 @@ export class Answers {
       case border.DELIVERED: {
         const { parcel, headers } = along.bodies(c, rows[at + 9]);
         this.client.shelf.add(a, b, c, d, parcel, headers);
-        return this.client.inbound.delivered(token, { number: a, index: b, count: c, grant: d, until: rows[at + 6] + ahead, attempts: rows[at + 7], sent: rows[at + 8], chunk: -1 });
+        return this.client.inbound.delivered(token, {
+          number: a,
+          index: b,
+          count: c,
+          grant: d,
+          until: rows[at + 6] + ahead,
+          attempts: rows[at + 7],
+          sent: rows[at + 8],
+          chunk: -1,
+        });
       }
       case border.RECEIVED:
         return this.client.inbound.received(token);

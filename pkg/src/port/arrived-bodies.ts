@@ -33,7 +33,15 @@ export class Shelf {
       bare(Math.max(at, one.index));
       const stop = one.index + one.count;
       const here = Math.min(end, stop) - at;
-      parts.push({ number, index: at, count: here, parcel: one.parcel, offset: one.offset + at - one.index, headers: one.headers, leaving: true });
+      parts.push({
+        number,
+        index: at,
+        count: here,
+        parcel: one.parcel,
+        offset: one.offset + at - one.index,
+        headers: one.headers,
+        leaving: true,
+      });
       this.shelved.delete(one);
       if (one.index < at) this.shelved.add({ ...one, count: at - one.index });
       at += here;

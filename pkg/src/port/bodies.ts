@@ -89,7 +89,8 @@ export class Along {
       const lengths = length < 0 ? this.nextLengths(count) : undefined;
       const needed = lengths ? lengths.reduce((sum, length) => sum + aligned(length), 0) : aligned(length) * count;
       if (value instanceof Lent && needed <= value.bytes) return value.take(needed, form, count, Math.max(0, length), lengths, this.lentTo);
-      if (value instanceof ArrayBuffer && needed <= value.byteLength) return new Bytes(form, new Uint8Array(value), count, Math.max(0, length), lengths);
+      if (value instanceof ArrayBuffer && needed <= value.byteLength)
+        return new Bytes(form, new Uint8Array(value), count, Math.max(0, length), lengths);
     }
     throw new TypeError("bodies beside a frame are not what it says");
   }
@@ -100,7 +101,7 @@ export class Along {
   }
 
   private nextLengths(count: number): Float64Array {
-    const lengths = this.lengths.subarray(this.length, (this.length += count));
+    const lengths = this.lengths.subarray(this.length, this.length += count);
     if (lengths.length !== count) throw new TypeError("lengths beside a frame are fewer than it says");
     return lengths;
   }

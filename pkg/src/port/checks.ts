@@ -17,7 +17,8 @@ export function checkOrders({ rows, lengths }: Frame, texts: number, values: num
     if (rows[at] !== SEND) continue;
     const [count, flags, more] = [rows[at + 2], rows[at + 6], rows[at + 7]];
     const kind = flags & 3;
-    if (kind > BATCH_PART || (flags & KEYED && count > 1) || (kind === BATCH_PART ? batch < count : batch > 0)) throw new FrameError("send");
+    if (kind > BATCH_PART || (flags & KEYED && count > 1) || (kind === BATCH_PART ? batch < count : batch > 0))
+      throw new FrameError("send");
     batch = kind === BATCH_PART ? batch - count : kind === BATCH ? more : 0;
     units += kind === BATCH_PART ? 0 : 1;
     singles += kind === AS_MANY_AS_FIT ? count : 0;

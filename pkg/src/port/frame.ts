@@ -164,7 +164,8 @@ export function read(frame: unknown, kinds: Fields): Frame {
   if (mark % 2 ** 16 !== MARK % 2 ** 16) throw new FrameError("head");
   if (mark !== MARK) throw new FrameError("another version", "VersionError");
   const end = HEAD + rows * WIDTH;
-  if (!(rows >= 0 && rows <= ROWS_MAX && lengths >= 0 && lengths <= LENGTHS_MAX && end + lengths === frame.length)) throw new FrameError("counts");
+  if (!(rows >= 0 && rows <= ROWS_MAX && lengths >= 0 && lengths <= LENGTHS_MAX && end + lengths === frame.length))
+    throw new FrameError("counts");
   if (!Number.isFinite(time)) throw new FrameError("time");
   for (let at = HEAD; at < end; at += WIDTH) check(frame, at, kinds);
   for (let at = end; at < frame.length; at += 1) if (!isWhole(frame[at], MOST.w)) throw new FrameError("lengths");

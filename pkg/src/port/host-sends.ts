@@ -25,7 +25,16 @@ export class ServedOutgoing extends Outgoing {
   /** Answers that wait for the piece before. */
   private kept: (() => void)[] = [];
 
-  constructor(private readonly client: Sender, readonly token: number, terms: Terms, private readonly kind: [number, number, number], size: number, sizes: ArrayLike<number> | undefined, parcel: Parcel, headers: HeadersByIndex | undefined) {
+  constructor(
+    private readonly client: Sender,
+    readonly token: number,
+    terms: Terms,
+    private readonly kind: [number, number, number],
+    size: number,
+    sizes: ArrayLike<number> | undefined,
+    parcel: Parcel,
+    headers: HeadersByIndex | undefined,
+  ) {
     super(client, client.backing.handle, terms);
     this.parcels.push(parcel);
     this.count = parcel.count;
@@ -82,7 +91,7 @@ export class ServedOutgoing extends Outgoing {
 
   /** Tells of the next `count` in runs, with those between that can't be stored. */
   private inRuns(count: number, tell: (told: number, run: number) => void): void {
-    for (let told = 0; told < count; ) {
+    for (let told = 0; told < count;) {
       const next = this.unstorable[0];
       const from = told;
       const run = next ? Math.min(count - told, next.place - this.over) : count - told;

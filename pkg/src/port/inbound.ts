@@ -154,11 +154,11 @@ export class Inbound {
   /** Answers receives out of what is here, in their order: whatever a message was asked for by, they are handed out as they came. */
   private serve(now: number): void {
     this.giveBackStale(now);
-    for (let demand; this.held.length && (demand = this.line.first); ) {
+    for (let demand; this.held.length && (demand = this.line.first);) {
       this.over(demand);
       // What still came for it would wait here, and go back behind what is younger.
       if (demand.asked && demand.wait) this.end.order(undefined, UNRECEIVE, demand.token);
-      for (let left = demand.max; left > 0 && this.held.length; ) {
+      for (let left = demand.max; left > 0 && this.held.length;) {
         const given = this.handOut(left);
         left -= given.count;
         this.end.order(undefined, STARTED, given.number, given.index, given.count, given.grant);
@@ -166,7 +166,7 @@ export class Inbound {
       }
       this.end.received(demand.token);
     }
-    if (!this.asked) for (const demand of this.apart.splice(0)) if (this.demands.has(demand.token) && !demand.ending) this.ask(demand);
+    if (!this.asked) { for (const demand of this.apart.splice(0)) if (this.demands.has(demand.token) && !demand.ending) this.ask(demand); }
   }
 
   /** What nobody can be given for long enough any more goes back: here it would run out, and others wait for that. */

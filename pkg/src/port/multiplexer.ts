@@ -56,7 +56,14 @@ export class Multiplexer {
   }
 
   /** `failed` hears why it can't be posted. */
-  post(session: number, frame: Float64Array | undefined, texts: readonly string[], values: readonly unknown[], transfer: readonly Transferable[], failed: (error: unknown) => void): void {
+  post(
+    session: number,
+    frame: Float64Array | undefined,
+    texts: readonly string[],
+    values: readonly unknown[],
+    transfer: readonly Transferable[],
+    failed: (error: unknown) => void,
+  ): void {
     const said = { session, frame, texts, values, transfer, failed };
     if (values.every(arrives)) {
       this.said.push(said);

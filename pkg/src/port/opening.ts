@@ -6,7 +6,13 @@ import type { Clock } from "../contract/types";
 import { ClientBacking } from "./client";
 
 /** Resolves when the host has welcomed us. */
-export async function connect(name: string, port: EventPort, clock: Clock, policy: PolicyOptions, signal: AbortSignal | undefined): Promise<ClientBacking> {
+export async function connect(
+  name: string,
+  port: EventPort,
+  clock: Clock,
+  policy: PolicyOptions,
+  signal: AbortSignal | undefined,
+): Promise<ClientBacking> {
   const backing = new ClientBacking(name, port, clock, policy);
   await backing.open(policy, signal);
   return backing;

@@ -51,7 +51,7 @@ export class Outbound {
   load(draft: Draft, beside: Beside, frame: number): void {
     const { waiting } = this;
     let room = FRAME_BYTES;
-    for (let flight; room > 0 && !draft.isFull && (flight = waiting.first); ) {
+    for (let flight; room > 0 && !draft.isFull && (flight = waiting.first);) {
       const { outgoing } = flight;
       const count = this.going(outgoing, room);
       if (count === 0 && outgoing.unposted > 0) return;
@@ -61,7 +61,7 @@ export class Outbound {
       if (outgoing.unposted > 0) return;
       waiting.delete(flight);
       // The parts of a batch go with its first.
-      for (let part; isBatch && (part = waiting.first)?.outgoing.whole()[0] === BATCH_PART; ) {
+      for (let part; isBatch && (part = waiting.first)?.outgoing.whole()[0] === BATCH_PART;) {
         waiting.delete(part);
         part.frame = frame;
         room -= this.depart(part, part.outgoing.unposted, draft, beside);
@@ -101,7 +101,8 @@ export class Outbound {
       // Of a batch the first piece speaks for the others.
       const [piece, follow, followBytes] = kind !== BATCH ? [kind, 0, 0] : place > 0 ? [BATCH_PART, 0, 0] : [BATCH, left, leftBytes];
       const flags = piece + (key === undefined ? 0 : KEYED) + (alike ? 0 : SIZED);
-      draft.row(SEND, token, segment.count, alike ? outgoing.sizeAt(first) : 0, delayMs, expiresMs, flags, follow, followBytes, packed(segment, own !== undefined, draft));
+      draft.row(SEND, token, segment.count, alike ? outgoing.sizeAt(first) : 0, delayMs, expiresMs, flags, follow, followBytes,
+        packed(segment, own !== undefined, draft));
       if (key !== undefined) draft.texts.push(key);
       beside.addBodies(segment);
       if (own) beside.addValue(own);
@@ -178,6 +179,8 @@ export class Outbound {
 
   /** Those that belong to `owner`, or go to it. */
   of(owner: unknown): Outgoing[] {
-    return [...this.flights.values()].map(({ outgoing }) => outgoing).filter((outgoing) => outgoing.owner === owner || outgoing.handle === owner);
+    return [...this.flights.values()].map(({ outgoing }) => outgoing).filter((outgoing) =>
+      outgoing.owner === owner || outgoing.handle === owner
+    );
   }
 }

@@ -58,7 +58,8 @@ export async function loadPorts(): Promise<Ports> {
     return ports!;
   } catch (error) {
     loading = undefined;
-    throw platformError("NotSupportedError", `ports can't be loaded here: import "posthaste/ports" beside "posthaste" (${messageOf(error)})`);
+    throw platformError("NotSupportedError",
+      `ports can't be loaded here: import "posthaste/ports" beside "posthaste" (${messageOf(error)})`);
   }
 }
 

@@ -128,7 +128,8 @@ export class Channel implements Ear {
     if (writer.commit(bodies, frame)) return true;
     // What was filled in place moves out of the way first.
     writer.close();
-    return writer.put(bodies.map(({ parcel, from, count }) => parcel.memory.subarray(parcel.place(from), parcel.place(from + count))), frame);
+    return writer.put(bodies.map(({ parcel, from, count }) => parcel.memory.subarray(parcel.place(from), parcel.place(from + count))),
+      frame);
   }
 
   /** What was filled in place and did not go is kept elsewhere. */

@@ -151,8 +151,19 @@ export class LocalConsumer<Body> implements Consumer {
 
   private take(max: number, waitMs: number): Promise<ReceivedMessage<Body>[]> {
     const { queue, stopping } = this;
-    const report = (error: unknown): void => queue.report(error, "what a handler said of a message makes no sense, and it is retried, in the queue");
-    return queue.take({ max, leaseMs: this.extends ? queue.leaseMs : 0, autoExtend: this.extends, waitMs, borrow: this.settings.borrow, firstWins: true, stop: stopping, signal: undefined, report });
+    const report = (error: unknown): void =>
+      queue.report(error, "what a handler said of a message makes no sense, and it is retried, in the queue");
+    return queue.take({
+      max,
+      leaseMs: this.extends ? queue.leaseMs : 0,
+      autoExtend: this.extends,
+      waitMs,
+      borrow: this.settings.borrow,
+      firstWins: true,
+      stop: stopping,
+      signal: undefined,
+      report,
+    });
   }
 
   private async gather(): Promise<ReceivedMessage<Body>[]> {
@@ -207,7 +218,8 @@ export class LocalConsumer<Body> implements Consumer {
     }
     // Whoever is told by its signal that the queue is closing may well throw: that is no attempt.
     const closing = queue.isClosed;
-    if (failed) queue.report(failed.error, closing ? undefined : "a handler threw, and its messages are retried or dead-lettered, in the queue");
+    if (failed)
+      queue.report(failed.error, closing ? undefined : "a handler threw, and its messages are retried or dead-lettered, in the queue");
     const { kind, delayMs } = batch.all ?? (failed ? (closing ? RELEASED : FAILED) : ACKED);
     const note = kind === RETRY && failed && !batch.all ? noteOf(failed.error) : undefined;
     let last: Promise<unknown> | undefined;

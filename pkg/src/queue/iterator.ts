@@ -19,7 +19,15 @@ export class MessageIterator<Body> implements AsyncIterator<Message<Body>, undef
     while (!this.ended.come && !this.queue.isClosed) {
       let message: ReceivedMessage<Body> | undefined;
       try {
-        [message] = await this.queue.take({ max: 1, leaseMs: this.queue.leaseMs, autoExtend: true, waitMs: Infinity, borrow: false, firstWins: false, stop: this.ended });
+        [message] = await this.queue.take({
+          max: 1,
+          leaseMs: this.queue.leaseMs,
+          autoExtend: true,
+          waitMs: Infinity,
+          borrow: false,
+          firstWins: false,
+          stop: this.ended,
+        });
       } catch (error) {
         if (this.ended.come || this.queue.isClosed) break;
         throw error;

@@ -9,7 +9,8 @@ import type { Journal } from "../journal/journal";
 import { LocalBacking } from "../journal/local";
 import { presence } from "../journal/presence";
 import { MemoryJournal } from "../journal/memory";
-import { object, openingOptions, queueName, storageOption, systemClock, type CheckedStorage, type PolicyOptions } from "../contract/options";
+import { object, openingOptions, queueName, storageOption, systemClock, type CheckedStorage,
+  type PolicyOptions } from "../contract/options";
 import { agree } from "../contract/policy";
 import { portOf } from "../port/event-port";
 import { loadPorts, loadWith } from "../port/registry";
@@ -38,7 +39,9 @@ loadWith(() => import("../ports"));
 
 async function openStore(storage: "indexeddb" | StorageDriver): Promise<Store> {
   if (storage !== "indexeddb") return storage.open();
-  if (typeof indexedDB === "undefined") throw platformError("NotSupportedError", `storage "indexeddb" needs IndexedDB, which is not here: Node and Bun have fileStorage of posthaste/node, Deno has posthaste/deno, Workers have posthaste/cloudflare`);
+  if (typeof indexedDB === "undefined")
+    throw platformError("NotSupportedError",
+      `storage "indexeddb" needs IndexedDB, which is not here: Node and Bun have fileStorage of posthaste/node, Deno has posthaste/deno, Workers have posthaste/cloudflare`);
   try {
     return Object.assign((await IndexedDb.open(DATABASE)) as unknown as Store, { presence });
   } catch (error) {
@@ -108,7 +111,12 @@ export async function openQueue<Body = unknown>(name: string, options: QueueOpti
 }
 
 /** The queue that the context at the other end of the port serves. */
-async function openClient<Body>(name: string, options: QueueOptions<Body>, policy: PolicyOptions, signal: AbortSignal | undefined): Promise<Queue<Body>> {
+async function openClient<Body>(
+  name: string,
+  options: QueueOptions<Body>,
+  policy: PolicyOptions,
+  signal: AbortSignal | undefined,
+): Promise<Queue<Body>> {
   const port = portOf(options);
   const { connect } = await loadPorts();
   const backing = await connect(name, port, options.clock ?? systemClock, policy, signal);
@@ -122,13 +130,15 @@ async function handleOf(journal: Journal, name: string, policy: PolicyOptions): 
   const explicit = policy.givenDeadLetterQueue || Array.from(policy.given).some(Boolean);
   let id = journal.peer.queue(name);
   for (let tries = 0; id < 0 || (explicit && journal.peer.isKeeper(id)); tries += 1) {
-    if (tries === TRIES) throw platformError("InvalidStateError", `the queue ${show(name)} can't be made: it is not there after ${TRIES} tries`);
+    if (tries === TRIES)
+      throw platformError("InvalidStateError", `the queue ${show(name)} can't be made: it is not there after ${TRIES} tries`);
     if (id < 0) await journal.create(name, policy.numbers, deadLetterQueue);
     else await journal.adopt(id, name, policy.numbers, deadLetterQueue);
     id = journal.peer.queue(name);
   }
   const current = [...numbers(journal.peer.policy(id))];
-  agree(name, current, journal.peer.deadLetterQueue(id), (at) => (policy.given[at] ? policy.numbers[at] : NaN), policy.givenDeadLetterQueue ? policy.deadLetterQueue ?? null : undefined);
+  agree(name, current, journal.peer.deadLetterQueue(id), (at) => (policy.given[at] ? policy.numbers[at] : NaN),
+    policy.givenDeadLetterQueue ? policy.deadLetterQueue ?? null : undefined);
   const known = journal.handles.get(name);
   if (known) {
     [known.policy, known.deadLetterQueue] = [current, journal.peer.deadLetterQueue(id)];
@@ -231,7 +241,8 @@ async function removeFrom(journal: Journal, name: string, force: boolean): Promi
     if (id < 0) return false;
     const { leased } = journal.peer.metrics(id, journal.now()) as { leased: number };
     if (!force && (leased > 0 || consumed())) {
-      throw platformError("InvalidStateError", `the queue ${show(name)} is being consumed: stop its consumers first, or pass { force: true }`);
+      throw platformError("InvalidStateError",
+        `the queue ${show(name)} is being consumed: stop its consumers first, or pass { force: true }`);
     }
     await journal.request((peer, token) => peer.remove(token, id));
     return true;

@@ -4,6 +4,7 @@ import { onAbort, unless } from "../schedule/abort";
 import type { Backing } from "../journal/backend";
 import { inBatch, keep, partOf, partOfBatch, plainPart, validate, type Part } from "../contract/body";
 import { LocalConsumer } from "./consumer";
+import { complain } from "../contract/console";
 import { disposable } from "../contract/dispose";
 import { CAUSES, STATES } from "../engine/codes";
 import type { Onlooker } from "../engine/effects";
@@ -25,10 +26,9 @@ import { soon } from "../schedule/microtask";
 import type { Headers } from "../contract/store";
 import { Stop } from "../schedule/cancellation";
 import { messageStream, writer } from "./streams";
-import type {
-  BacklogMetrics, Consumer, ConsumerOptions, Message, MessageInfo, MessageSendRequest, MessageState, Queue, QueueHandler, QueueMetrics,
-  QueueOptions, ReceiveOptions, SendBatchOptions, SendBatchReceipt, SendOptions, SendReceipt, Serving,
-} from "../contract/types";
+import type { BacklogMetrics, Consumer, ConsumerOptions, Message, MessageInfo, MessageSendRequest, MessageState, Queue, QueueHandler,
+  QueueMetrics, QueueOptions, ReceiveOptions, SendBatchOptions, SendBatchReceipt, SendOptions, SendReceipt,
+  Serving } from "../contract/types";
 
 /** Causes of a drop, as the engine numbers them. */
 const EVENTS = new Set(["drain", "depth", "deadletter", "drop", "storage", "error"]);
@@ -144,7 +144,13 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     this.backing.depart(outgoing);
   }
 
-  private putWithSignal(body: unknown, terms: Terms, headers: Headers | undefined, transfer: Transferable[] | undefined, signal: AbortSignal): Promise<SendReceipt> {
+  private putWithSignal(
+    body: unknown,
+    terms: Terms,
+    headers: Headers | undefined,
+    transfer: Transferable[] | undefined,
+    signal: AbortSignal,
+  ): Promise<SendReceipt> {
     const outgoing = new SingleOutgoing(this, this.backing.handle, terms, this.receiptMetrics);
     const receipt = outgoing.add(body, headers, transfer);
     this.depart(outgoing);
@@ -236,7 +242,9 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
       const messages = await receive<Body>(this.backing, request, this.closed);
       const { leaseMs } = this;
       // While it waited, timers have become late: what it asked for is too short by now.
-      if (request.autoExtend && request.leaseMs < leaseMs) for (const lease of new Set(messages.map(({ lease }) => lease))) lease.extend(leaseMs, this.backing.leases.now() + leaseMs);
+      if (request.autoExtend && request.leaseMs < leaseMs) {
+        for (const lease of new Set(messages.map(({ lease }) => lease))) lease.extend(leaseMs, this.backing.leases.now() + leaseMs);
+      }
       if (!this.options.schema) return messages;
       this.keep(messages);
       const sound = await this.sifted(messages);
@@ -264,10 +272,14 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
 
   /** What does not fit the schema never will: it goes to the dead letters. */
   private async sifted(messages: ReceivedMessage<Body>[]): Promise<ReceivedMessage<Body>[]> {
-    const sound = await Promise.all(messages.map((message) => validate(this.options.schema, message.body).then(() => true, (error: unknown) => {
-      void message.deadLetter(messageOf(error));
-      return false;
-    })));
+    const sound = await Promise.all(
+      messages.map((message) =>
+        validate(this.options.schema, message.body).then(() => true, (error: unknown) => {
+          void message.deadLetter(messageOf(error));
+          return false;
+        })
+      ),
+    );
     return stillHeld(this.backing, messages.filter((_, at) => sound[at]));
   }
 
@@ -313,7 +325,8 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     object("options", options);
     refuseLater(options, ["groupId"]);
     const { state } = options;
-    if (state !== undefined && !STATES.includes(state)) throw new TypeError(`state must be one of ${STATES.map(show).join(", ")}, not ${show(state)}`);
+    if (state !== undefined && !STATES.includes(state))
+      throw new TypeError(`state must be one of ${STATES.map(show).join(", ")}, not ${show(state)}`);
     return this.backing.peek(whole("max", options.max ?? 10, 1, 10_000), state) as Promise<MessageInfo<Body>[]>;
   }
 
@@ -362,10 +375,19 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     if (!backing) throw notSupported("serving a queue that another context serves");
     const target = portOption(port, "port");
     const list: unknown = options.allow ?? ["send", "receive", "admin"];
-    const allow = (Array.isArray(list) ? (list as string[]) : [refuseAllow(list)]).reduce((sum, what) => sum | (ALLOW[what as keyof typeof ALLOW] ?? refuseAllow(what)), 0);
+    const allow = (Array.isArray(list) ? (list as string[]) : [refuseAllow(list)]).reduce(
+      (sum, what) => sum | (ALLOW[what as keyof typeof ALLOW] ?? refuseAllow(what)),
+      0,
+    );
     const { policy, deadLetterQueue } = backing.handle;
     const serving = serve(
-      { backing, target, allow, agree: (given, letters) => agree(this.name, policy, deadLetterQueue, (at) => given[at], letters), over: () => this.servings.delete(port) },
+      {
+        backing,
+        target,
+        allow,
+        agree: (given, letters) => agree(this.name, policy, deadLetterQueue, (at) => given[at], letters),
+        over: () => this.servings.delete(port),
+      },
       (error) => this.error(error),
     );
     this.servings.set(port, serving);
@@ -384,7 +406,11 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
 
   /* ------------------------------------------------------------ events */
 
-  override addEventListener(type: string, listener: EventListenerOrEventListenerObject | ((event: never) => void) | null, options?: AddEventListenerOptions | boolean): void {
+  override addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | ((event: never) => void) | null,
+    options?: AddEventListenerOptions | boolean,
+  ): void {
     super.addEventListener(type, listener as EventListenerOrEventListenerObject | null, options);
     if (!EVENTS.has(type)) return;
     this.listening = true;
@@ -435,7 +461,9 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
   report(error: unknown, unheard?: string): void {
     if (unheard && !this.hearsErrors) complain(`posthaste: ${unheard} ${show(this.name)}. Its "error" events tell it, too.`, error);
     const message = messageOf(error);
-    const event = typeof ErrorEvent === "function" ? new ErrorEvent("error", { error, message }) : Object.assign(new Event("error"), { error, message });
+    const event = typeof ErrorEvent === "function"
+      ? new ErrorEvent("error", { error, message })
+      : Object.assign(new Event("error"), { error, message });
     this.dispatchEvent(event);
   }
 
@@ -454,7 +482,8 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     for (const lease of backing.leases.of(closed)) for (const message of lease.messages) message.interrupt(closed.reason);
     await Promise.all(Array.from(this.servings.values(), (serving) => serving.close()));
     await Promise.all([...this.consumers].map((consumer) => consumer.stop()));
-    for (const lease of backing.leases.of(closed)) for (const message of lease.messages) if (message.said === undefined) message.abandon(closed.reason);
+    for (const lease of backing.leases.of(closed))
+      for (const message of lease.messages) if (message.said === undefined) message.abandon(closed.reason);
     backing.leases.flush();
     if (!backing.closed) await backing.flushed().catch(() => undefined);
     backing.fail(this, closedError(this.name));
@@ -465,16 +494,6 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
 }
 
 disposable(OpenedQueue.prototype, (queue) => queue.close());
-
-/** Tells the console, which may choke on what it is to show. */
-function complain(says: string, error: unknown): void {
-  const { console } = globalThis as { console?: Console };
-  try {
-    console?.error(says, error);
-  } catch {
-    console?.error(says, messageOf(error));
-  }
-}
 
 function refuseAllow(what: unknown): never {
   throw new TypeError(`allow must list "send", "receive" or "admin", not ${show(what)}`);

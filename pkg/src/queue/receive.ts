@@ -39,7 +39,7 @@ export interface Request {
 /** Messages under a lease, oldest first; empty: none came in time. Rejects with the signal's reason when it aborts. */
 export async function receive<Body>(backing: Backing, request: Request, closed: Stop): Promise<ReceivedMessage<Body>[]> {
   const { signal, stop, leaseMs } = request;
-  for (let { waitMs } = request; ; ) {
+  for (let { waitMs } = request;;) {
     const began = backing.clock.now();
     signal?.throwIfAborted();
     // A storage that is silent keeps nobody waiting who does not want to any more.
@@ -65,7 +65,7 @@ function held<Body>(backing: Backing, request: Request, deliveries: Delivery[], 
     }
   });
   if (failed !== undefined && !messages.length) throw failed;
-  if (failed !== undefined) for (const onlooker of backing.handle.onlookers) onlooker.error(failed);
+  if (failed !== undefined) { for (const onlooker of backing.handle.onlookers) onlooker.error(failed); }
   return messages;
 }
 
@@ -80,7 +80,11 @@ function lapsed(backing: Backing, messages: readonly ReceivedMessage<unknown>[])
  * Those of these messages that are still their receiver's. What has lapsed others may have taken, and a context that was kept from
  * running does not know it: before anyone is handed it, it is extended, and lost where that does not stand.
  */
-export async function stillHeld<Message extends ReceivedMessage<unknown>>(backing: Backing, messages: Message[], leaseMs = 0): Promise<Message[]> {
+export async function stillHeld<Message extends ReceivedMessage<unknown>>(
+  backing: Backing,
+  messages: Message[],
+  leaseMs = 0,
+): Promise<Message[]> {
   // A storage may take longer than a lease is.
   for (let ms = leaseMs || backing.visibilityMs, over; (over = lapsed(backing, messages)); ms *= 2) {
     const until = backing.leases.now() + ms;
@@ -118,7 +122,14 @@ async function load(backing: Backing, deliveries: Delivery[], closed: Stop): Pro
 }
 
 /** Messages under a lease. */
-function hold(backing: Backing, part: Part, { grant, until, attempts, sent }: Delivery, { firstWins, borrow, report }: Request, closed: Stop, messages: ReceivedMessage<unknown>[]): void {
+function hold(
+  backing: Backing,
+  part: Part,
+  { grant, until, attempts, sent }: Delivery,
+  { firstWins, borrow, report }: Request,
+  closed: Stop,
+  messages: ReceivedMessage<unknown>[],
+): void {
   if (part.parcel instanceof LentBytes) part.parcel.hold(borrow);
   const held = new Lease(backing.leases, backing.handle, part, grant, until, attempts, sent, firstWins, borrow, closed, report);
   for (let place = 0; place < part.count; place += 1) {

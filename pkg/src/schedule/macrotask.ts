@@ -15,7 +15,10 @@ export function turned(): void {
 
 /** One turn of the event loop: timers and input get their time. */
 export function turn(): Promise<void> {
-  const { setImmediate, scheduler } = globalThis as { setImmediate?: (next: () => void) => unknown; scheduler?: { postTask?: (next: () => void) => unknown } };
+  const { setImmediate, scheduler } = globalThis as {
+    setImmediate?: (next: () => void) => unknown;
+    scheduler?: { postTask?: (next: () => void) => unknown };
+  };
   return new Promise((resolve) => {
     const over = (): void => {
       turned();

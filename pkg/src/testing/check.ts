@@ -107,9 +107,12 @@ export function bounded<Value>(promise: Promise<Value>, what: string): Promise<V
 }
 
 /** What `look` answers once it is anything but undefined or false. For what no promise and no event tells. */
-export async function eventually<Value>(look: () => Promise<Value | undefined | false> | Value | undefined | false, what: string): Promise<Value> {
+export async function eventually<Value>(
+  look: () => Promise<Value | undefined | false> | Value | undefined | false,
+  what: string,
+): Promise<Value> {
   const end = Date.now() + PATIENCE_MS;
-  for (let tries = 0; ; tries += 1) {
+  for (let tries = 0;; tries += 1) {
     const value = await look();
     if (value !== undefined && value !== false) return value;
     if (Date.now() > end) throw new Error(`waited ${PATIENCE_MS / 1000} s for this: ${what}`);

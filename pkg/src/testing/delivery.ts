@@ -19,9 +19,11 @@ export class Troubles {
   private messages = 0;
 
   constructor(private readonly faults: DeliveryFaults) {
-    if (typeof faults !== "object" || faults === null) throw new TypeError(`faults must be an object with duplicate, reorder or crash, not ${text(faults)}`);
+    if (typeof faults !== "object" || faults === null)
+      throw new TypeError(`faults must be an object with duplicate, reorder or crash, not ${text(faults)}`);
     for (const name of ["duplicate", "reorder", "crash"] as const) {
-      if (faults[name] !== undefined && typeof faults[name] !== "function") throw new TypeError(`${name} must be a function, not ${text(faults[name])}`);
+      if (faults[name] !== undefined && typeof faults[name] !== "function")
+        throw new TypeError(`${name} must be a function, not ${text(faults[name])}`);
     }
   }
 
@@ -34,7 +36,7 @@ export class Troubles {
       throw new RangeError(`reorder must answer each of ${messages.length} places once, not ${text(asked)}`);
     }
     const crash = this.faults.crash?.(messages, this.batches) ?? false;
-    const again = places.filter((at) => this.faults.duplicate?.(messages[at], (this.messages += 1)) ?? false);
+    const again = places.filter((at) => this.faults.duplicate?.(messages[at], this.messages += 1) ?? false);
     return { order, crash, again };
   }
 }
@@ -44,10 +46,29 @@ const nothing = async (): Promise<void> => undefined;
 /** The same message, whose receiver can say what it will. */
 function muted<Body>(message: Message<Body>): Message<Body> {
   const { id, timestamp, body, attempts, headers, groupId, priority, signal } = message;
-  return { id, timestamp, body, attempts, headers, groupId, priority, signal, ack: nothing, retry: nothing, deadLetter: nothing, extend: nothing, reply: nothing, ackIn: () => undefined };
+  return {
+    id,
+    timestamp,
+    body,
+    attempts,
+    headers,
+    groupId,
+    priority,
+    signal,
+    ack: nothing,
+    retry: nothing,
+    deadLetter: nothing,
+    extend: nothing,
+    reply: nothing,
+    ackIn: () => undefined,
+  };
 }
 
-function part<Body>({ queue, metadata }: MessageBatch<Body>, messages: Message<Body>[], said: Pick<MessageBatch<Body>, "ackAll" | "retryAll">): MessageBatch<Body> {
+function part<Body>(
+  { queue, metadata }: MessageBatch<Body>,
+  messages: Message<Body>[],
+  said: Pick<MessageBatch<Body>, "ackAll" | "retryAll">,
+): MessageBatch<Body> {
   return { queue, metadata, messages, ...said };
 }
 

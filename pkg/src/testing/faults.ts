@@ -29,7 +29,12 @@ class Plan {
    * Does `work`, or what the plan has for it instead. `lost` is told when the store is gone by that. `undone` does as much of
    * `work` as comes before anything is written.
    */
-  async meet<Value>(operation: StoreCall["operation"], work: () => Promise<Value>, lost: (error: Error) => void, undone?: () => Promise<unknown>): Promise<Value> {
+  async meet<Value>(
+    operation: StoreCall["operation"],
+    work: () => Promise<Value>,
+    lost: (error: Error) => void,
+    undone?: () => Promise<unknown>,
+  ): Promise<Value> {
     const count = (this.counts.get(operation) ?? 0) + 1;
     this.counts.set(operation, count);
     const call = { operation, count };
@@ -43,7 +48,8 @@ class Plan {
       await new Promise<void>((resolve) => void this.clock.setTimeout(resolve, fault.delayMs));
       return work();
     }
-    if (typeof fault !== "string" || !KNOWN.includes(fault)) throw new TypeError(`a fault is one of ${KNOWN.map(text).join(", ")}, an Error or { delayMs }, not ${text(fault)}`);
+    if (typeof fault !== "string" || !KNOWN.includes(fault))
+      throw new TypeError(`a fault is one of ${KNOWN.map(text).join(", ")}, an Error or { delayMs }, not ${text(fault)}`);
     await (DONE.includes(fault) ? work() : undone?.());
     const error = errorOf(fault, call);
     if (LOST.includes(fault)) lost(error);
@@ -65,7 +71,11 @@ class FaultyStore implements Store {
     return this.store.durability;
   }
 
-  private async meet<Value>(operation: StoreCall["operation"], work: () => Promise<Value>, undone?: () => Promise<unknown>): Promise<Value> {
+  private async meet<Value>(
+    operation: StoreCall["operation"],
+    work: () => Promise<Value>,
+    undone?: () => Promise<unknown>,
+  ): Promise<Value> {
     if (this.gone) throw this.gone;
     return this.plan.meet(operation, work, (error) => {
       this.gone = error;

@@ -133,7 +133,11 @@ export interface CloudflareConsumerOptions<Env = unknown> {
   maxConcurrency?: number;
 }
 
-export interface CloudflareMetrics { backlogCount: number; backlogBytes: number; oldestMessageTimestamp?: Date }
+export interface CloudflareMetrics {
+  backlogCount: number;
+  backlogBytes: number;
+  oldestMessageTimestamp?: Date;
+}
 export interface CloudflareMessage<Body = unknown> {
   readonly id: string;
   readonly timestamp: Date;
@@ -152,8 +156,14 @@ export interface CloudflareBatch<Body = unknown> {
 type ContentType = "text" | "bytes" | "json" | "v8";
 /** The binding of a producer: Cloudflare's `Queue`. */
 export interface CloudflareProducer<Body = unknown> {
-  send(message: Body, options?: { contentType?: ContentType; delaySeconds?: number }): Promise<{ metadata: { metrics: CloudflareMetrics } }>;
-  sendBatch(messages: Iterable<{ body: Body; contentType?: ContentType; delaySeconds?: number }>, options?: { delaySeconds?: number }): Promise<{ metadata: { metrics: CloudflareMetrics } }>;
+  send(
+    message: Body,
+    options?: { contentType?: ContentType; delaySeconds?: number },
+  ): Promise<{ metadata: { metrics: CloudflareMetrics } }>;
+  sendBatch(
+    messages: Iterable<{ body: Body; contentType?: ContentType; delaySeconds?: number }>,
+    options?: { delaySeconds?: number },
+  ): Promise<{ metadata: { metrics: CloudflareMetrics } }>;
   metrics(): Promise<CloudflareMetrics>;
 }
 /** A Worker with a `queue` handler, or the handler. */

@@ -2,7 +2,9 @@
 
 const show = (value) => {
   try {
-    return JSON.stringify(value, (_, inner) => (typeof inner === "bigint" ? `${inner}n` : inner instanceof Map || inner instanceof Set ? [...inner] : inner)) ?? String(value);
+    return JSON.stringify(value,
+      (_, inner) => (typeof inner === "bigint" ? `${inner}n` : inner instanceof Map || inner instanceof Set ? [...inner] : inner)) ??
+      String(value);
   } catch {
     return String(value);
   }
@@ -25,12 +27,20 @@ function differ(a, b, path, seen) {
   seen.set(a, b);
   const kind = Object.prototype.toString.call(a);
   if (kind !== Object.prototype.toString.call(b)) return `${path} is ${kind}`;
-  if (a instanceof Date || a instanceof Boolean || a instanceof Number || a instanceof String) return Object.is(a.valueOf(), b.valueOf()) ? undefined : path || " differs";
+  if (a instanceof Date || a instanceof Boolean || a instanceof Number || a instanceof String)
+    return Object.is(a.valueOf(), b.valueOf())
+      ? undefined
+      : path || " differs";
   if (a instanceof RegExp) return String(a) === String(b) && a.lastIndex === b.lastIndex ? undefined : path || " differs";
-  if (a instanceof Error) return a.name === b.name && a.message === b.message ? differ(a.cause, b.cause, `${path}.cause`, seen) : path || " differs";
+  if (a instanceof Error)
+    return a.name === b.name && a.message === b.message
+      ? differ(a.cause, b.cause, `${path}.cause`, seen)
+      : path || " differs";
   if (a instanceof ArrayBuffer) return differ([...new Uint8Array(a)], [...new Uint8Array(b)], `${path}.bytes`, seen);
   if (a instanceof Set || a instanceof Map) return differ([...a], [...b], `${path}.entries`, seen);
-  if (a instanceof DataView) return differ([...new Uint8Array(a.buffer, a.byteOffset, a.byteLength)], [...new Uint8Array(b.buffer, b.byteOffset, b.byteLength)], path, seen);
+  if (a instanceof DataView)
+    return differ([...new Uint8Array(a.buffer, a.byteOffset, a.byteLength)], [...new Uint8Array(b.buffer, b.byteOffset, b.byteLength)],
+      path, seen);
   const keys = Object.keys(a);
   if (keys.length !== Object.keys(b).length) return `${path} has other keys`;
   for (const key of keys) {
@@ -79,11 +89,15 @@ export async function until(condition, what, seconds = 20) {
 }
 
 /** One round of the event loop: whatever is ready to run runs first. */
-export const turn = () => new Promise((resolve) => {
-  const { port1, port2 } = new MessageChannel();
-  port1.onmessage = () => { port1.close(); resolve(); };
-  port2.postMessage(0);
-});
+export const turn = () =>
+  new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(0);
+  });
 
 export const event = (target, type, seconds) =>
   bounded(new Promise((resolve) => target.addEventListener(type, resolve, { once: true })), `event ${type}`, seconds);
@@ -94,21 +108,29 @@ export class VirtualClock {
   #timers = new Map();
   #last = 0;
   /** @param start ms since 1970; the same in two contexts lets them agree without a clock on the wall. */
-  constructor(start = 1_800_000_000_000) { this.#now = start; }
-  now() { return this.#now; }
+  constructor(start = 1_800_000_000_000) {
+    this.#now = start;
+  }
+  now() {
+    return this.#now;
+  }
   setTimeout(callback, ms) {
     const id = ++this.#last;
     this.#timers.set(id, { at: this.#now + Math.max(0, ms), callback });
     if (ms <= 0) this.#soon();
     return id;
   }
-  clearTimeout(id) { this.#timers.delete(id); }
+  clearTimeout(id) {
+    this.#timers.delete(id);
+  }
   /** Moves the time and runs what is due, oldest first, each in a task of its own as real timers do. */
   async advance(seconds) {
     this.#now += seconds * 1000;
     await this.#fire();
   }
-  #soon() { void turn().then(() => this.#fire()); }
+  #soon() {
+    void turn().then(() => this.#fire());
+  }
   async #fire() {
     for (;;) {
       const due = [...this.#timers].filter(([, timer]) => timer.at <= this.#now).sort((a, b) => a[1].at - b[1].at)[0];
@@ -124,14 +146,17 @@ export class VirtualClock {
 export function countIndexedDb() {
   const counts = { readonly: 0, readwrite: 0, requests: {}, read: [] };
   const transaction = IDBDatabase.prototype.transaction;
-  IDBDatabase.prototype.transaction = function (...options) {
+  IDBDatabase.prototype.transaction = function(...options) {
     counts[options[1] ?? "readonly"] += 1;
     return transaction.apply(this, options);
   };
-  for (const method of ["put", "add", "get", "getAll", "getAllKeys", "getAllRecords", "getKey", "openCursor", "openKeyCursor", "delete", "clear", "count"]) {
+  for (
+    const method of ["put", "add", "get", "getAll", "getAllKeys", "getAllRecords", "getKey", "openCursor", "openKeyCursor", "delete",
+      "clear", "count"]
+  ) {
     const own = IDBObjectStore.prototype[method];
     if (!own) continue;
-    IDBObjectStore.prototype[method] = function (...options) {
+    IDBObjectStore.prototype[method] = function(...options) {
       counts.requests[method] = (counts.requests[method] ?? 0) + 1;
       const request = own.apply(this, options);
       if (method.startsWith("get")) request.addEventListener("success", () => counts.read.push(request.result));

@@ -1,9 +1,10 @@
 /** The database as it lies in the browser, read and written behind posthaste's back, for tests of damage and of newer versions. */
 
-const settled = (request) => new Promise((resolve, reject) => {
-  request.onsuccess = () => resolve(request.result);
-  request.onerror = () => reject(request.error);
-});
+const settled = (request) =>
+  new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
 
 /** Runs `work` on the journal in one transaction of its own connection. */
 async function journal(work) {
@@ -38,10 +39,11 @@ export async function rawStore() {
 }
 
 /** Every [key, value], in key order. */
-export const readJournal = () => journal(async (store) => {
-  const [keys, values] = await Promise.all([settled(store.getAllKeys()), settled(store.getAll())]);
-  return keys.map((key, at) => [key, values[at]]);
-});
+export const readJournal = () =>
+  journal(async (store) => {
+    const [keys, values] = await Promise.all([settled(store.getAllKeys()), settled(store.getAll())]);
+    return keys.map((key, at) => [key, values[at]]);
+  });
 
 /** Puts a value; without a key the generator gives the next number. */
 export const writeJournal = (value, key) => journal((store) => settled(key === undefined ? store.put(value) : store.put(value, key)));
@@ -65,7 +67,9 @@ function xxh32(bytes) {
   if (bytes.length >= 16) {
     const lanes = [(p1 + p2) | 0, p2, 0, -p1];
     for (; at + 16 <= bytes.length; at += 16) {
-      lanes.forEach((lane, n) => { lanes[n] = Math.imul(turn((lane + Math.imul(view.getUint32(at + 4 * n, true), p2)) | 0, 13), p1); });
+      lanes.forEach((lane, n) => {
+        lanes[n] = Math.imul(turn((lane + Math.imul(view.getUint32(at + 4 * n, true), p2)) | 0, 13), p1);
+      });
     }
     hash = turn(lanes[0], 1) + turn(lanes[1], 7) + turn(lanes[2], 12) + turn(lanes[3], 18);
   } else {

@@ -21,7 +21,9 @@ const doors = {
     const queue = await openQueue("jobs", { storage: "indexeddb" });
     const bodies = [];
     let full;
-    const enough = new Promise((resolve) => { full = resolve; });
+    const enough = new Promise((resolve) => {
+      full = resolve;
+    });
     const consumer = queue.consume((batch) => {
       bodies.push(...batch.messages.map((message) => message.body));
       if (bodies.includes("last")) full();

@@ -6,19 +6,21 @@
 let made = 0;
 const fresh = () => `case ${(made += 1)}`;
 
-const settled = (request) => new Promise((resolve, reject) => {
-  request.onsuccess = () => resolve(request.result);
-  request.onerror = (event) => {
-    event.preventDefault();
-    reject(request.error);
-  };
-});
+const settled = (request) =>
+  new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = (event) => {
+      event.preventDefault();
+      reject(request.error);
+    };
+  });
 
 /** "complete" or "abort", and with which error. */
-const ended = (transaction) => new Promise((resolve) => {
-  transaction.oncomplete = () => resolve("complete");
-  transaction.onabort = () => resolve(`abort: ${transaction.error?.name ?? null}`);
-});
+const ended = (transaction) =>
+  new Promise((resolve) => {
+    transaction.oncomplete = () => resolve("complete");
+    transaction.onabort = () => resolve(`abort: ${transaction.error?.name ?? null}`);
+  });
 
 /** A connection to a database with one object store of generated keys. */
 async function opened(world, name = fresh()) {
@@ -52,10 +54,13 @@ const thrown = (call) => {
 const keysAndRanges = {
   async "keys: numbers, dates, strings, bytes, arrays, each in its order"(world) {
     const database = await opened(world);
-    const keys = [[], [1], [1, 0], [1, 2], [2], ["a"], new Uint8Array([1]).buffer, "", "a", "b", new Date(5), -Infinity, -3, 0, 1.5, 2, Infinity];
+    const keys = [[], [1], [1, 0], [1, 2], [2], ["a"], new Uint8Array([1]).buffer, "", "a", "b", new Date(5), -Infinity, -3, 0, 1.5, 2,
+      Infinity];
     await done(database, (store) => keys.map((key) => store.put(0, key)));
     const [found] = await done(database, (store) => [store.getAllKeys()]);
-    const expected = [-Infinity, -3, 0, 1.5, 2, Infinity, new Date(5), "", "a", "b", new Uint8Array([1]).buffer, [], [1], [1, 0], [1, 2], [2], ["a"]];
+    const expected = [-Infinity, -3, 0, 1.5, 2, Infinity, new Date(5), "", "a", "b", new Uint8Array([1]).buffer, [], [1], [1, 0], [1, 2], [
+      2,
+    ], ["a"]];
     world.same(found, expected);
   },
   async "ranges: both ends, one, a limit, and what is no range"(world) {
@@ -63,12 +68,18 @@ const keysAndRanges = {
     const database = await opened(world);
     await done(database, (store) => [1, 2, 3, 4, [1, 0], [1, 1], [2, 0], [3, 7]].map((key) => store.put(`at ${key}`, key)));
     const found = await done(database, (store) => [
-      store.getAllKeys(IDBKeyRange.bound(2, 3)), store.getAll(IDBKeyRange.bound(2, Infinity), 2),
-      store.getAllKeys(IDBKeyRange.bound([1], [2, []])), store.getAllKeys(3, 1), store.get(9), store.getKey(IDBKeyRange.lowerBound(2, true)),
-      store.count(IDBKeyRange.upperBound(3, true)), store.getAll(IDBKeyRange.only(4)),
+      store.getAllKeys(IDBKeyRange.bound(2, 3)),
+      store.getAll(IDBKeyRange.bound(2, Infinity), 2),
+      store.getAllKeys(IDBKeyRange.bound([1], [2, []])),
+      store.getAllKeys(3, 1),
+      store.get(9),
+      store.getKey(IDBKeyRange.lowerBound(2, true)),
+      store.count(IDBKeyRange.upperBound(3, true)),
+      store.getAll(IDBKeyRange.only(4)),
     ]);
     world.same(found, [[2, 3], ["at 2", "at 3"], [[1, 0], [1, 1], [2, 0]], [3], undefined, 3, 2, ["at 4"]]);
-    world.same([thrown(() => IDBKeyRange.bound(2, 1)), thrown(() => IDBKeyRange.bound(1, {})), thrown(() => IDBKeyRange.only(NaN))], Array(3).fill("DataError"));
+    world.same([thrown(() => IDBKeyRange.bound(2, 1)), thrown(() => IDBKeyRange.bound(1, {})), thrown(() => IDBKeyRange.only(NaN))],
+      Array(3).fill("DataError"));
   },
   async "delete takes a whole range, and nothing beside it"(world) {
     const database = await opened(world);
@@ -120,7 +131,13 @@ const values = {
     const { transaction, store } = begin(database);
     const names = [() => {}, Symbol("s"), { deep: [() => {}] }, new WeakMap()].map((value) => thrown(() => store.put(value)));
     world.same(names, Array(4).fill("DataCloneError"));
-    world.same(thrown(() => store.put({ get broken() { throw new RangeError("mine"); } })), "RangeError");
+    world.same(thrown(() =>
+      store.put({
+        get broken() {
+          throw new RangeError("mine");
+        },
+      })
+    ), "RangeError");
     const put = store.put("fine");
     world.same(await ended(transaction), "complete");
     world.same(put.result, 1);
@@ -128,7 +145,13 @@ const values = {
   async "what a value's getter does can't use the transaction"(world) {
     const database = await opened(world);
     const { store } = begin(database);
-    world.same(thrown(() => store.put({ get sly() { return store.put(1); } })), "TransactionInactiveError");
+    world.same(thrown(() =>
+      store.put({
+        get sly() {
+          return store.put(1);
+        },
+      })
+    ), "TransactionInactiveError");
   },
   async "what is no key throws at the call"(world) {
     const database = await opened(world);
@@ -155,7 +178,8 @@ const lives = {
   async "before it is done a request has no result"(world) {
     const database = await opened(world);
     const request = begin(database).store.put(0);
-    world.same([request.readyState, thrown(() => request.result), thrown(() => request.error)], ["pending", "InvalidStateError", "InvalidStateError"]);
+    world.same([request.readyState, thrown(() => request.result), thrown(() => request.error)], ["pending", "InvalidStateError",
+      "InvalidStateError"]);
     await settled(request);
     world.same([request.readyState, request.result, request.error], ["done", 1, null]);
   },
@@ -167,7 +191,8 @@ const lives = {
     await Promise.resolve().then(() => {}).then(() => {});
     await settled(store.put("b"));
     world.same(await end, "complete");
-    world.same([thrown(() => store.put("c")), thrown(() => transaction.objectStore("store"))], ["TransactionInactiveError", "InvalidStateError"]);
+    world.same([thrown(() => store.put("c")), thrown(() => transaction.objectStore("store"))], ["TransactionInactiveError",
+      "InvalidStateError"]);
     world.same([thrown(() => transaction.abort()), thrown(() => transaction.commit())], ["InvalidStateError", "InvalidStateError"]);
   },
   async "in another task it is not active"(world) {
@@ -176,7 +201,9 @@ const lives = {
     const end = ended(transaction);
     // Kept alive, but not in this task.
     let going = true;
-    const keep = () => { if (going) store.get(1).onsuccess = keep; };
+    const keep = () => {
+      if (going) store.get(1).onsuccess = keep;
+    };
     keep();
     const name = await new Promise((resolve) => setTimeout(() => resolve(thrown(() => store.put(1)))));
     going = false;
@@ -194,8 +221,11 @@ const lives = {
     store.put("a").onsuccess = () => heard.push("put");
     store.get(1).onsuccess = () => heard.push("get");
     transaction.commit();
-    world.same([thrown(() => store.put("b")), thrown(() => transaction.abort()), thrown(() => transaction.commit())],
-      ["TransactionInactiveError", "InvalidStateError", "InvalidStateError"]);
+    world.same([thrown(() => store.put("b")), thrown(() => transaction.abort()), thrown(() => transaction.commit())], [
+      "TransactionInactiveError",
+      "InvalidStateError",
+      "InvalidStateError",
+    ]);
     world.same([await ended(transaction), ...heard], ["complete", "put", "get"]);
   },
   async "abort: every request that has no answer gets an error, and nothing stays"(world) {
@@ -249,8 +279,12 @@ const lives = {
     const database = await opened(world);
     const { store } = begin(database, "readonly");
     world.same([thrown(() => store.put(1)), thrown(() => store.delete(1)), thrown(() => store.clear())], Array(3).fill("ReadOnlyError"));
-    world.same([thrown(() => database.transaction("none")), thrown(() => database.transaction([]))], ["NotFoundError", "InvalidAccessError"]);
-    world.same([thrown(() => database.transaction("store", "versionchange")), thrown(() => database.createObjectStore("more"))], ["TypeError", "InvalidStateError"]);
+    world.same([thrown(() => database.transaction("none")), thrown(() => database.transaction([]))], ["NotFoundError",
+      "InvalidAccessError"]);
+    world.same([thrown(() => database.transaction("store", "versionchange")), thrown(() => database.createObjectStore("more"))], [
+      "TypeError",
+      "InvalidStateError",
+    ]);
     const durability = (options) => database.transaction("store", "readwrite", options).durability;
     const found = [durability(), durability({ durability: "strict" }), durability({ durability: "relaxed" })];
     if (found[0] !== undefined) world.same(found, ["default", "strict", "relaxed"]);
@@ -277,7 +311,9 @@ const neighbours = {
     const heard = [];
     const [early, beside] = [begin(one, "readonly"), begin(two, "readonly")];
     let held = true;
-    const hold = () => { if (held) early.store.get(1).onsuccess = hold; };
+    const hold = () => {
+      if (held) early.store.get(1).onsuccess = hold;
+    };
     hold();
     const besides = settled(beside.store.count()).then((count) => heard.push(["beside", count]));
     const writer = begin(two);
@@ -343,7 +379,9 @@ const connections = {
     const { transaction, store } = begin(database);
     const heard = [];
     const end = ended(transaction).then((how) => heard.push(how));
-    store.put("a").onsuccess = () => { store.put("b").onsuccess = () => store.put("c"); };
+    store.put("a").onsuccess = () => {
+      store.put("b").onsuccess = () => store.put("c");
+    };
     database.close();
     const deleted = settled(world.indexedDB.deleteDatabase(database.name)).then(() => heard.push("deleted"));
     await Promise.all([end, deleted]);
@@ -362,7 +400,10 @@ const connections = {
     const database = await opened(world);
     database.close();
     const heard = [];
-    const first = opened(world, database.name).then((own) => { heard.push("first"); own.close(); });
+    const first = opened(world, database.name).then((own) => {
+      heard.push("first");
+      own.close();
+    });
     const deleted = settled(world.indexedDB.deleteDatabase(database.name)).then(() => heard.push("deleted"));
     const second = world.indexedDB.open(database.name);
     second.onupgradeneeded = () => heard.push("made anew");
@@ -374,7 +415,10 @@ const connections = {
     const heard = [];
     one.onversionchange = (event) => heard.push(["versionchange", event.oldVersion, event.newVersion]);
     const request = world.indexedDB.open(one.name, 3);
-    request.onblocked = () => { heard.push("blocked"); one.close(); };
+    request.onblocked = () => {
+      heard.push("blocked");
+      one.close();
+    };
     request.onupgradeneeded = (event) => heard.push(["upgrade", event.oldVersion, event.newVersion, request.transaction.mode]);
     const upgraded = await settled(request);
     world.same(heard, [["versionchange", 1, 3], "blocked", ["upgrade", 1, 3, "versionchange"]]);
@@ -393,7 +437,8 @@ const connections = {
     await world.fails(settled(request), "AbortError");
     world.same(request.transaction, null);
     // WebKit lists it until it looks on the disk again.
-    if (world.indexedDB.databases && !world.webkit) world.ok(!(await world.indexedDB.databases()).some((found) => found.name === name), "it is not listed");
+    if (world.indexedDB.databases && !world.webkit)
+      world.ok(!(await world.indexedDB.databases()).some((found) => found.name === name), "it is not listed");
     const again = world.indexedDB.open(name);
     again.onupgradeneeded = (event) => world.same([event.oldVersion, [...again.result.objectStoreNames]], [0, []]);
     await settled(again);
@@ -404,7 +449,8 @@ const connections = {
     request.onupgradeneeded = () => {
       const store = request.result.createObjectStore("store", { autoIncrement: true });
       store.put("header", 0);
-      world.same([store.autoIncrement, store.keyPath, thrown(() => request.result.transaction("store"))], [true, null, "InvalidStateError"]);
+      world.same([store.autoIncrement, store.keyPath, thrown(() => request.result.transaction("store"))], [true, null,
+        "InvalidStateError"]);
     };
     const [made, second] = await Promise.all([settled(request), opened(world, name)]);
     world.same(await done(second, (store) => [store.get(0), store.put(0)]), ["header", 1]);

@@ -35,7 +35,10 @@ export class Databases {
   of(context) {
     const { scheduler } = this.world;
     const { globals, kill } = this.origin.context({
-      owner: context, touch: () => context.touch(), turn: () => scheduler.ran, schedule: (task) => context.task(TELL_MS, task),
+      owner: context,
+      touch: () => context.touch(),
+      turn: () => scheduler.ran,
+      schedule: (task) => context.task(TELL_MS, task),
     });
     context.onDeath.push(() => kill(() => this.random.chance(0.5)));
     return globals;

@@ -18,11 +18,22 @@ import { IDBFactory } from "./opening.mjs";
 import { IDBObjectStore, IDBOpenDBRequest, IDBRequest, IDBTransaction } from "./transaction.mjs";
 
 const constructors = {
-  IDBDatabase, IDBFactory, IDBKeyRange, IDBObjectStore, IDBOpenDBRequest, IDBRequest, IDBTransaction, IDBVersionChangeEvent, IDBEvent,
+  IDBDatabase,
+  IDBFactory,
+  IDBKeyRange,
+  IDBObjectStore,
+  IDBOpenDBRequest,
+  IDBRequest,
+  IDBTransaction,
+  IDBVersionChangeEvent,
+  IDBEvent,
 };
 
 /** A handler that throws harms nobody but itself; it is an uncaught error. */
-const rethrow = (error) => queueMicrotask(() => { throw error; });
+const rethrow = (error) =>
+  queueMicrotask(() => {
+    throw error;
+  });
 
 /** Throws where the context is dead. */
 function alive(context, touch) {

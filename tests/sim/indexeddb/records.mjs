@@ -82,7 +82,9 @@ export class Records {
   #advance(key, undo) {
     const before = this.generator;
     this.generator = Math.min(Math.floor(key), GENERATOR_END) + 1;
-    undo.push(() => { this.generator = before; });
+    undo.push(() => {
+      this.generator = before;
+    });
   }
 
   /** Puts a value; answers the bytes by which the store grew. */
@@ -122,7 +124,13 @@ export class Records {
   /** The same records, apart from these: values are never changed, so they are shared. */
   copy() {
     const copy = new Records(this.autoIncrement, this.sized);
-    Object.assign(copy, { keys: [...this.keys], values: [...this.values], sizes: [...this.sizes], generator: this.generator, usage: this.usage });
+    Object.assign(copy, {
+      keys: [...this.keys],
+      values: [...this.values],
+      sizes: [...this.sizes],
+      generator: this.generator,
+      usage: this.usage,
+    });
     return copy;
   }
 }

@@ -353,7 +353,7 @@ export class IDBTransaction extends Target {
   _finish(end) {
     this._end = end;
     this._activity = undefined;
-    if (end === "aborted") while (this._undo.length > 0) this._undo.pop()();
+    if (end === "aborted") { while (this._undo.length > 0) this._undo.pop()(); }
     this.db._shelf.finished(this);
     this._ended?.();
   }

@@ -11,12 +11,37 @@ const PATIENCE_MS = 30_000;
 const WAYS = {
   well: { returns: 40, waits: 20, answers: 4 },
   badly: {
-    returns: 20, waits: 10, answers: 2, throws: 8, rejects: 5, odd: 2, some: 8, someThrows: 5, all: 5, twice: 3, late: 3, long: 3,
+    returns: 20,
+    waits: 10,
+    answers: 2,
+    throws: 8,
+    rejects: 5,
+    odd: 2,
+    some: 8,
+    someThrows: 5,
+    all: 5,
+    twice: 3,
+    late: 3,
+    long: 3,
     blocks: 2,
   },
   wildly: {
-    returns: 10, waits: 10, throws: 8, rejects: 5, odd: 3, some: 8, someThrows: 5, all: 5, twice: 3, late: 4, long: 4, blocks: 3,
-    stops: 1, closes: 1, waitsForStop: 1, waitsForClose: 1,
+    returns: 10,
+    waits: 10,
+    throws: 8,
+    rejects: 5,
+    odd: 3,
+    some: 8,
+    someThrows: 5,
+    all: 5,
+    twice: 3,
+    late: 4,
+    long: 4,
+    blocks: 3,
+    stops: 1,
+    closes: 1,
+    waitsForStop: 1,
+    waitsForClose: 1,
   },
 };
 
@@ -26,9 +51,22 @@ function odd(random) {
   const cyclic = new Error("cyclic");
   cyclic.cause = cyclic;
   return random.pick([
-    undefined, null, "text", Symbol("s"), { code: 5 }, 5n, cyclic, Object.assign(new Error("x"), { message: Symbol("m") }),
-    Object.defineProperty(new Error("x"), "message", { get() { throw new Error("boom"); } }),
-    Object.assign(new Error("x"), { name: Object.create(null) }), revoked.proxy, new Error("y".repeat(2000)),
+    undefined,
+    null,
+    "text",
+    Symbol("s"),
+    { code: 5 },
+    5n,
+    cyclic,
+    Object.assign(new Error("x"), { message: Symbol("m") }),
+    Object.defineProperty(new Error("x"), "message", {
+      get() {
+        throw new Error("boom");
+      },
+    }),
+    Object.assign(new Error("x"), { name: Object.create(null) }),
+    revoked.proxy,
+    new Error("y".repeat(2000)),
   ]);
 }
 
@@ -169,9 +207,12 @@ class Consuming {
     model.calls += 1;
     waiting(opened, this.lanes);
     this.consumer = queue.consume((batch) => this.#handle(batch), {
-      ...(op.size !== undefined && { maxBatchSize: op.size }), ...(op.fill !== undefined && { maxBatchTimeout: op.fill }),
-      ...(op.conc !== undefined && { maxConcurrency: op.conc }), ...(op.auto !== undefined && { autoExtend: op.auto }),
-      ...(op.borrow && { borrow: true }), ...(signal && { signal }),
+      ...(op.size !== undefined && { maxBatchSize: op.size }),
+      ...(op.fill !== undefined && { maxBatchTimeout: op.fill }),
+      ...(op.conc !== undefined && { maxConcurrency: op.conc }),
+      ...(op.auto !== undefined && { autoExtend: op.auto }),
+      ...(op.borrow && { borrow: true }),
+      ...(signal && { signal }),
     });
     lab.follow(actor, "consume", opened, this.consumer.done, { over: () => this.#over(), signal: op.abort !== undefined });
   }

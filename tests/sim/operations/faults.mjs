@@ -101,7 +101,7 @@ export const FAULTS = {
       actor.context.hidden = op.hidden ?? true;
       actor.context.slow = true;
       lab.world.slowed = true;
-      if (actor.context.kind !== "page") for (const queue of actor.scope.queues.values()) queue.lapses = true;
+      if (actor.context.kind !== "page") { for (const queue of actor.scope.queues.values()) queue.lapses = true; }
     },
   },
 
@@ -199,7 +199,7 @@ export const FAULTS = {
   ports: {
     fault: true,
     run(lab, _actor, op) {
-      if (op.ms > 3) for (const scope of lab.model.scopes.values()) Object.assign(scope, { late: true, skewed: true });
+      if (op.ms > 3) { for (const scope of lab.model.scopes.values()) Object.assign(scope, { late: true, skewed: true }); }
       lab.world.portDelay = op.ms ?? 0;
     },
   },

@@ -11,13 +11,38 @@ const TOKEN = 4_000_000_000;
 const NUMBER = 2 ** 40;
 /** Sound rows that do nothing, where a kind has any: its fields. Of other kinds each row makes no sense, or would do something. */
 const ORDERS = {
-  2: [TOKEN], 3: [TOKEN, 1, 0, 1], 4: [TOKEN], 5: [TOKEN, 1, NUMBER, 3, 1, NUMBER, 0, 0], 6: [1], 7: [1], 8: [], 9: [NUMBER, 3, 1, NUMBER],
-  10: [0, 0, -1, -1, -1], 11: [], 16: [TOKEN], 17: [TOKEN, 1, 0], 18: [TOKEN, NUMBER, 3], 22: [TOKEN],
+  2: [TOKEN],
+  3: [TOKEN, 1, 0, 1],
+  4: [TOKEN],
+  5: [TOKEN, 1, NUMBER, 3, 1, NUMBER, 0, 0],
+  6: [1],
+  7: [1],
+  8: [],
+  9: [NUMBER, 3, 1, NUMBER],
+  10: [0, 0, -1, -1, -1],
+  11: [],
+  16: [TOKEN],
+  17: [TOKEN, 1, 0],
+  18: [TOKEN, NUMBER, 3],
+  22: [TOKEN],
 };
 const ANSWERS = {
-  0: [TOKEN, NUMBER, 3, 1], 1: [TOKEN, 1, 1], 2: [TOKEN, NUMBER, 3], 3: [TOKEN, NUMBER, 3, 1, NUMBER, 0, 1, 0, 0], 4: [TOKEN],
-  5: [TOKEN, NUMBER, 3, 1], 6: [TOKEN, 1], 7: [0, NUMBER, 3, 1], 8: [0, NUMBER, 3, 1, 1], 11: [0, NUMBER, 3, 1, NUMBER], 20: [TOKEN],
-  21: [TOKEN, 0, 0], 22: [0, 0, -1], 23: [1], 24: [], 26: [],
+  0: [TOKEN, NUMBER, 3, 1],
+  1: [TOKEN, 1, 1],
+  2: [TOKEN, NUMBER, 3],
+  3: [TOKEN, NUMBER, 3, 1, NUMBER, 0, 1, 0, 0],
+  4: [TOKEN],
+  5: [TOKEN, NUMBER, 3, 1],
+  6: [TOKEN, 1],
+  7: [0, NUMBER, 3, 1],
+  8: [0, NUMBER, 3, 1, 1],
+  11: [0, NUMBER, 3, 1, NUMBER],
+  20: [TOKEN],
+  21: [TOKEN, 0, 0],
+  22: [0, 0, -1],
+  23: [1],
+  24: [],
+  26: [],
 };
 const ODD = [-1, 0.5, NaN, Infinity, 2 ** 53];
 

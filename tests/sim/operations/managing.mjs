@@ -14,7 +14,8 @@ function told(lab, opened, queue) {
     if (detail.state !== "lost") return;
     // It is also said by a queue that has given up: its storage failed too often in a row.
     const givenUp = /times in a row/.test(detail.error?.message);
-    if (lab.disk?.losses === 0 && !givenUp) lab.model.fail("false-alarm", `${opened.name} says that its storage was lost, and it was not: ${detail.error?.message}`);
+    if (lab.disk?.losses === 0 && !givenUp)
+      lab.model.fail("false-alarm", `${opened.name} says that its storage was lost, and it was not: ${detail.error?.message}`);
     opened.actor.scope.lossAt = lab.scheduler.now;
   });
   queue.addEventListener("drain", () => lab.count("event drain"));
@@ -29,10 +30,11 @@ const signalOf = (op, actor) => (op.signal ? { signal: abortOf(op, actor).signal
 
 /** Takes what has the number of a message, and takes its time. */
 function schemaOf({ context }) {
-  const validate = (value) => new Promise((resolve) => {
-    const sound = uidOf(value) >= 0;
-    context.task(0.3, () => resolve(sound ? { value } : { issues: [{ message: "it has no number" }] }));
-  });
+  const validate = (value) =>
+    new Promise((resolve) => {
+      const sound = uidOf(value) >= 0;
+      context.task(0.3, () => resolve(sound ? { value } : { issues: [{ message: "it has no number" }] }));
+    });
   return { "~standard": { version: 1, vendor: "sim", validate } };
 }
 
@@ -64,8 +66,13 @@ export const MANAGING = {
       const storage = client || actor.storage === "memory" ? {} : { storage: actor.storage };
       const own = actor.clock && !client ? { clock: actor.clock } : {};
       const options = {
-        ...policy, ...schema, ...storage, ...own, ...(op.durability && !client && { durability: op.durability }),
-        ...(client && { port: actor.port }), ...signalOf(op, actor),
+        ...policy,
+        ...schema,
+        ...storage,
+        ...own,
+        ...(op.durability && !client && { durability: op.durability }),
+        ...(client && { port: actor.port }),
+        ...signalOf(op, actor),
       };
       (actor.opening ??= new Set()).add(op.q);
       lab.follow(actor, "open", { name: op.q }, (client ? clientOf(lab, actor) : actor.context.api).openQueue(op.q, options), {
@@ -233,7 +240,9 @@ export const MANAGING = {
       };
       lab.disturb(actor, true);
       lab.follow(actor, "remove", undefined, actor.context.api.deleteQueue(op.q, { ...options, force: op.force }), {
-        allowed: (name) => name === "NotFoundError" || name === "InvalidStateError", over, died: over,
+        allowed: (name) => name === "NotFoundError" || name === "InvalidStateError",
+        over,
+        died: over,
       });
     },
   },
@@ -262,5 +271,6 @@ function backoff(lab, model, message, { context }, state, availableAt) {
   const most = typeof retryDelay === "number" ? retryDelay : retryDelay.max ?? 300;
   const wait = availableAt.getTime() - lab.world.latestWallAt(context.local);
   // Clocks that were set go on from the journal's time, a little off.
-  if (wait > most * 1000 + (model.scope.clockSet ? SKEW_MS : 0)) lab.model.fail("backoff", `${message.uid} waits for ${wait} ms, and the most is ${most} s`);
+  if (wait > most * 1000 + (model.scope.clockSet ? SKEW_MS : 0))
+    lab.model.fail("backoff", `${message.uid} waits for ${wait} ms, and the most is ${most} s`);
 }

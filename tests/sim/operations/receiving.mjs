@@ -102,8 +102,11 @@ export const RECEIVING = {
       const asked = actor.context.wall();
       const calledAt = lab.scheduler.now;
       const options = {
-        ...(op.max !== undefined && { max: op.max }), ...(op.wait !== undefined && { wait: op.wait }),
-        ...(op.lease !== undefined && { visibilityTimeout: op.lease }), ...(op.borrow && { borrow: true }), ...(signal && { signal }),
+        ...(op.max !== undefined && { max: op.max }),
+        ...(op.wait !== undefined && { wait: op.wait }),
+        ...(op.lease !== undefined && { visibilityTimeout: op.lease }),
+        ...(op.borrow && { borrow: true }),
+        ...(signal && { signal }),
       };
       const leaseMs = op.lease === undefined ? model.leaseMs : op.lease * 1000;
       model.calls += 1;

@@ -69,7 +69,8 @@ export const SENDING = {
       if (op.mutate) changed(body);
       const calledAt = actor.context.local;
       const entry = lab.follow(actor, "send", opened, promise, {
-        signal: op.abort !== undefined, allowed: full(opened),
+        signal: op.abort !== undefined,
+        allowed: full(opened),
         done: (receipt) => answered(lab, message, opened, receipt, calledAt, before),
         failed: (error) => lab.model.refused(message, unknown(error)),
         died: () => lab.model.refused(message, true),
@@ -102,9 +103,10 @@ export const SENDING = {
       const signal = abortOf(op, actor)?.signal;
       const given = { ...(op.delay !== undefined && { delaySeconds: op.delay }), ...(signal && { signal }) };
       const promise = opened.queue.sendBatch(requests, given);
-      if (op.mutate) for (const { body } of requests) changed(body);
+      if (op.mutate) { for (const { body } of requests) changed(body); }
       lab.follow(actor, "batch", opened, promise, {
-        signal: op.abort !== undefined, allowed: full(opened),
+        signal: op.abort !== undefined,
+        allowed: full(opened),
         done: ({ ids }) => {
           if (ids.length !== op.n) lab.model.fail("batch", `${op.n} messages have ${ids.length} ids`);
           messages.forEach((message, at) => lab.model.confirmed(message, ids[at]));

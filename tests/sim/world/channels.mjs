@@ -51,7 +51,7 @@ export class Channels {
 
   #listeners(name) {
     let known = this.#broadcasts.get(name);
-    if (!known) this.#broadcasts.set(name, (known = new Set()));
+    if (!known) this.#broadcasts.set(name, known = new Set());
     return known;
   }
 

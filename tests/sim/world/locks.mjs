@@ -24,7 +24,7 @@ export class Locks {
 
   #of(name) {
     let known = this.#names.get(name);
-    if (!known) this.#names.set(name, (known = { held: [], asked: [] }));
+    if (!known) this.#names.set(name, known = { held: [], asked: [] });
     return known;
   }
 
@@ -58,7 +58,7 @@ export class Locks {
       const free = claim.steal || (claim.mode === "shared" ? lock.held.every(({ mode }) => mode === "shared") : !lock.held.length);
       if (!free && !claim.ifAvailable) break;
       lock.asked.shift();
-      if (claim.steal) for (const held of lock.held.splice(0)) held.reject(new DOMException("the lock was stolen", "AbortError"));
+      if (claim.steal) { for (const held of lock.held.splice(0)) held.reject(new DOMException("the lock was stolen", "AbortError")); }
       if (free) lock.held.push(claim);
       claim.context.task(0, () => this.#call(claim, free));
     }

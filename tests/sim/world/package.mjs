@@ -54,7 +54,9 @@ function compile(file, names) {
     .replace(DEFAULT, "const $default=function(")
     .replace(LOADS, (_, name) => `$later(${other(name)})`);
   if (OTHERS.test(body)) throw new Error(`${file} imports something in a way that the simulator must learn`);
-  const exported = [...(found ? pairs(found[1]) : []), ...(DEFAULT.test(text) ? [["$default", "default"]] : [])].map(([own, name]) => `${name}:${own}`);
+  const exported = [...(found ? pairs(found[1]) : []), ...(DEFAULT.test(text) ? [["$default", "default"]] : [])].map(([own, name]) =>
+    `${name}:${own}`
+  );
   return vm.compileFunction(`"use strict";${body};return{${exported}}`, ["$load", "$later", ...names], { filename: file });
 }
 
@@ -66,7 +68,7 @@ class Inflation {
   globals() {
     const inflation = this;
     const own = Object.create(WebAssembly);
-    own.compile = (bytes) => Promise.resolve((inflation.#module ??= new WebAssembly.Module(bytes)));
+    own.compile = (bytes) => Promise.resolve(inflation.#module ??= new WebAssembly.Module(bytes));
     own.Memory = WebAssembly.Memory;
     const atob = (letters) => inflation.#letters(letters);
     return { atob, Blob: InflatedBlob, DecompressionStream: Inflating, Response: Inflated, WebAssembly: own };

@@ -22,7 +22,7 @@ export class Scheduler {
 
   /** Runs `work(a, b)` at `due`, for `owner` (a context, or null for the world itself). Answers with a handle for `cancel`. */
   at(due, owner, work, a, b) {
-    const task = { due: due < this.now ? this.now : due, born: (this.#born += 1), owner, work, a, b, off: false };
+    const task = { due: due < this.now ? this.now : due, born: this.#born += 1, owner, work, a, b, off: false };
     this.#push(task);
     return task;
   }

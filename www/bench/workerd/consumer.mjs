@@ -2,6 +2,9 @@
 export default {
   async queue(batch, env) {
     const now = Date.now();
-    await env.SEEN.fetch("https://seen.example/", { method: "POST", body: JSON.stringify(batch.messages.map(({ body }) => now - body.sent)) });
+    await env.SEEN.fetch("https://seen.example/", {
+      method: "POST",
+      body: JSON.stringify(batch.messages.map(({ body }) => now - body.sent)),
+    });
   },
 };

@@ -34,7 +34,11 @@ export default {
   async fetch(request, env) {
     const [how, side, name, count] = await request.json();
     const start = performance.now();
-    const queue = side === "posthaste" ? await openQueue(env.QUEUES, name) : side === "rows" ? env.ROWS.get(env.ROWS.idFromName(name)) : env[name];
+    const queue = side === "posthaste"
+      ? await openQueue(env.QUEUES, name)
+      : side === "rows"
+      ? env.ROWS.get(env.ROWS.idFromName(name))
+      : env[name];
     await sends[how](queue, count);
     return Response.json(performance.now() - start);
   },

@@ -35,7 +35,10 @@ async function memoryRow(how) {
     const one = await inPage(how, async (page, profile) => {
       if ((await browserMemory(profile)) === undefined) return undefined;
       await page.exposeFunction("memory", () => browserMemory(profile));
-      const call = (name) => import("./workers.js").then((module) => module.slowConsumer({ name, memory: () => globalThis.memory(), report: (at) => globalThis.told(at) }));
+      const call = (name) =>
+        import("./workers.js").then((module) =>
+          module.slowConsumer({ name, memory: () => globalThis.memory(), report: (at) => globalThis.told(at) })
+        );
       return page.evaluate(call, name).catch(({ message }) => ({ failed: message }));
     });
     if (one.failed) return { key: slow.key, title: slow.title, failed: one.failed };
@@ -43,6 +46,12 @@ async function memoryRow(how) {
     measured.push(one);
   }
   const grown = (name) => measured.find((one) => one.name === name).grown;
-  const goals = slow.goals.map(({ of, other, [how.browser]: goal }) => ({ of, other, goal, ratio: grown(of) / grown(other), reached: grown(of) / grown(other) <= goal }));
+  const goals = slow.goals.map(({ of, other, [how.browser]: goal }) => ({
+    of,
+    other,
+    goal,
+    ratio: grown(of) / grown(other),
+    reached: grown(of) / grown(other) <= goal,
+  }));
   return { key: slow.key, title: slow.title, contenders: measured, goals };
 }

@@ -71,7 +71,7 @@ export class Pair {
 
   /** Finds how many messages (or trips) make a round; by then the code is warm. */
   async calibrate(run, most) {
-    for (let count = 256; ; count *= 4) {
+    for (let count = 256;; count *= 4) {
       const start = performance.now();
       await run(this, count);
       const seconds = (performance.now() - start) / 1000;
@@ -96,7 +96,17 @@ export class Pair {
 /** What both ends of a row are told. Shared memory goes with it where the page may have it. */
 function linkOf({ kind, size = 0, pool = 256, slowMs }) {
   const large = size > 4096;
-  const link = { kind, size, pool, slowMs, window: large ? 64 : 2000, ackEach: large ? 16 : 100, array: large ? pool : 100, credits: 8, burst: large ? 4 * pool : 1000 };
+  const link = {
+    kind,
+    size,
+    pool,
+    slowMs,
+    window: large ? 64 : 2000,
+    ackEach: large ? 16 : 100,
+    array: large ? pool : 100,
+    credits: 8,
+    burst: large ? 4 * pool : 1000,
+  };
   if (!globalThis.crossOriginIsolated) return link;
   return { ...link, ring: new SharedArrayBuffer(RING_BYTES + 9), acked: new SharedArrayBuffer(8) };
 }

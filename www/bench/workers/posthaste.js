@@ -10,7 +10,9 @@ const CAPACITY = { messages: 20_000, bytes: 64 << 20 };
 const IN_FLIGHT = 4;
 const BATCHES_IN_FLIGHT = 8;
 
-export async function producer({ port, outward, burst, pool, size, batches, inFlight = batches && size <= 4096 ? BATCHES_IN_FLIGHT : IN_FLIGHT }) {
+export async function producer(
+  { port, outward, burst, pool, size, batches, inFlight = batches && size <= 4096 ? BATCHES_IN_FLIGHT : IN_FLIGHT },
+) {
   const queue = await (outward ? served(QUEUE, port) : openQueue(QUEUE, { port }));
   const transport = outward ? undefined : () => queue.mode.transport;
   if (!batches) return { transport, send: (count, make) => sendInBursts(count, burst, inFlight, (number) => queue.send(make(number))) };

@@ -40,5 +40,6 @@ function printSlow({ title, contenders, goals, failed }) {
   const lines = contenders.map((one) => [one.title, MiB(one.grown), MiB(one.grownLater), `${one.seconds.toFixed(1)} s`]);
   console.log(`\n${title}\n`);
   console.log(table(["", "grown at most", "of it in the second half", "took"], lines));
-  for (const { ratio, goal, reached } of goals) console.log(`posthaste grew by ${times(ratio)} of what raw postMessage grew, goal at most ${times(goal)}: ${verdict(reached)}`);
+  for (const { ratio, goal, reached } of goals)
+    console.log(`posthaste grew by ${times(ratio)} of what raw postMessage grew, goal at most ${times(goal)}: ${verdict(reached)}`);
 }

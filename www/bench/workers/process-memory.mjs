@@ -11,7 +11,7 @@ export async function browserMemory(profile) {
   const processes = await all();
   if (!processes.length) return undefined;
   const own = new Set(processes.filter(({ command }) => command.includes(profile)).map(({ id }) => id));
-  for (let known = -1; known !== own.size; ) {
+  for (let known = -1; known !== own.size;) {
     known = own.size;
     for (const { id, parent } of processes) if (own.has(parent)) own.add(id);
   }

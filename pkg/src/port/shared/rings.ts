@@ -186,7 +186,8 @@ class Arena {
 
   /** Whether these are the first parcels here, whole and in their order. */
   beginsWith(bodies: readonly Segment[]): boolean {
-    return bodies.length > 0 && bodies.every(({ parcel, from, count }, at) => parcel === this.parcels[at] && from === 0 && count === parcel.count);
+    return bodies.length > 0 &&
+      bodies.every(({ parcel, from, count }, at) => parcel === this.parcels[at] && from === 0 && count === parcel.count);
   }
 
   /** The first `count` parcels go; the others move out of the way. Answers where the bodies end that go. */
@@ -297,7 +298,8 @@ export class Reader {
     const at = this.at + CONTROL + (position & (SIZE - 1)) + HEAD;
     // Read once: the other side could write them again.
     const [used, size, pieces] = [this.words[at >> 2], this.words[(at >> 2) + 1], this.words[(at >> 2) + 2]];
-    const sound = used >= 0 && (used & 7) === 0 && size >= FRAME_MIN && (size & 7) === 0 && PREFIX + used + size <= length && pieces >= 0 && pieces <= PIECES_MAX;
+    const sound = used >= 0 && (used & 7) === 0 && size >= FRAME_MIN && (size & 7) === 0 && PREFIX + used + size <= length && pieces >= 0 &&
+      pieces <= PIECES_MAX;
     if (!sound) throw platformError("DataError", "a frame in shared memory is damaged");
     const from = at + PREFIX;
     return { position, length, from, used, pieces, size, number: this.numbers[((from + used) >> 3) + 1] };

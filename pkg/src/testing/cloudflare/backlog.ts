@@ -23,7 +23,12 @@ export class Backlog {
   /** Called when something came. */
   came: () => void = () => undefined;
 
-  constructor(readonly name: string, private readonly clock: VirtualClock, private readonly limited: boolean, private readonly expired: (message: Waiting) => void) {}
+  constructor(
+    readonly name: string,
+    private readonly clock: VirtualClock,
+    private readonly limited: boolean,
+    private readonly expired: (message: Waiting) => void,
+  ) {}
 
   /** Deletes what is too old. */
   expire(): void {
@@ -60,7 +65,8 @@ export class Backlog {
       },
       sendBatch: async (messages, options = {}) => {
         object("options", options);
-        if (typeof (messages as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] !== "function") throw new TypeError(`messages must be iterable, not ${text(messages)}`);
+        if (typeof (messages as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] !== "function")
+          throw new TypeError(`messages must be iterable, not ${text(messages)}`);
         const all = delay(options.delaySeconds);
         const batch = Array.from(messages, (request, at) => {
           object(`message ${at} of the batch`, request);
@@ -77,7 +83,8 @@ export class Backlog {
   private message(body: unknown, type: unknown, delaySeconds: number | undefined, what: string): Waiting {
     const made = content(body, type);
     const bytes = made.bytes + METADATA_BYTES;
-    if (this.limited && bytes > MESSAGE_BYTES_MAX) throw new RangeError(`${what} may have ${MESSAGE_BYTES_MAX} bytes, not ${bytes} (${METADATA_BYTES} are metadata)`);
+    if (this.limited && bytes > MESSAGE_BYTES_MAX)
+      throw new RangeError(`${what} may have ${MESSAGE_BYTES_MAX} bytes, not ${bytes} (${METADATA_BYTES} are metadata)`);
     const now = this.clock.now();
     return { id: identity(), timestamp: now, content: made, attempts: 0, due: now + (delaySeconds ?? this.deliveryDelay) * 1000 };
   }
@@ -95,4 +102,5 @@ function object(what: string, value: unknown): void {
 }
 
 /** As ids look there: 32 hexadecimal digits. */
-const identity = (): string => Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+const identity = (): string =>
+  Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -62,7 +62,13 @@ export class Consumer {
   private running = 0;
   private timer: unknown;
 
-  constructor(private readonly backlog: Backlog, private readonly worker: CloudflareHandler, private readonly settings: Settings, private readonly clock: VirtualClock, private readonly account: Account) {
+  constructor(
+    private readonly backlog: Backlog,
+    private readonly worker: CloudflareHandler,
+    private readonly settings: Settings,
+    private readonly clock: VirtualClock,
+    private readonly account: Account,
+  ) {
     backlog.came = () => this.look();
   }
 
@@ -111,7 +117,9 @@ export class Consumer {
     const words = new Words();
     const failed = await this.call(order, words);
     const rest: Word = failed ? { ack: false, delaySeconds: undefined } : { ack: true };
-    const dead = messages.filter((message) => this.settle(message, trouble?.crash ? { ack: false, delaySeconds: undefined } : words.on(message) ?? rest));
+    const dead = messages.filter((message) =>
+      this.settle(message, trouble?.crash ? { ack: false, delaySeconds: undefined } : words.on(message) ?? rest)
+    );
     const { deadLetters } = this.settings;
     deadLetters?.put(dead.map((message) => ({ ...message, attempts: 0, due: this.clock.now() + deadLetters.deliveryDelay * 1000 })));
     const again = trouble && !trouble.crash ? trouble.again.map((at) => messages[at]) : [];
@@ -132,10 +140,12 @@ export class Consumer {
     let timer: unknown;
     try {
       const { worker, settings } = this;
-      const handling = (async () => typeof worker === "function" ? worker(batch, settings.env, ctx) : worker.queue!(batch, settings.env, ctx))();
+      const handling = (async () =>
+        typeof worker === "function" ? worker(batch, settings.env, ctx) : worker.queue!(batch, settings.env, ctx))();
       const done = allOf(handling, extra);
       const late = new Promise<never>((_, reject) => {
-        if (this.account.limited) timer = this.clock.setTimeout(() => reject(new Error(`the handler took more than ${WALL_MS / 60_000} minutes`)), WALL_MS);
+        if (this.account.limited)
+          timer = this.clock.setTimeout(() => reject(new Error(`the handler took more than ${WALL_MS / 60_000} minutes`)), WALL_MS);
       });
       await Promise.race([done, late]);
       return false;

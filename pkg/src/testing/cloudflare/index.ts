@@ -3,7 +3,8 @@
 import { quiet, text } from "../check";
 import { virtualClock } from "../clock";
 import { Troubles } from "../delivery";
-import type { CloudflareConsumerOptions, CloudflareHandler, CloudflareOptions, CloudflareOutcome, CloudflareQueueOptions, CloudflareQueues } from "../types";
+import type { CloudflareConsumerOptions, CloudflareHandler, CloudflareOptions, CloudflareOutcome, CloudflareQueueOptions,
+  CloudflareQueues } from "../types";
 import { Backlog } from "./backlog";
 import { Consumer, type Account } from "./consumer";
 import { AT_ONCE, DELAY_MAX, PRODUCTION, within } from "./limits";
@@ -51,7 +52,8 @@ export function cloudflareQueues(options: CloudflareOptions = {}): CloudflareQue
     consume(name, worker, given: CloudflareConsumerOptions<never> = {}) {
       const backlog = backlogOf(name);
       if (!isHandler(worker)) throw new TypeError(`a consumer is a function, or a Worker with a queue handler, not ${text(worker)}`);
-      if (consumers.has(name)) throw new DOMException(`the queue ${text(name)} has a consumer already: at Cloudflare it has one`, "InvalidStateError");
+      if (consumers.has(name))
+        throw new DOMException(`the queue ${text(name)} has a consumer already: at Cloudflare it has one`, "InvalidStateError");
       const { deadLetterQueue } = given;
       if (deadLetterQueue === name) throw new RangeError(`deadLetterQueue must be another queue than ${text(name)} itself`);
       const consumer = new Consumer(backlog, worker, {
@@ -69,7 +71,12 @@ export function cloudflareQueues(options: CloudflareOptions = {}): CloudflareQue
     waiting(name) {
       const backlog = backlogOf(name);
       backlog.expire();
-      return backlog.waiting.map(({ id, content, attempts, timestamp }) => ({ id, body: content.read(), attempts, timestamp: new Date(timestamp) }));
+      return backlog.waiting.map(({ id, content, attempts, timestamp }) => ({
+        id,
+        body: content.read(),
+        attempts,
+        timestamp: new Date(timestamp),
+      }));
     },
     async settle(seconds = DAY) {
       const end = clock.now() + within("seconds", seconds, 0, 14 * DAY) * 1000;

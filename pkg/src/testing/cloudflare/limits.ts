@@ -24,7 +24,9 @@ export function within(what: string, value: unknown, min: number, max: number, w
 }
 
 /** `undefined` stays undefined. */
-export const delay = (value: unknown): number | undefined => (value === undefined ? undefined : within("delaySeconds", value, 0, DELAY_MAX));
+export const delay = (
+  value: unknown,
+): number | undefined => (value === undefined ? undefined : within("delaySeconds", value, 0, DELAY_MAX));
 
 /** A body as it is kept: what it will be for its consumer, and how large it is. */
 export interface Content {
@@ -42,7 +44,8 @@ export function content(body: unknown, type: unknown = "json"): Content {
   }
   if (type === "bytes") {
     const view = ArrayBuffer.isView(body);
-    if (!view && Object.prototype.toString.call(body) !== "[object ArrayBuffer]") throw new TypeError(`contentType "bytes" needs an ArrayBuffer or a view, not ${text(body)}`);
+    if (!view && Object.prototype.toString.call(body) !== "[object ArrayBuffer]")
+      throw new TypeError(`contentType "bytes" needs an ArrayBuffer or a view, not ${text(body)}`);
     const kept = view ? new Uint8Array(body.buffer, body.byteOffset, body.byteLength).slice() : new Uint8Array(body as ArrayBuffer).slice();
     return { read: () => kept.slice().buffer, bytes: kept.length };
   }
@@ -64,6 +67,7 @@ function about(value: unknown, seen: Set<unknown>): number {
   seen.add(value);
   if (ArrayBuffer.isView(value)) return 8 + value.byteLength;
   if (value instanceof ArrayBuffer) return 4 + value.byteLength;
-  if (value instanceof Map || value instanceof Set) return 4 + [...(value as Set<unknown>)].reduce<number>((sum, one) => sum + about(one, seen), 0);
+  if (value instanceof Map || value instanceof Set)
+    return 4 + [...(value as Set<unknown>)].reduce<number>((sum, one) => sum + about(one, seen), 0);
   return 4 + Object.entries(value).reduce((sum, [name, inner]) => sum + name.length + 3 + about(inner, seen), 0);
 }

@@ -58,7 +58,12 @@ export class World {
   }
 
   /** Lets `handler` consume what `queue` has until the metrics are as `until` wants them; then stops it. */
-  async consumed<Body>(queue: Queue<Body>, handler: QueueHandler<Body>, until: (metrics: QueueMetrics) => boolean, options?: ConsumerOptions): Promise<QueueMetrics> {
+  async consumed<Body>(
+    queue: Queue<Body>,
+    handler: QueueHandler<Body>,
+    until: (metrics: QueueMetrics) => boolean,
+    options?: ConsumerOptions,
+  ): Promise<QueueMetrics> {
     const consumer: Consumer = queue.consume(handler, options);
     const metrics = await eventually(async () => {
       await quiet();

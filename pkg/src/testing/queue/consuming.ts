@@ -5,7 +5,7 @@ import { bounded, eventually, ok, quiet, same } from "../check";
 import { bodies, queueCase, range, type World } from "./case";
 
 /** Handles only the first batch; the messages of later ones are put off. */
-const once = (world: World, first: (batch: MessageBatch<number>) => unknown): ((batch: MessageBatch<number>) => unknown) => {
+const once = (world: World, first: (batch: MessageBatch<number>) => unknown): (batch: MessageBatch<number>) => unknown => {
   let calls = 0;
   return (batch) => (calls++ === 0 ? first(batch) : batch.retryAll({ delaySeconds: world.seconds(1000) }));
 };
@@ -114,7 +114,10 @@ export const consuming = [
   queueCase("a consumer waits for a fuller batch as long as it may", async (world) => {
     const queue = await world.queue(world.policy());
     const sizes: number[] = [];
-    const consumer = queue.consume(({ messages }) => void sizes.push(messages.length), { maxBatchSize: 3, maxBatchTimeout: world.seconds(10) });
+    const consumer = queue.consume(({ messages }) => void sizes.push(messages.length), {
+      maxBatchSize: 3,
+      maxBatchTimeout: world.seconds(10),
+    });
     await queue.send(1);
     await eventually(async () => (await queue.metrics()).leased === 1, "the first is taken");
     await queue.send(2);
@@ -133,13 +136,14 @@ export const consuming = [
     const queue = await world.filled(5, world.policy());
     const running: (() => void)[] = [];
     let [most, now] = [0, 0];
-    const consumer = queue.consume(() => new Promise<void>((resolve) => {
-      most = Math.max(most, ++now);
-      running.push(() => {
-        now -= 1;
-        resolve();
-      });
-    }), { maxBatchSize: 1, maxConcurrency: 3 });
+    const consumer = queue.consume(() =>
+      new Promise<void>((resolve) => {
+        most = Math.max(most, ++now);
+        running.push(() => {
+          now -= 1;
+          resolve();
+        });
+      }), { maxBatchSize: 1, maxConcurrency: 3 });
     await eventually(() => running.length >= 3, "three handlers run");
     for (let left = 5; left > 0; left -= 1) (await eventually(() => running.shift(), "the next handler"))();
     await eventually(async () => (await queue.metrics()).acked === 5, "all are acked");

@@ -57,7 +57,11 @@ export const keeping = [
 
   queueCase("a body may be entangled: each part is counted once, and comes back once", async (world) => {
     const queue = await world.queue<unknown>(world.policy());
-    interface Node { name: string; parent?: Node; children: Node[] }
+    interface Node {
+      name: string;
+      parent?: Node;
+      children: Node[];
+    }
     const root: Node = { name: "root", children: [] };
     for (const at of range(200)) root.children.push({ name: `child ${at}`, parent: root, children: [] });
     let shared: unknown[] = ["the end"];
@@ -71,7 +75,9 @@ export const keeping = [
   }),
 
   queueCase("a body is what it was when it was sent, however long a schema takes", async (world) => {
-    interface Order { amount: unknown }
+    interface Order {
+      amount: unknown;
+    }
     const schema = {
       "~standard": {
         version: 1 as const,

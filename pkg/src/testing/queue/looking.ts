@@ -10,8 +10,18 @@ export const looking = [
     const [acked, retried] = await take(queue, 3);
     await acked.ack();
     await retried.retry({ delaySeconds: world.seconds(600) });
-    const { ready, delayed, leased, sent, delivered, backlogCount, retried: again, acked: done, dropped, oldestMessageTimestamp } = await queue.metrics();
-    same({ ready, delayed, leased, sent, delivered, backlogCount, again, done }, { ready: 1, delayed: 2, leased: 1, sent: 5, delivered: 3, backlogCount: 4, again: 1, done: 1 }, "the counts");
+    const { ready, delayed, leased, sent, delivered, backlogCount, retried: again, acked: done, dropped, oldestMessageTimestamp } =
+      await queue.metrics();
+    same({ ready, delayed, leased, sent, delivered, backlogCount, again, done }, {
+      ready: 1,
+      delayed: 2,
+      leased: 1,
+      sent: 5,
+      delivered: 3,
+      backlogCount: 4,
+      again: 1,
+      done: 1,
+    }, "the counts");
     same(dropped, { expired: 0, overflow: 0, purged: 0, noDeadLetterQueue: 0 }, "dropped");
     ok(oldestMessageTimestamp !== undefined, "there is an oldest message");
   }),
@@ -27,7 +37,8 @@ export const looking = [
     const [leased] = await take(queue, 1);
     await queue.send({ later: true }, { delaySeconds: world.seconds(20), headers: { a: "b" } });
     const infos = await queue.peek({ max: 10 });
-    same(infos.map(({ body, state }) => [body, state]), [[0, "leased"], [1, "ready"], [{ deep: [2] }, "ready"], [{ later: true }, "delayed"]], "what is seen");
+    same(infos.map(({ body, state }) => [body, state]), [[0, "leased"], [1, "ready"], [{ deep: [2] }, "ready"], [{ later: true },
+      "delayed"]], "what is seen");
     same([infos[0].id, { ...infos[3].headers }], [leased.id, { a: "b" }], "id and headers");
     ok(infos[0].leaseExpiresAt !== undefined, "a lease has an end");
     ok(infos[3].availableAt.getTime() - infos[3].timestamp.getTime() > 0, "a delayed message is available later than it was sent");
@@ -40,7 +51,8 @@ export const looking = [
     const queue = await world.queue(world.policy());
     const first = await queue.send(1);
     const later = await queue.send(2, { delaySeconds: world.seconds(600) });
-    same([await queue.cancel(first.id), await queue.cancel(later.id), await queue.cancel(first.id)], [true, true, false], "cancelled, cancelled, and gone already");
+    same([await queue.cancel(first.id), await queue.cancel(later.id), await queue.cancel(first.id)], [true, true, false],
+      "cancelled, cancelled, and gone already");
     const third = await queue.send(3);
     same(bodies(await take(queue, 1)), [3], "what is left");
     same(await queue.cancel(third.id), false, "too late");

@@ -27,7 +27,7 @@ export const sending = [
   queueCase("an empty batch sends nothing; any iterable is a batch", async (world) => {
     const queue = await world.queue();
     same((await queue.sendBatch([])).ids, [], "ids of an empty batch");
-    const given = function* (): Generator<{ body: number }> {
+    const given = function*(): Generator<{ body: number }> {
       yield { body: 1 };
       yield { body: 2 };
     };
@@ -46,8 +46,18 @@ export const sending = [
   queueCase("bodies come back as clones of what was sent", async (world) => {
     const queue = await world.queue<unknown>();
     const given = [
-      null, true, -0, "text", 12n, new Date(7), new Map([[{ a: 1 }, new Set([1])]]), new Uint8Array([1, 2]), new Uint16Array([1, 2]).buffer,
-      { nested: [{ deep: new Map([["k", [1n, new Date(0)]]]) }] }, JSON.parse('{"__proto__": {"polluted": true}}'), "x".repeat(10_000),
+      null,
+      true,
+      -0,
+      "text",
+      12n,
+      new Date(7),
+      new Map([[{ a: 1 }, new Set([1])]]),
+      new Uint8Array([1, 2]),
+      new Uint16Array([1, 2]).buffer,
+      { nested: [{ deep: new Map([["k", [1n, new Date(0)]]]) }] },
+      JSON.parse('{"__proto__": {"polluted": true}}'),
+      "x".repeat(10_000),
     ];
     await queue.sendBatch(given.map((body) => ({ body })));
     same(bodies(await take(queue, given.length)), given, "the bodies");

@@ -3,7 +3,10 @@
 import { ok, same, text } from "../check";
 import type { Serializer, SerializerCase } from "../types";
 
-export const serializerCase = (name: string, body: (serializer: Serializer) => void | Promise<void>): SerializerCase => ({ name, run: async (serializer) => body(serializer) });
+export const serializerCase = (name: string, body: (serializer: Serializer) => void | Promise<void>): SerializerCase => ({
+  name,
+  run: async (serializer) => body(serializer),
+});
 
 /** One body, written and read. */
 export function trip({ read, write }: Serializer, body: unknown): unknown {
@@ -72,7 +75,8 @@ function insides(value: object, expected: object, kind: string): Inside[] {
     case "Error": {
       const { name, message, stack } = value as Error;
       // workerd keeps more of a name than the standard says.
-      const said: Inside[] = [["name", value === expected && !NAMES.includes(name) ? "Error" : name], ["message", message], ["stack", stack]];
+      const said: Inside[] = [["name", value === expected && !NAMES.includes(name) ? "Error" : name], ["message", message], ["stack",
+        stack]];
       return Object.hasOwn(expected, "cause") ? [...said, ["cause", (value as Error).cause]] : said;
     }
     case "DOMException":

@@ -5,14 +5,26 @@ export const ResizableBuffer = ArrayBuffer as MakeBuffer;
 
 type MakeView = new (buffer: ArrayBuffer, offset?: number, length?: number) => ArrayBufferView;
 const VIEWS: [MakeView, number][] = [
-  [Int8Array, 1], [Uint8Array, 1], [Uint8ClampedArray, 1], [Int16Array, 2], [Uint16Array, 2], [Int32Array, 4], [Uint32Array, 4], [Float32Array, 4], [Float64Array, 8],
-  [BigInt64Array, 8], [BigUint64Array, 8], [DataView, 1],
+  [Int8Array, 1],
+  [Uint8Array, 1],
+  [Uint8ClampedArray, 1],
+  [Int16Array, 2],
+  [Uint16Array, 2],
+  [Int32Array, 4],
+  [Uint32Array, 4],
+  [Float32Array, 4],
+  [Float64Array, 8],
+  [BigInt64Array, 8],
+  [BigUint64Array, 8],
+  [DataView, 1],
 ];
 
-const own = (object: object, key: string, value: unknown): object => Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
+const own = (object: object, key: string, value: unknown): object =>
+  Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
 
 /** Not enumerable, as a constructor sets it. */
-const caused = (error: Error, cause: unknown): Error => Object.defineProperty(error, "cause", { value: cause, configurable: true, writable: true });
+const caused = (error: Error, cause: unknown): Error =>
+  Object.defineProperty(error, "cause", { value: cause, configurable: true, writable: true });
 
 function cyclic(): unknown {
   const map = new Map<unknown, unknown>();
@@ -24,7 +36,13 @@ function cyclic(): unknown {
 
 function views(): unknown {
   const buffer = Uint8Array.from({ length: 16 }, (_, at) => at).buffer;
-  return { first: new Uint8Array(buffer, 0, 8), whole: new Uint16Array(buffer), last: new DataView(buffer, 12, 4), buffer, again: new Uint8Array(buffer) };
+  return {
+    first: new Uint8Array(buffer, 0, 8),
+    whole: new Uint16Array(buffer),
+    last: new DataView(buffer, 12, 4),
+    buffer,
+    again: new Uint8Array(buffer),
+  };
 }
 
 /** Units around the lengths at which a text is written in another way. */
@@ -38,18 +56,27 @@ export const VALUES: Record<string, () => unknown> = {
   "whole numbers": () => [...Array.from({ length: 130 }, (_, at) => at), ...edges, ...[1, 127, 128, 129, ...edges].map((edge) => -edge)],
   "bigints": () => [0n, 1n, -1n, 127n, 128n, 255n, 256n, -256n, 2n ** 64n, -(2n ** 64n), 2n ** 521n - 1n, 0x0123456789abcdef0n],
   "texts of any length": () => lengths.flatMap((length) => ["x", "\xff", "\x80", "é", "あ", "\ud800"].map((unit) => unit.repeat(length))),
-  "texts of which one unit is strange": () => lengths.flatMap((length) => units.map((unit) => `${"x".repeat(length)}${String.fromCharCode(unit)}`)),
-  "texts that begin with a mark": () => ["\ufeff", "\ufeffa".repeat(50), "\ufffe".repeat(50), "\ufffd".repeat(50), "ï»¿".repeat(30), "Ã¼".repeat(50)],
+  "texts of which one unit is strange": () =>
+    lengths.flatMap((length) => units.map((unit) => `${"x".repeat(length)}${String.fromCharCode(unit)}`)),
+  "texts that begin with a mark":
+    () => ["\ufeff", "\ufeffa".repeat(50), "\ufffe".repeat(50), "\ufffd".repeat(50), "ï»¿".repeat(30), "Ã¼".repeat(50)],
   "halves of pairs": () => ["\ud83d", "\ude80", "\ude80\ud83d", "🚀", "a\ud800b".repeat(40), "🚀\udc00".repeat(40)],
   "dates": () => [new Date(0), new Date(-1), new Date(1234.5), new Date(NaN), new Date(8.64e15)],
   "regular expressions": () => [/a+b/, /(?:)/giu, /\//, new RegExp("\n\u2028é"), Object.assign(/x/g, { lastIndex: 3 })],
   "lists": () => [[], [[]], [1, [2, [3]]], [undefined], Array.from({ length: 300 }, (_, at) => at)],
   "lists with holes": () => [new Array(1), new Array(5), [1, , 3], [, , 1], Object.assign(new Array(1000), { 7: 1, 999: 2 })],
-  "lists with properties": () => [Object.assign([1, 2], { x: 3 }), Object.assign([], { "": 1, "-1": 2, "01": 3 }), Object.assign([1, , 3], { name: [4] }), own([1], "__proto__", { polluted: true })],
-  "objects": () => [{}, { a: undefined }, { "": 1, "a.b": 2, constructor: 3, length: 4, é: 5, あ: 6 }, { 2: "b", 1: "a" }, Object.create(null, { a: { value: 1, enumerable: true } })],
+  "lists with properties":
+    () => [Object.assign([1, 2], { x: 3 }), Object.assign([], { "": 1, "-1": 2, "01": 3 }), Object.assign([1, , 3], { name: [4] }),
+      own([1], "__proto__", { polluted: true })],
+  "objects":
+    () => [{}, { a: undefined }, { "": 1, "a.b": 2, constructor: 3, length: 4, é: 5, あ: 6 }, { 2: "b", 1: "a" },
+      Object.create(null, { a: { value: 1, enumerable: true } })],
   "an object with a key of the prototype's name": () => own({ a: 1 }, "__proto__", { polluted: true }),
-  "many keys, each twice": () => Array.from({ length: 2 }, () => Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`key${at}`, at]))),
-  "maps and sets": () => [new Map(), new Set(), new Map<unknown, unknown>([[1, "a"], [{ k: 1 }, new Map([[NaN, -0]])]]), new Set<unknown>([1, "1", null, undefined, new Set([1n])])],
+  "many keys, each twice": () =>
+    Array.from({ length: 2 }, () => Object.fromEntries(Array.from({ length: 300 }, (_, at) => [`key${at}`, at]))),
+  "maps and sets":
+    () => [new Map(), new Set(), new Map<unknown, unknown>([[1, "a"], [{ k: 1 }, new Map([[NaN, -0]])]]),
+      new Set<unknown>([1, "1", null, undefined, new Set([1n])])],
   "what holds itself": cyclic,
   "one object in many places": () => {
     const [shared, list] = [{ a: 1 }, Array.from({ length: 60 }, (_, at) => ({ at }))];
@@ -65,20 +92,50 @@ export const VALUES: Record<string, () => unknown> = {
   },
   "buffers that can grow": () => {
     const buffer = new ResizableBuffer(8, { maxByteLength: 24 });
-    return [buffer, new Uint8Array(buffer), new Uint16Array(buffer, 2, 2), new DataView(buffer, 4), new ResizableBuffer(0, { maxByteLength: 0 })];
+    return [buffer, new Uint8Array(buffer), new Uint16Array(buffer, 2, 2), new DataView(buffer, 4),
+      new ResizableBuffer(0, { maxByteLength: 0 })];
   },
   "errors": () => [
-    new Error("a"), new Error(), new TypeError("b"), new EvalError("c"), new URIError("d"), new SyntaxError("e"), new ReferenceError("f"), new RangeError("é あ"),
-    Object.assign(new Error("g"), { name: "TypeError" }), Object.assign(new Error("h"), { name: "Strange", code: 1 }), new AggregateError([1], "i"),
-    Object.defineProperty(new Error("j"), "stack", { value: undefined }), caused(new Error("k"), caused(new Error("l"), { deep: [1] })), caused(new Error("m"), undefined),
+    new Error("a"),
+    new Error(),
+    new TypeError("b"),
+    new EvalError("c"),
+    new URIError("d"),
+    new SyntaxError("e"),
+    new ReferenceError("f"),
+    new RangeError("é あ"),
+    Object.assign(new Error("g"), { name: "TypeError" }),
+    Object.assign(new Error("h"), { name: "Strange", code: 1 }),
+    new AggregateError([1], "i"),
+    Object.defineProperty(new Error("j"), "stack", { value: undefined }),
+    caused(new Error("k"), caused(new Error("l"), { deep: [1] })),
+    caused(new Error("m"), undefined),
   ],
-  "boxed values": () => [Object(true), Object(false), Object(-0), Object("é"), Object(""), Object(-5n), Object.assign(Object(7) as object, { x: 1 })],
+  "boxed values":
+    () => [Object(true), Object(false), Object(-0), Object("é"), Object(""), Object(-5n), Object.assign(Object(7) as object, { x: 1 })],
   "objects of a class": () => {
-    class Point { x = 1; #hidden = 2; get sum(): number { return this.x + this.#hidden; } }
-    class Tagged { a = [new Point()]; get [Symbol.toStringTag](): string { return "Odd"; } }
-    return [new Point(), new Tagged(), new (class extends Array<number> {})(1, 2), new (class extends Map<number, number> {})([[1, 2]]), new (class extends Date {})(5), new (class Mine extends RangeError {})("x")];
+    class Point {
+      x = 1;
+      #hidden = 2;
+      get sum(): number {
+        return this.x + this.#hidden;
+      }
+    }
+    class Tagged {
+      a = [new Point()];
+      get [Symbol.toStringTag](): string {
+        return "Odd";
+      }
+    }
+    return [new Point(), new Tagged(), new (class extends Array<number> {})(1, 2), new (class extends Map<number, number> {})([[1, 2]]),
+      new (class extends Date {})(5), new (class Mine extends RangeError {})("x")];
   },
-  "getters": () => ({ get a() { return { b: 1 }; }, c: 2 }),
+  "getters": () => ({
+    get a() {
+      return { b: 1 };
+    },
+    c: 2,
+  }),
 };
 
 /** A number from 0 to 1, and so on, by a seed. */
@@ -92,7 +149,8 @@ export function random(seed: number): () => number {
   };
 }
 
-const KEYS = ["a", "b", "id", "name", "", "__proto__", "constructor", "length", "toString", "0", "7", "4294967295", "é", "あ", "a long name that is written otherwise, with more than sixty-four units"];
+const KEYS = ["a", "b", "id", "name", "", "__proto__", "constructor", "length", "toString", "0", "7", "4294967295", "é", "あ",
+  "a long name that is written otherwise, with more than sixty-four units"];
 const DEPTH = 5;
 
 /** A value by the numbers of `next`. */
@@ -107,8 +165,13 @@ export function anyValue(next: () => number): unknown {
     return Array.from({ length: next() < 0.1 ? pick(lengths.slice(0, -1)) : below(12) }, () => pick(kind)).join("");
   };
   const simple: (() => unknown)[] = [
-    () => pick([undefined, null, true, false, -0, NaN, Infinity]), () => below(256), () => (next() < 0.5 ? -1 : 1) * Math.floor(2 ** (next() * 53)), () => (next() - 0.5) * 10 ** below(300),
-    text, text, () => (next() < 0.5 ? -1n : 1n) * BigInt(Math.floor(next() * 2 ** 50)) ** BigInt(below(9)),
+    () => pick([undefined, null, true, false, -0, NaN, Infinity]),
+    () => below(256),
+    () => (next() < 0.5 ? -1 : 1) * Math.floor(2 ** (next() * 53)),
+    () => (next() - 0.5) * 10 ** below(300),
+    text,
+    text,
+    () => (next() < 0.5 ? -1n : 1n) * BigInt(Math.floor(next() * 2 ** 50)) ** BigInt(below(9)),
   ];
   const fill = (object: object, depth: number): object => {
     for (let left = below(5); left > 0; left -= 1) own(object, pick(KEYS), value(depth));
@@ -124,12 +187,19 @@ export function anyValue(next: () => number): unknown {
   const view = (): unknown => {
     const before = met.filter((one): one is ArrayBuffer => one instanceof ArrayBuffer);
     const most = 8 * (2 + below(4));
-    const buffer = before.length && next() < 0.6 ? pick(before) : begun(next() < 0.2 ? new ResizableBuffer(16, { maxByteLength: most }) : new Uint8Array(Array.from({ length: most }, () => below(256))).buffer);
+    const buffer = before.length && next() < 0.6
+      ? pick(before)
+      : begun(next() < 0.2
+        ? new ResizableBuffer(16, { maxByteLength: most })
+        : new Uint8Array(Array.from({ length: most }, () => below(256))).buffer);
     const [View, size] = pick(VIEWS);
     return begun(next() < 0.4 ? new View(buffer) : new View(buffer, size * below(2), 1));
   };
   const objects: ((depth: number) => unknown)[] = [
-    (depth) => fill(begun({}), depth), (depth) => fill(begun({}), depth), list, list,
+    (depth) => fill(begun({}), depth),
+    (depth) => fill(begun({}), depth),
+    list,
+    list,
     (depth) => {
       const made = begun(new Map<unknown, unknown>());
       for (let left = below(4); left > 0; left -= 1) made.set(value(depth), value(depth));
@@ -140,7 +210,11 @@ export function anyValue(next: () => number): unknown {
       for (let left = below(4); left > 0; left -= 1) made.add(value(depth));
       return made;
     },
-    view, view, () => begun(new Date(below(1e9))), () => begun(/a[b-é]*/giu), () => begun(Object(pick([true, 7, "text", 7n])) as object),
+    view,
+    view,
+    () => begun(new Date(below(1e9))),
+    () => begun(/a[b-é]*/giu),
+    () => begun(Object(pick([true, 7, "text", 7n])) as object),
     (depth) => {
       const made = begun(new (pick([Error, TypeError, RangeError]))(text()));
       return next() < 0.5 ? caused(made, value(depth)) : made;

@@ -28,13 +28,22 @@ function beyond(View: new (buffer: ArrayBuffer, offset: number, length: number) 
 }
 
 const REFUSED: Record<string, () => unknown> = {
-  "a function": () => () => 1, "a symbol": () => Symbol("no"), "a symbol as an object": () => Object(Symbol("no")), "a promise": () => Promise.resolve(), "a weak map": () => new WeakMap(), "a Blob": () => new Blob(["a"]),
-  "shared memory": () => new Uint8Array(new SharedArrayBuffer(8)), "a buffer that was moved": moved, "a view of a buffer that was moved": () => {
+  "a function": () => () => 1,
+  "a symbol": () => Symbol("no"),
+  "a symbol as an object": () => Object(Symbol("no")),
+  "a promise": () => Promise.resolve(),
+  "a weak map": () => new WeakMap(),
+  "a Blob": () => new Blob(["a"]),
+  "shared memory": () => new Uint8Array(new SharedArrayBuffer(8)),
+  "a buffer that was moved": moved,
+  "a view of a buffer that was moved": () => {
     const view = new Uint8Array(8);
     structuredClone(view, { transfer: [view.buffer] });
     return view;
   },
-  "a view beyond its buffer": () => beyond(Uint8Array), "a DataView beyond its buffer": () => beyond(DataView), "room to grow of more than a body may have": () => [1, 2].map(() => new ResizableBuffer(0, { maxByteLength: 2 ** 29 + 1 })),
+  "a view beyond its buffer": () => beyond(Uint8Array),
+  "a DataView beyond its buffer": () => beyond(DataView),
+  "room to grow of more than a body may have": () => [1, 2].map(() => new ResizableBuffer(0, { maxByteLength: 2 ** 29 + 1 })),
   "what is nested too deep": () => nested(DEPTH + 1),
 };
 
@@ -42,7 +51,8 @@ const made = Object.entries(VALUES).map(([name, make]) =>
   serializerCase(`${name}: as structuredClone makes it`, (serializer) => {
     const value = make();
     alike(trip(serializer, value), structuredClone(value), name);
-  }));
+  })
+);
 
 /** Not every platform can clone an error that is in its own cause. */
 function cloned(value: unknown): unknown {
@@ -55,7 +65,13 @@ function cloned(value: unknown): unknown {
 
 /** What happens when a getter is asked for while its body is written. */
 function changing(serializer: Serializer): void {
-  const deleting = (): unknown => ({ get a() { return delete (this as { b?: number }).b; }, b: 1, c: 2 });
+  const deleting = (): unknown => ({
+    get a() {
+      return delete (this as { b?: number }).b;
+    },
+    b: 1,
+    c: 2,
+  });
   alike(trip(serializer, deleting()), structuredClone(deleting()), "an object of which a part is deleted");
   const list: unknown[] = [0, 0];
   Object.defineProperty(list, 0, { enumerable: true, get: () => list.push(1) });
@@ -64,10 +80,18 @@ function changing(serializer: Serializer): void {
   Object.defineProperty(shorter, 0, { enumerable: true, get: () => ((shorter.length = 1), 5) });
   same(trip(serializer, { shorter, after: 1 }), { shorter: [5, undefined, undefined], after: 1 }, "a list that shrinks");
   const map = new Map<unknown, unknown>();
-  map.set({ get x() { return map.clear(), 1; } }, 1).set("b", 2);
+  map.set({
+    get x() {
+      return map.clear(), 1;
+    },
+  }, 1).set("b", 2);
   same([...(trip(serializer, map) as Map<unknown, unknown>).values()], [1, 2], "a map that is emptied");
   const set = new Set<unknown>();
-  set.add({ get x() { return set.add(set.size), 1; } });
+  set.add({
+    get x() {
+      return set.add(set.size), 1;
+    },
+  });
   same((trip(serializer, set) as Set<unknown>).size, 1, "a set that grows");
 }
 
@@ -120,10 +144,25 @@ export const writing = [
   }),
 
   serializerCase("an error of a getter comes through, and a getter may write", (serializer) => {
-    const error = thrown(() => serializer.write({ bodies: [{ a: "begun", get b() { throw new RangeError("mine"); } }] }));
+    const error = thrown(() =>
+      serializer.write({
+        bodies: [{
+          a: "begun",
+          get b() {
+            throw new RangeError("mine");
+          },
+        }],
+      })
+    );
     same([error.name, error.message], ["RangeError", "mine"], "the getter's error");
     let inner: unknown;
-    const body = { a: "x".repeat(100), get b() { return (inner = trip(serializer, { key: [1] })), 2; }, c: [3] };
+    const body = {
+      a: "x".repeat(100),
+      get b() {
+        return (inner = trip(serializer, { key: [1] })), 2;
+      },
+      c: [3],
+    };
     same(trip(serializer, body), { a: "x".repeat(100), b: 2, c: [3] }, "the outer body");
     same(inner, { key: [1] }, "the inner body");
   }),
@@ -137,7 +176,8 @@ export const writing = [
     }
     const large = ["é".repeat(3_000_000), new Uint8Array(3_000_000).fill(7), "after"];
     const read = trip(serializer, large) as [string, Uint8Array, string];
-    ok(read[0] === large[0] && read[1].every((byte) => byte === 7) && read[1].length === 3_000_000 && read[2] === "after", "megabytes come back");
+    ok(read[0] === large[0] && read[1].every((byte) => byte === 7) && read[1].length === 3_000_000 && read[2] === "after",
+      "megabytes come back");
   }),
 
   serializerCase("values that no one thought of come back as structuredClone makes them", (serializer) => {

@@ -157,8 +157,10 @@ export const appending = [
     same(calls, 20, "decide is called once an append, whoever comes between");
     const { numbers, records } = await store.read(first + 1);
     same(numbers, written.flat().sort((a, b) => a - b), "every number was given once");
-    written.forEach((each, at) => each.forEach((number, turn) => {
-      sameBytes(records[numbers.indexOf(number)], bytes(100 * (at + 1) + turn), `the record under number ${number}`);
-    }));
+    written.forEach((each, at) =>
+      each.forEach((number, turn) => {
+        sameBytes(records[numbers.indexOf(number)], bytes(100 * (at + 1) + turn), `the record under number ${number}`);
+      })
+    );
   }),
 ];

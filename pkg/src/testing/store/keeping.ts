@@ -38,13 +38,15 @@ export const keeping = [
 
   storeCase("closing twice is closing once; what was under way has ended one way or the other", async ({ store, open }) => {
     const [first] = await fill(store, 1);
-    const going = store.append(0, () => step(7), false).then((number) => ({ number, error: undefined }), (error: unknown) => ({ number: 0, error }));
+    const going = store.append(0, () => step(7), false).then((number) => ({ number, error: undefined }),
+      (error: unknown) => ({ number: 0, error }));
     store.close();
     store.close();
     const { number, error } = await bounded(going, "an append that was under way at the close ends");
     const { numbers } = await (await open()).read(1);
     if (number) same(numbers, [first, number], "it was committed, and is there");
-    else if (!(error as { outcomeUnknown?: boolean }).outcomeUnknown) same(numbers, [first], "it was certainly not committed, and is not there");
+    else if (!(error as { outcomeUnknown?: boolean }).outcomeUnknown)
+      same(numbers, [first], "it was certainly not committed, and is not there");
   }),
 
   storeCase("a store can be opened anew before the old one is closed", async ({ store, open }) => {

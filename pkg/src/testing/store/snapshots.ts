@@ -40,8 +40,10 @@ export const snapshots = [
     await store.snapshot(last, kept, bytes(99), [numbers[0], numbers[0], numbers[2], apart]);
     same(await bodiesAt(store, numbers[0], -1), undefined, "the bodies of the first range");
     same(await bodiesAt(store, numbers[1], -1), [1], "bodies between the ranges");
-    same((await store.values([numbers[2], -1, apart, 0, apart, 1])).map((value) => value?.bodies), [undefined, undefined, undefined], "the bodies of the second range");
-    same((await store.values([kept, 0, kept, 1])).map((value) => value?.bodies), [[4, 5], [6]], "bodies up to the floor that are in no range");
+    same((await store.values([numbers[2], -1, apart, 0, apart, 1])).map((value) => value?.bodies), [undefined, undefined, undefined],
+      "the bodies of the second range");
+    same((await store.values([kept, 0, kept, 1])).map((value) => value?.bodies), [[4, 5], [6]],
+      "bodies up to the floor that are in no range");
     same(await bodiesAt(store, last, -1), ["last"], "bodies above the floor");
   }),
 
@@ -49,9 +51,11 @@ export const snapshots = [
     // A read from the first number would begin with the snapshot.
     await put(store, step(30));
     const numbers: number[] = [];
-    for (const seed of [0, 10]) numbers.push(await put(store, step(seed, Array.from({ length: 7 }, (_, at) => seed + at), 1, { 2: { a: "1" }, 6: { b: "2" } })));
+    for (const seed of [0, 10])
+      numbers.push(await put(store, step(seed, Array.from({ length: 7 }, (_, at) => seed + at), 1, { 2: { a: "1" }, 6: { b: "2" } })));
     const own = await put(store, step(20, ["own"]));
-    same(await store.snapshot(numbers[1], 0, bytes(99), [], [numbers[0], 0, 0, numbers[0], 2, 2, numbers[1], 3, 1_048_575]), true, "it is written");
+    same(await store.snapshot(numbers[1], 0, bytes(99), [], [numbers[0], 0, 0, numbers[0], 2, 2, numbers[1], 3, 1_048_575]), true,
+      "it is written");
     const look = async (from: Store): Promise<void> => {
       const keys = [...numbers.flatMap((number) => [0, 1, 2, 3].flatMap((part) => [number, part])), own, -1];
       const found = await from.values(keys);
