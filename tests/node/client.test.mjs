@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process";
 import { after, test } from "node:test";
 import { Worker } from "node:worker_threads";
 import { bodies, bounded, fails, freshQueue } from "./lab.mjs";
-import { clientEntry, entry, openQueue } from "./posthaste.mjs";
+import { clientEntry, entry } from "./posthaste.mjs";
 
 const client = await import(clientEntry);
 

@@ -74,7 +74,10 @@ export async function explore(simulation, options) {
   for (let seed = first; seed < first + count && Date.now() < end; seed += 1) {
     for (const world of worlds) {
       const script = withoutSome(enrich(generate(seed, world, length)), new Set(options.without?.split(",")));
-      if (options.print) return void console.log(print(script)) ?? 0;
+      if (options.print) {
+        console.log(print(script));
+        return 0;
+      }
       watch.begun(seed, NAMES.indexOf(world));
       const result = await simulation.run(script, options.trace ? (line) => console.log(line) : undefined);
       sum.operations += result.operations;

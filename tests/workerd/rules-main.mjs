@@ -1,5 +1,4 @@
 // Sends the cases of rules.mjs to queues that are pushed to their consumers, and asks handlers in both ways.
-import { DurableObject } from "cloudflare:workers";
 import { QueueObject, openQueue } from "posthaste/cloudflare";
 import { answering } from "./answering.mjs";
 import { rules } from "./rules.mjs";

@@ -13,6 +13,7 @@ mod setup;
 mod sim;
 mod size;
 mod step;
+mod style;
 mod test;
 #[cfg(test)]
 mod tidy;
@@ -32,6 +33,7 @@ cargo xtask <command>
   bench [name...]  the benchmarks: memory durable workers deno; options: those of www/bench/run.mjs
   kills [name...]  kills over and over: chromium firefox file deno workerd; options: --count N --seed N
   border           writes the numbers that Rust and TypeScript share down for TypeScript
+  format           lays out all Rust, JavaScript and TypeScript
   build            the package, in pkg/
   pack [--update]  its tarball; prints the path. --update: takes over a changed list of its files
   size [--update]  bytes of what users download, against the budget; --update: writes the README's table
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         "bench" => bench::run(&words),
         "kills" => kills::run(&words),
         "border" => border::run(),
+        "format" => style::run(),
         "build" => build::run(),
         "pack" => pack::run(words.iter().any(|word| word == "--update")),
         "sim" => sim::run(&words),

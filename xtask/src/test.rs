@@ -1,7 +1,7 @@
 //! `cargo xtask test [--all] [part...]`: every check there is; the last line adds them up.
 
 use crate::step::{Log, Outcome, Plan};
-use crate::{build, fresh, own_program, pack, ring, root, setup, sim, size, target};
+use crate::{build, fresh, own_program, pack, ring, root, setup, sim, size, style, target};
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::path::PathBuf;
@@ -59,7 +59,11 @@ pub fn run(words: &[String]) -> Result<()> {
 }
 
 fn style(plan: &mut Plan) {
+    setup::npm_packages(plan);
+    setup::node_version(plan);
     plan.step("format", &[], |log| check(log, setup::cargo().args(["fmt", "--all", "--check"])));
+    plan.step("format, JavaScript", &["npm packages", "Node"], |log| check(log, &mut style::layout(true)));
+    plan.step("lint, JavaScript", &["npm packages", "Node"], |log| check(log, &mut style::lint()?));
     plan.step("tidy", &[], |log| {
         tests(log, setup::cargo().args(["test", "--locked", "--package", "xtask", "--profile", "tool"]))
     });

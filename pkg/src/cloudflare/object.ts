@@ -2,9 +2,8 @@
 
 import { DurableObject } from "cloudflare:workers";
 import { openQueue } from "posthaste";
-import type { Delivery } from "../engine/effects";
 import { RELEASE } from "../engine/codes";
-import type { Settle } from "../engine/effects";
+import type { Delivery, Settle } from "../engine/effects";
 import { platformError, show } from "../contract/errors";
 import type { LocalBacking } from "../journal/local";
 import type { StoredJournal } from "../journal/durable";

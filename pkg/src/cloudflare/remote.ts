@@ -224,7 +224,7 @@ export class RemoteBacking implements Backing {
   }
 
   private sending(whole: boolean, messages: Carried[], sent: { outgoing: Outgoing }[]): Sending {
-    const terms = messages.map(({ body: _, ...terms }) => terms);
+    const terms = messages.map(({ body: _body, ...terms }) => terms);
     const alike = messages.length < 2 ||
       messages.every((one) =>
         one.key === undefined && !one.headers && one.delayMs === terms[0].delayMs && one.expiresMs === terms[0].expiresMs

@@ -97,11 +97,10 @@ class SqliteStore implements Store {
     }
     const size = 2 ** chunk;
     for (let first = 0, part = 0; chunk >= 0 && first < bodies.length; first += size, part += 1) {
-      this.put(number, part,
-        write({
-          bodies: bodies.slice(first, first + size),
-          headers: headersBetween(headers, first, Math.min(size, bodies.length - first)),
-        }));
+      this.put(number, part, write({
+        bodies: bodies.slice(first, first + size),
+        headers: headersBetween(headers, first, Math.min(size, bodies.length - first)),
+      }));
     }
     return number;
   }

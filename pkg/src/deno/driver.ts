@@ -3,7 +3,7 @@
 import type { StorageDriver, Store } from "../contract/store";
 import { Database } from "./database";
 import type { DenoScope, Kv } from "./platform";
-import { Layout } from "./layout";
+import type { Layout } from "./layout";
 import { patiently } from "./retry";
 import { FilePresence, hasLocks } from "./presence";
 import { KvStore } from "./store";

@@ -55,7 +55,8 @@ class Sender<Body> implements BufferedSender<Body> {
     const slots = messages.map((message) => slot(this.target, message));
     if (!slots.length) return;
     for (const { bytes } of slots)
-      if (bytes > batchBytes) throw new MessageTooLargeError(
+      if (bytes > batchBytes)
+        throw new MessageTooLargeError(
           `a message of ${bytes} bytes can't fit: a batch may have ${batchBytes} (maxBatchBytes)`,
         );
     const bytes = slots.reduce((sum, one) => sum + one.bytes, 0);

@@ -1,6 +1,7 @@
 /** The rows in which the engine tells what took effect, and who is told. */
 
-import { ACK, DEAD_LETTER, DELIVERED, DONE, DUPLICATE, EXTEND, LOST, RECEIVED, REFUSED, RELEASE, RETRY, SENT } from "./codes";
+import { DELIVERED, DONE, DUPLICATE, LOST, RECEIVED, REFUSED, SENT } from "./codes";
+import type { ACK, DEAD_LETTER, EXTEND, RELEASE, RETRY } from "./codes";
 import type { Filling, Form, Parcel } from "../bodies/pack";
 import type { HeadersByIndex } from "../contract/store";
 

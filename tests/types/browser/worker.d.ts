@@ -3,4 +3,5 @@
 interface DedicatedWorkerGlobalScope extends EventTarget {
   postMessage(message: unknown, transfer?: Transferable[]): void;
 }
+// oxlint-disable-next-line no-var -- a global of the platform, declared as TypeScript does
 declare var DedicatedWorkerGlobalScope: { prototype: DedicatedWorkerGlobalScope; new (): DedicatedWorkerGlobalScope };

@@ -56,15 +56,9 @@ export function cloudflareQueues(options: CloudflareOptions = {}): CloudflareQue
         throw new DOMException(`the queue ${text(name)} has a consumer already: at Cloudflare it has one`, "InvalidStateError");
       const { deadLetterQueue } = given;
       if (deadLetterQueue === name) throw new RangeError(`deadLetterQueue must be another queue than ${text(name)} itself`);
-      const consumer = new Consumer(backlog, worker, {
-        env: given.env,
-        maxBatchSize: within("maxBatchSize", given.maxBatchSize ?? 10, 1, 100, true),
-        maxBatchTimeout: within("maxBatchTimeout", given.maxBatchTimeout ?? defaults.maxBatchTimeout, 0, 60),
-        maxRetries: within("maxRetries", given.maxRetries ?? 3, 0, 100, true),
-        retryDelay: within("retryDelay", given.retryDelay ?? 0, 0, DELAY_MAX),
-        deadLetters: deadLetterQueue === undefined ? undefined : backlogOf(deadLetterQueue),
-        maxConcurrency: within("maxConcurrency", given.maxConcurrency ?? 1, 1, 250, true),
-      }, clock, account);
+      const deadLetters = deadLetterQueue === undefined ? undefined : backlogOf(deadLetterQueue);
+      const settings = { ...settingsOf(given, defaults.maxBatchTimeout), deadLetters };
+      const consumer = new Consumer(backlog, worker, settings, clock, account);
       consumers.set(name, consumer);
       consumer.look();
     },
@@ -85,6 +79,18 @@ export function cloudflareQueues(options: CloudflareOptions = {}): CloudflareQue
     },
   };
   return queues;
+}
+
+/** A consumer's settings, checked, by Cloudflare's limits. */
+function settingsOf(given: CloudflareConsumerOptions<never>, maxBatchTimeout: number) {
+  return {
+    env: given.env,
+    maxBatchSize: within("maxBatchSize", given.maxBatchSize ?? 10, 1, 100, true),
+    maxBatchTimeout: within("maxBatchTimeout", given.maxBatchTimeout ?? maxBatchTimeout, 0, 60),
+    maxRetries: within("maxRetries", given.maxRetries ?? 3, 0, 100, true),
+    retryDelay: within("retryDelay", given.retryDelay ?? 0, 0, DELAY_MAX),
+    maxConcurrency: within("maxConcurrency", given.maxConcurrency ?? 1, 1, 250, true),
+  };
 }
 
 function isHandler(worker: CloudflareHandler): boolean {

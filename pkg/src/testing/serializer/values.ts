@@ -177,6 +177,10 @@ export function anyValue(next: () => number): unknown {
     for (let left = below(5); left > 0; left -= 1) own(object, pick(KEYS), value(depth));
     return object;
   };
+  const several = <T>(made: T, add: (made: T) => void): T => {
+    for (let left = below(4); left > 0; left -= 1) add(made);
+    return made;
+  };
   const list = (depth: number): unknown => {
     const made = begun<unknown[]>([]);
     for (let left = below(6); left > 0; left -= 1) made.push(value(depth));
@@ -184,32 +188,25 @@ export function anyValue(next: () => number): unknown {
     if (next() < 0.2) own(made, pick(["x", "-1", "__proto__"]), value(depth));
     return made;
   };
-  const view = (): unknown => {
+  const buffer = (): ArrayBuffer => {
     const before = met.filter((one): one is ArrayBuffer => one instanceof ArrayBuffer);
     const most = 8 * (2 + below(4));
-    const buffer = before.length && next() < 0.6
-      ? pick(before)
-      : begun(next() < 0.2
-        ? new ResizableBuffer(16, { maxByteLength: most })
-        : new Uint8Array(Array.from({ length: most }, () => below(256))).buffer);
+    if (before.length && next() < 0.6) return pick(before);
+    const bytes = (): Uint8Array<ArrayBuffer> => new Uint8Array(Array.from({ length: most }, () => below(256)));
+    return begun(next() < 0.2 ? new ResizableBuffer(16, { maxByteLength: most }) : bytes().buffer);
+  };
+  const view = (): unknown => {
+    const shown = buffer();
     const [View, size] = pick(VIEWS);
-    return begun(next() < 0.4 ? new View(buffer) : new View(buffer, size * below(2), 1));
+    return begun(next() < 0.4 ? new View(shown) : new View(shown, size * below(2), 1));
   };
   const objects: ((depth: number) => unknown)[] = [
     (depth) => fill(begun({}), depth),
     (depth) => fill(begun({}), depth),
     list,
     list,
-    (depth) => {
-      const made = begun(new Map<unknown, unknown>());
-      for (let left = below(4); left > 0; left -= 1) made.set(value(depth), value(depth));
-      return made;
-    },
-    (depth) => {
-      const made = begun(new Set<unknown>());
-      for (let left = below(4); left > 0; left -= 1) made.add(value(depth));
-      return made;
-    },
+    (depth) => several(begun(new Map<unknown, unknown>()), (made) => made.set(value(depth), value(depth))),
+    (depth) => several(begun(new Set<unknown>()), (made) => made.add(value(depth))),
     view,
     view,
     () => begun(new Date(below(1e9))),
