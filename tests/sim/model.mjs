@@ -241,8 +241,11 @@ export class Model {
   }
 
   /** Others could take it before its handler's end was heard. */
-  #blocked({ firm, blockedUntil }) {
-    return firm === "sole" && this.world.scheduler.now - AHEAD_MS < blockedUntil;
+  #blocked({ firm, blockedUntil, attempts, queue }) {
+    if (firm !== "sole" || blockedUntil < 0) return false;
+    // Where its last try was over by then, they made a dead letter of it, which is seen only when it is redriven.
+    const dead = queue.scope.redriven && attempts >= queue.tries;
+    return dead || this.world.scheduler.now - AHEAD_MS < blockedUntil;
   }
 
   /** Its queue was closed, and has waited for the handler for as long as it does. */
