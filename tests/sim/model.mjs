@@ -417,7 +417,7 @@ export class Model {
     // What was taken from it while it was on its way is handed out all the same: for long, where something keeps its context from hearing.
     const late = Math.max(delivery.context.disturbedAt, scope.disturbedAt) >= delivery.at - OUT_OF_DATE_MS;
     const hearsBy = late ? OUT_OF_DATE_MS : SKEW_MS + (scope.served ? this.world.portDelay : 0);
-    if (Math.max(queue.purgedAt, scope.lossAt, scope.deletedAt) >= delivery.at - hearsBy) return;
+    if (queue.purging || Math.max(queue.purgedAt, scope.lossAt, scope.deletedAt) >= delivery.at - hearsBy) return;
     if (message.mayExpire) return;
     if (this.holds(delivery)) {
       const early = delivery.until - this.world.latestWallAt(delivery.context.local);
