@@ -3,7 +3,7 @@
 // it needs the engine, so that there is one copy of that.
 // Runs in tests/, where esbuild is installed.
 import { createRequire } from "node:module";
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { entriesOf } from "./entries.mjs";
 import { ownNames } from "./names.mjs";
@@ -34,26 +34,39 @@ const options = {
 };
 const entries = entriesOf(folder);
 const files = (names) => names.map((entry) => path.join(folder, "src", `${entry}.ts`));
-// The cache gives names that are shortened the same short names everywhere.
+/** The entry `ports` as if it needed all that the others do: what they share is one file then, and not one more that ports need, too. */
+const withEngine = {
+  name: "ports with the engine",
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]src[\\/]ports\.ts$/ }, ({ path: file }) => ({
+      contents: `${readFileSync(file, "utf8")} export * from "./exports"; export { openQueue } from "./queue/open";`,
+      loader: "ts",
+    }));
+  },
+};
+// The cache gives names that are shortened the same short names everywhere. What every entry exports, the errors, is a file of its own:
+// who imports one of those needs no engine.
 const shared = await build({
   ...options,
-  entryPoints: files(entries.filter((entry) => MAIN.has(entry))),
+  entryPoints: files([...entries.filter((entry) => MAIN.has(entry)), "exports"]),
   splitting: true,
   chunkNames: "made-[hash]",
+  plugins: [withEngine],
   mangleCache: {},
 });
 const apart = await build({ ...options, entryPoints: files(entries.filter((entry) => !MAIN.has(entry))), mangleCache: shared.mangleCache });
 
-/** Two files are shared: the one that imports the other has the engine, the other is what ports need as well. */
+/** Two files are shared: the errors, and the engine, which imports them. */
 const made = shared.outputFiles.filter(({ path: file }) => path.basename(file).startsWith("made-"));
-const names = new Map(made.map(({ path: file, text }) => [path.basename(file), text.includes('from"./made-') ? "engine.js" : "shared.js"]));
-if ([...names.values()].sort().join() !== "engine.js,shared.js")
+const names = new Map(made.map(({ path: file, text }) => [path.basename(file), text.includes('from"./made-') ? "engine.js" : "errors.js"]));
+if ([...names.values()].sort().join() !== "engine.js,errors.js")
   throw new Error(`the main entries share ${[...names.keys()]}: two files were meant`);
 
 const texts = new Map([...shared.outputFiles, ...apart.outputFiles].map(({ path: file, text }) => {
   const named = (string) => string.replace(/\bmade-\w+\.js\b/g, (name) => names.get(name));
   return [named(path.relative(options.outdir, file)), named(text)];
 }));
+texts.delete("exports.js");
 
 /** Replaces what is there once; `into` may be a function of what was found. */
 function once(name, wanted, into) {
@@ -62,15 +75,33 @@ function once(name, wanted, into) {
   texts.set(name, texts.get(name).replace(wanted, into));
 }
 
+/** The names of a list of imports or exports, as pairs: before and after `as`. */
+const pairs = (list) => list.split(",").map((one) => one.split(" as ")).map(([one, other = one]) => [one, other]);
+
 // The part that is loaded when it is needed imports nothing, but is given what it shares with the engine: a file that is loaded later
 // and imports one that was loaded at once is more than some bundlers can do for workers (Parcel 2).
 const PART = "./ports-part.js";
-once("ports.js", /^import\{([^}]*)\}from"\.\/shared\.js";/, (_, list) => `export default function({${list.replaceAll(" as ", ":")}}){`);
-once("ports.js", /export\{(\w+) as ports\};?\s*$/, (_, name) => `return ${name}}`);
+const given = new Map();
+once("ports.js", /^((?:import\{[^}]*\}from"[^"]*";)+)([^]*)export\{[^}]*\b(\w+) as ports\};?\s*$/, (_, imports, code, ports) => {
+  const used = new Set(code.match(/[\w$]+/g));
+  for (const [, list, file] of imports.matchAll(/\{([^}]*)\}from"\.\/(\w+)\.js"/g))
+    given.set(file, pairs(list).filter(([, name]) => used.has(name)));
+  const taken = ["engine", "errors"].map((file) => `{${given.get(file).map((pair) => pair.join(":"))}}`);
+  return `export default function(${taken}){${code}return ${ports}}`;
+});
 texts.set(path.basename(PART), texts.get("ports.js"));
-texts.set("ports.js", `import*as shared from"./shared.js";import part from"${PART}";export const ports=part(shared);`);
-once("engine.js", /\bimport\("\.\/ports\.js"\)/, `import("${PART}").then(part=>part.default($shared))`);
-texts.set("engine.js", `import*as $shared from"./shared.js";${texts.get("engine.js")}`);
+texts.set("ports.js",
+  `import*as errors from"./errors.js";import{shared}from"./engine.js";import part from"${PART}";export const ports=part(shared(),errors);`);
+once("engine.js", /\bimport\("\.\/ports\.js"\)/, `import("${PART}").then(part=>part.default(shared(),$errors))`);
+// What ports alone are given need not be exported.
+once("engine.js", /export\{([^}]*)\};?\s*$/, (_, list) => {
+  const inside = new Map(pairs(list).map(([name, exported]) => [exported, name]));
+  const imports = [...texts.values()].flatMap((text) => [...text.matchAll(/\bimport\{([^}]*)\}from"\.\/engine\.js"/g)]);
+  const exported = new Set(imports.flatMap(([, names]) => pairs(names).map(([name]) => name)).filter((name) => inside.has(name)));
+  const all = given.get("engine").map(([name]) => `${name}:${inside.get(name)}`);
+  return `function shared(){return{${all}}}export{${[...exported].map((name) => `${inside.get(name)} as ${name}`)},shared};`;
+});
+texts.set("engine.js", `import*as $errors from"./errors.js";${texts.get("engine.js")}`);
 
 for (const [name, text] of texts) {
   // It finds another thirtieth, gzipped.

@@ -23,12 +23,12 @@ test("its licence and its front page are in it", () => {
   assert.match(readFileSync(join(folder, "LICENSE"), "utf8"), /MIT License[^]*Apache License/);
 });
 
-test("the engine is in one file, which the entry shares on every platform with slim; ports and their client have none", () => {
+test("the engine is in one file, which the entry shares on every platform with slim and ports; their client has none", () => {
   const imports = (name) =>
     [...readFileSync(join(folder, name), "utf8").matchAll(/\b(?:from|import)\s*"\.\/([^"]+)"/g)].map(([, other]) => `./dist/${other}`);
   const engine = "./dist/engine.js";
-  const { ".": entry, "./slim": slim } = manifest.exports;
-  const meant = [...Object.values(entry), ...Object.values(slim)].filter((name) => name.endsWith(".js"));
+  const { ".": entry, "./slim": slim, "./ports": ports } = manifest.exports;
+  const meant = [entry, slim, ports].flatMap((paths) => Object.values(paths)).filter((name) => name.endsWith(".js"));
   assert.deepEqual(scripts.filter((name) => imports(name).includes(engine)).sort(), meant.sort());
   const all = readdirSync(join(folder, "dist")).filter((name) => name.endsWith(".js"));
   assert.deepEqual(all.filter((name) => readFileSync(join(folder, "dist", name), "utf8").includes("posthaste/slim has no wasm")), [
