@@ -1,4 +1,7 @@
-/** The file of a journal, open: the one place that writes to it. All but waiting for the disk happens at once. */
+/**
+ * The file of a journal, open: the one place that writes to it. A step is written synchronously and only the disk is awaited, because a
+ * thread pool would cost every send a way there and back; after 10 ms of writing the event loop gets its turn.
+ */
 
 import { appendFileSync, closeSync, existsSync, fdatasync, fdatasyncSync, fstatSync, fsyncSync, ftruncateSync, openSync, renameSync, rmSync,
   statSync, truncateSync, writeSync } from "node:fs";
