@@ -34,11 +34,13 @@ export class IDBDatabase extends Target {
   constructor(shelf, context, line) {
     super();
     Object.assign(this, { _shelf: shelf, _context: context, _line: line, _origin: shelf.origin, name: shelf.name, version: shelf.version });
+    // A connection keeps the stores that it was opened with, though the database be evicted.
+    this._stores = shelf.stores;
     shelf.connections.add(this);
   }
 
   get objectStoreNames() {
-    return names(this._shelf.stores.keys());
+    return names(this._stores.keys());
   }
 
   createObjectStore(name, { keyPath = null, autoIncrement = false } = {}) {
@@ -59,7 +61,7 @@ export class IDBDatabase extends Target {
     if (this._upgrade && !this._upgrade._end) throw error("InvalidStateError", "The database is being upgraded.");
     if (this._closing) throw error("InvalidStateError", "The database connection is closing.");
     const wanted = names(new Set(typeof scope === "string" ? [scope] : scope));
-    const missing = wanted.find((name) => !this._shelf.stores.has(name));
+    const missing = wanted.find((name) => !this._stores.has(name));
     if (missing !== undefined) throw error("NotFoundError", `There is no object store ${missing}.`);
     if (wanted.length === 0) throw error("InvalidAccessError", "No object store was named.");
     const durability = options.durability ?? "default";
