@@ -28,6 +28,12 @@ export interface Parcel {
   readonly count: number;
   /** The body at a place. `lend`: bytes may be a view of memory that is only lent. */
   body(place: number, lend: boolean): unknown;
+  /* Where the bodies lie in memory that is only lent: */
+  /** A lease begins; `lend`: its holder looks into the memory itself. */
+  hold?(lend: boolean): void;
+  letGo?(lend: boolean): void;
+  /** So many messages need their bodies no more. */
+  gone?(count: number): void;
 }
 
 /** A parcel that is being filled. */
@@ -198,32 +204,6 @@ export function ownCopy(memory: Uint8Array, from: number, to: number): Uint8Arra
   const own = new Uint8Array(to - from);
   own.set(memory.subarray(from, to));
   return own;
-}
-
-/** A body that was handed out. */
-const TAKEN = Symbol();
-
-/** Bodies as one JSON text, parsed again for whoever wants a body that was handed out. */
-export class Text implements Parcel {
-  readonly form = TEXT;
-  private parsed: unknown[];
-
-  /** Throws when it is no text of so many bodies. */
-  constructor(readonly text: string, readonly count: number) {
-    this.parsed = this.parse();
-    if (!Array.isArray(this.parsed) || this.parsed.length !== count) throw new TypeError("a text is not of so many bodies");
-  }
-
-  private parse(): unknown[] {
-    return JSON.parse(this.text) as unknown[];
-  }
-
-  body(place: number): unknown {
-    if (this.parsed[place] === TAKEN) this.parsed = this.parse();
-    const body = this.parsed[place];
-    this.parsed[place] = TAKEN;
-    return body;
-  }
 }
 
 /** The form that suits a body. */

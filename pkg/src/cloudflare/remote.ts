@@ -1,7 +1,7 @@
 /** A queue that an object keeps, as a Worker has it: every word is a call, of which nothing is left when it is answered. */
 
 import { MessageTooLargeError, StorageLostError } from "posthaste";
-import { abortable } from "../schedule/abort";
+import { abortable } from "../schedule/cancellation";
 import type { Backing } from "../journal/backend";
 import type { Commands } from "../engine/commands";
 import { AS_MANY_AS_FIT, BATCH_PART } from "../engine/codes";

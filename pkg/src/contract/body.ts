@@ -4,9 +4,8 @@ import { inside } from "../queue/in-handler";
 import { copy, move } from "../bodies/clone";
 import { show } from "./errors";
 import { messageOf } from "./foreign";
-import { sendOptions } from "./options";
+import { sendOptions, type Terms } from "./options";
 import type { Transferable } from "./platform";
-import type { Terms } from "../journal/sends";
 import type { Headers } from "./store";
 import type { MessageSendRequest, SendOptions, StandardSchemaV1 } from "./types";
 
@@ -33,21 +32,12 @@ export function encode(body: unknown, { contentType }: SendOptions | MessageSend
   }
 }
 
-function checkedRequest<Body>(message: MessageSendRequest<Body>, at: number): MessageSendRequest<Body> {
-  if (typeof message === "object" && message !== null && "body" in message) return message;
-  throw new TypeError(`message ${at} of the batch must be an object with a body, not ${show(message)}`);
-}
-
 /** A message that is to be sent, as its options say. */
 export interface Part {
   body: unknown;
   readonly terms: Terms;
-  readonly headers: Headers | undefined;
-  transfer: Transferable[] | undefined;
-}
-
-export function plainPart(body: unknown, terms: Terms): Part {
-  return { body, terms, headers: undefined, transfer: undefined };
+  readonly headers?: Headers | undefined;
+  transfer?: Transferable[] | undefined;
 }
 
 /** `plain`: the terms of those that name none. */
@@ -59,8 +49,9 @@ export function partOf(body: unknown, options: SendOptions | MessageSendRequest,
 
 /** Does something with the message at a place of a batch. */
 export function partOfBatch(message: MessageSendRequest, at: number, plain: Terms, work: (part: Part) => unknown): void {
-  const request = checkedRequest(message, at);
-  inBatch(at, () => work(isPlain(request) ? plainPart(request.body, plain) : partOf(request.body, request, plain)));
+  if (typeof message !== "object" || message === null || !("body" in message))
+    throw new TypeError(`message ${at} of the batch must be an object with a body, not ${show(message)}`);
+  inBatch(at, () => work(isPlain(message) ? { body: message.body, terms: plain } : partOf(message.body, message, plain)));
 }
 
 /** Whether a request has a body and no options. */
@@ -82,15 +73,11 @@ export function inBatch(at: number, work: () => unknown): void {
   try {
     work();
   } catch (error) {
-    throw ofBatch(error, at);
+    const text = `message ${at} of the batch: ${messageOf(error)}`;
+    if (error instanceof DOMException) throw new DOMException(text, error.name);
+    for (const Kind of [RangeError, TypeError]) if (error instanceof Kind) throw new Kind(text, { cause: error });
+    throw error;
   }
-}
-
-function ofBatch(error: unknown, at: number): unknown {
-  const text = `message ${at} of the batch: ${messageOf(error)}`;
-  if (error instanceof DOMException) return new DOMException(text, error.name);
-  if (error instanceof RangeError) return new RangeError(text, { cause: error });
-  return error instanceof TypeError ? new TypeError(text, { cause: error }) : error;
 }
 
 /** What the schema makes of a body. */

@@ -1,9 +1,8 @@
 /** Checks what callers give. Errors show the bad value and say what would do. */
 
-import { DEFAULTS, OVERFLOWS, POLICY, RETRIES_UNLIMITED } from "../engine/codes";
+import { DEFAULTS, OVERFLOWS, RETRIES_UNLIMITED } from "../engine/codes";
 import { notSupported, show } from "./errors";
 import type { Transferable } from "./platform";
-import type { Terms } from "../journal/sends";
 import type { Headers, StorageDriver } from "./store";
 import type { Backoff, Clock, QueueOptions, SendOptions, StorageOption } from "./types";
 
@@ -115,7 +114,7 @@ export function policyValue(at: number, value: number): string {
 }
 
 export function policyOptions(name: string, options: QueueOptions): PolicyOptions {
-  const given: (number | undefined)[] = new Array(POLICY.length).fill(undefined);
+  const given: (number | undefined)[] = new Array(DEFAULTS.length).fill(undefined);
   const { visibilityTimeout, maxRetries, retryDelay, deliveryDelay, messageRetention, deduplicationWindow, capacity, overflow } = options;
   if (visibilityTimeout !== undefined) given[0] = seconds("visibilityTimeout", visibilityTimeout, 0.001);
   if (maxRetries !== undefined) given[1] = maxRetries === Infinity ? RETRIES_UNLIMITED : whole("maxRetries", maxRetries, 0, 1_000_000);
@@ -183,6 +182,15 @@ export function messageIdOption(id: unknown): [number: number, index: number] {
   const [, number, index] = /^(\d{1,14})-(\d{1,7})$/.exec(text("id", id)) ?? [];
   if (number === undefined) throw new TypeError(`id must be the id of a message, as send resolves with, not ${show(id)}`);
   return [Number(number), Number(index)];
+}
+
+/** What the messages of one command have in common. */
+export interface Terms {
+  /** -1: the queue's. */
+  delayMs: number;
+  /** 0: as the queue's retention says. */
+  expiresMs: number;
+  key: string | undefined;
 }
 
 export interface Sending extends Terms {

@@ -9,11 +9,11 @@ const HIDDEN_MS = 120_000;
 const THROTTLED_MS = 5000;
 const MARGIN_MAX_MS = 300_000;
 
-/** What has leases: asked to extend those that end before `until`, for so long from now. */
+/** What has leases: asked to extend those that end earlier, for so long from `now`. */
 export interface Kept {
   /** When the first of them ended as they were given. */
   readonly until: number;
-  extend(ms: number, until: number): void;
+  extend(ms: number, now: number): void;
 }
 
 /** A page, as far as it matters here. */
@@ -87,8 +87,7 @@ export class Keeper {
 
   private extend(now = this.leases.now()): void {
     const ms = this.leaseMs() + this.margin;
-    const until = now + ms;
-    this.end = until;
-    for (const kept of [...this.kept]) kept.extend(ms, until);
+    this.end = now + ms;
+    for (const kept of [...this.kept]) kept.extend(ms, now);
   }
 }

@@ -1,13 +1,11 @@
 /** Leases this context holds: messages leased together, and what their receivers say of them. */
 
-import { LeaseLostError } from "../contract/errors";
 import { EXTEND, RELEASE } from "../engine/codes";
-import type { Asker, Handle, Part, Settle } from "../engine/effects";
+import type { Asker, Delivery, Handle, Part, Settle } from "../engine/effects";
 import type { Commands } from "../engine/commands";
 import type { Keeper } from "./extender";
-import { LentBytes } from "../bodies/borrowed";
-import type { ReceivedMessage } from "./message";
-import { messageId } from "../journal/sends";
+import { ReceivedMessage } from "./message";
+import { Deferred } from "../schedule/deferred";
 import { soon } from "../schedule/microtask";
 import { Spans } from "./spans";
 import type { Stop } from "../schedule/cancellation";
@@ -21,9 +19,28 @@ export interface Range {
   readonly grant: number;
 }
 
+/** Who receives messages, as far as their lease goes by it. */
+export interface Receiver {
+  /** In a handler the first word counts and later ones are not heard; elsewhere another word is an error. */
+  firstWins: boolean;
+  /** Bodies of bytes may be views of lent memory. */
+  borrow: boolean;
+  /** Told of what was said in a handler and makes no sense. */
+  report?: (error: unknown) => void;
+}
+
+/** Those for which what was said does not stand, by their indices. */
+type Lost = Set<number> | undefined;
+
 /** Neighbouring messages that were leased together and whose bodies lie in one parcel. */
-export class Lease {
-  readonly messages: ReceivedMessage<unknown>[] = [];
+export class Lease<Body = unknown> {
+  readonly messages: ReceivedMessage<Body>[];
+  readonly number: number;
+  readonly index: number;
+  readonly count: number;
+  readonly grant: number;
+  /** Until when it is its receiver's at least, as far as is known here. */
+  until: number;
   /** Messages of which nothing was said yet. */
   left: number;
   /** The handler has said something of all its batch: what it says of a message now is not heard. */
@@ -36,32 +53,17 @@ export class Lease {
     readonly leases: Leases,
     readonly queue: Handle,
     readonly part: Part,
-    readonly grant: number,
-    /** Until when it is its receiver's at least, as far as is known here. */
-    public until: number,
-    readonly attempts: number,
-    readonly sent: number,
-    /** In a handler the first word counts and later ones are not heard; elsewhere another word is an error. */
-    readonly firstWins: boolean,
-    /** Bodies of bytes are views of lent memory. */
-    readonly lent: boolean,
+    readonly delivery: Delivery,
+    readonly receiver: Receiver,
+    /** It ends with this. */
     readonly closed: Stop,
-    /** Told of what was said in a handler and makes no sense. */
-    readonly report?: (error: unknown) => void,
   ) {
-    this.left = part.count;
-  }
-
-  get number(): number {
-    return this.part.number;
-  }
-
-  get index(): number {
-    return this.part.index;
-  }
-
-  get count(): number {
-    return this.part.count;
+    ({ number: this.number, index: this.index, count: this.count } = part);
+    ({ grant: this.grant, until: this.until } = delivery);
+    this.left = this.count;
+    part.parcel!.hold?.(receiver.borrow);
+    this.messages = Array.from({ length: this.count }, (_, place) => new ReceivedMessage<Body>(this, place));
+    leases.add(this);
   }
 
   /** From now on it is extended by that keeper, or none. */
@@ -73,50 +75,55 @@ export class Lease {
   }
 
   /**
-   * Those of which nothing was said go on for so long from now, which is until `until`, unless they do so anyway; also of a queue
-   * that is closing: it waits for its handlers. Resolves when it is known of which it stood.
+   * Those of which nothing was said go on for so long from `now`, unless they do so anyway; also of a queue that is closing: it waits
+   * for its handlers. Resolves when it is known of which it stood.
    */
-  extend(ms: number, until: number): Promise<void> {
-    const { messages, part } = this;
-    const asked: Promise<void>[] = [];
-    for (let at = 0; at < messages.length && !this.forgotten; at += 1) {
-      const from = at;
-      while (at < messages.length && messages[at].isHeld && messages[at].until < until) at += 1;
-      if (at > from)
-        asked.push(this.leases.settle(EXTEND, this.range(from, at - from), ms).then((lost) =>
-          lost?.forEach((index) => messages[index - part.index]?.lose())
-        ));
-    }
+  extend(ms: number, now = this.leases.now()): Promise<void> {
+    const { messages } = this;
+    const until = now + ms;
+    const asked = this.forgotten ? [] : this.runs(
+      (message) => message.isHeld && message.until < until,
+      (range) => this.leases.settle(EXTEND, range, ms).then((lost) => lost?.forEach((index) => messages[index - this.index]?.lose())),
+    );
     const extended = Promise.all(asked).then(() => void (this.until = Math.max(this.until, until)));
     // It need not be awaited.
     extended.catch(() => undefined);
     return extended;
   }
 
-  /** The message's word, for this one or, with `count`, it and those after it. */
-  say(kind: Settle, place: number, arg = 0, text?: string): Promise<Set<number> | undefined> {
+  /** A message's word. */
+  say(kind: Settle, place: number, arg = 0, text?: string): Promise<Lost> {
     const range = this.range(place, 1);
-    if (this.forgotten) return Promise.resolve(new Set([range.index]));
-    return this.leases.settle(kind, range, arg, text);
+    return this.forgotten ? Promise.resolve(new Set([range.index])) : this.leases.settle(kind, range, arg, text);
   }
 
   /** Of all of which nothing was said: the same. The last promise; undefined where there are none. */
-  sayRest(kind: Settle, arg = 0, text?: string): Promise<Set<number> | undefined> | undefined {
-    const { messages } = this;
-    let last: Promise<Set<number> | undefined> | undefined;
-    for (let at = 0; at < messages.length;) {
-      const from = at;
-      while (at < messages.length && messages[at].said === undefined) messages[at++].settle(kind);
-      if (at > from && !this.forgotten) last = this.leases.settle(kind, this.range(from, at - from), arg, text);
-      at += 1;
-    }
+  sayRest(kind: Settle, arg = 0, text?: string): Promise<Lost> | undefined {
+    const unsaid = (message: ReceivedMessage<Body>): boolean => {
+      if (message.said !== undefined) return false;
+      message.said = kind;
+      return true;
+    };
+    const said = this.runs(unsaid, (range) => (this.forgotten ? undefined : this.leases.settle(kind, range, arg, text)));
     this.over(this.left);
-    return last;
+    return said.at(-1);
+  }
+
+  /** What `work` makes of each run of neighbours that are so. */
+  private runs<T>(isSo: (message: ReceivedMessage<Body>) => boolean, work: (range: Range) => T): T[] {
+    const { messages } = this;
+    const done: T[] = [];
+    for (let at = 0; at < messages.length; at += 1) {
+      const from = at;
+      while (at < messages.length && isSo(messages[at])) at += 1;
+      if (at > from) done.push(work(this.range(from, at - from)));
+    }
+    return done;
   }
 
   private range(place: number, count: number): Range {
-    const { queue, part, grant } = this;
-    return { queue, number: part.number, index: part.index + place, count, grant };
+    const { queue, number, index, grant } = this;
+    return { queue, number, index: index + place, count, grant };
   }
 
   /** Something was said of so many more. */
@@ -129,36 +136,23 @@ export class Lease {
 
   /** Bytes that were only lent are copied for who did not borrow them and has not looked yet. */
   letGo(): void {
-    const { parcel } = this.part;
-    if (!(parcel instanceof LentBytes)) return;
-    if (!this.lent) { for (const message of this.messages) message.own(); }
-    parcel.letGo(this.lent);
-  }
-
-  lostError(index: number): LeaseLostError {
-    return new LeaseLostError(
-      `the lease of message ${messageId(this.part.number, index)} is lost: the message was taken by someone else meanwhile, or is gone`,
-    );
+    const { part: { parcel }, receiver: { borrow } } = this;
+    if (!parcel?.letGo) return;
+    if (!borrow) { for (const message of this.messages) message.own(); }
+    parcel.letGo(borrow);
   }
 }
 
-/** A settlement of neighbouring messages that is one command. */
-class Settlement implements Asker {
-  /** Resolves with the indices of those for which it did not stand. */
-  readonly promise: Promise<Set<number> | undefined>;
-  private resolve!: (lost: Set<number> | undefined) => void;
-  private reject!: (error: unknown) => void;
-  private notStanding: Set<number> | undefined = undefined;
+/** A settlement of neighbouring messages that is one command. Resolves with those for which it did not stand. */
+class Settlement extends Deferred<Lost> implements Asker {
+  private notStanding: Lost = undefined;
 
   /** Of how many. */
   count: number;
 
   constructor(readonly kind: Settle, readonly range: Range, readonly arg: number, readonly text: string | undefined) {
+    super();
     this.count = range.count;
-    this.promise = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
     this.promise.catch(() => undefined);
   }
 
@@ -225,10 +219,8 @@ export class Leases {
   /** The journal took these leases away. */
   lost(number: number, index: number, count: number, grant: number): void {
     for (const lease of this.held.at({ number, index, count, grant })) {
-      const { part } = lease;
-      const from = Math.max(0, index - part.index);
-      const to = Math.min(part.count, index + count - part.index);
-      for (let at = from; at < to; at += 1) lease.messages[at]?.lose();
+      const from = index - lease.index;
+      for (const message of lease.messages.slice(Math.max(0, from), Math.max(0, from + count))) message.lose();
     }
   }
 
@@ -262,7 +254,7 @@ export class Leases {
     this.soonest = Math.min(this.soonest, end);
   }
 
-  settle(kind: Settle, range: Range, arg = 0, text?: string): Promise<Set<number> | undefined> {
+  settle(kind: Settle, range: Range, arg = 0, text?: string): Promise<Lost> {
     const { open } = this;
     if (open?.goesOn(kind, range, arg, text)) {
       open.count += range.count;

@@ -1,6 +1,6 @@
 /** A received message, and what its receiver says of it. */
 
-import { notSupported, platformError } from "../contract/errors";
+import { LeaseLostError, notSupported, platformError } from "../contract/errors";
 import { ACK, DEAD_LETTER, EXTEND, RELEASE, RETRY } from "../engine/codes";
 import type { Settle } from "../engine/effects";
 import { bounded } from "../contract/foreign";
@@ -30,7 +30,7 @@ export class ReceivedMessage<Body> implements Message<Body> {
   private value: unknown = UNREAD;
   private rare: Rare | undefined = undefined;
 
-  constructor(readonly lease: Lease, private readonly place: number) {}
+  constructor(readonly lease: Lease<Body>, private readonly place: number) {}
 
   /** Until when its receiver has it at least, as far as its lease and its own word say. */
   get until(): number {
@@ -47,15 +47,15 @@ export class ReceivedMessage<Body> implements Message<Body> {
   }
 
   get id(): string {
-    return messageId(this.lease.part.number, this.index);
+    return messageId(this.lease.number, this.index);
   }
 
   private get index(): number {
-    return this.lease.part.index + this.place;
+    return this.lease.index + this.place;
   }
 
   get timestamp(): Date {
-    return new Date(this.lease.sent);
+    return new Date(this.lease.delivery.sent);
   }
 
   get body(): Body {
@@ -66,12 +66,12 @@ export class ReceivedMessage<Body> implements Message<Body> {
   /** Takes the body, if it was not looked at yet. */
   own(): void {
     if (this.value !== UNREAD) return;
-    const { part, lent } = this.lease;
-    this.value = part.parcel!.body(part.offset + this.place, lent);
+    const { part, receiver } = this.lease;
+    this.value = part.parcel!.body(part.offset + this.place, receiver.borrow);
   }
 
   get attempts(): number {
-    return this.lease.attempts;
+    return this.lease.delivery.attempts;
   }
 
   get headers(): Readonly<Record<string, string>> {
@@ -106,7 +106,7 @@ export class ReceivedMessage<Body> implements Message<Body> {
   }
 
   private leaseLost(): Error {
-    return this.lease.lostError(this.index);
+    return new LeaseLostError(`the lease of message ${this.id} is lost: the message was taken by someone else meanwhile, or is gone`);
   }
 
   ack(): Promise<void> {
@@ -132,7 +132,7 @@ export class ReceivedMessage<Body> implements Message<Body> {
 
   /** What was said makes no sense. In a handler, which may not wait to hear that, the message is retried: it was not to be acked. */
   private refuse(error: unknown): Promise<never> {
-    const { firstWins, report } = this.lease;
+    const { firstWins, report } = this.lease.receiver;
     if (firstWins && this.said === undefined) {
       void this.say(RETRY, -1);
       report?.(error);
@@ -151,22 +151,22 @@ export class ReceivedMessage<Body> implements Message<Body> {
     const ms = seconds("seconds", duration, 0.001);
     const until = this.lease.leases.now() + ms;
     // As with every other word, a handler is heard until its messages go back.
-    if (!this.lease.firstWins || this.said === RELEASE) this.lease.closed.throwIfCome();
+    if (!this.lease.receiver.firstWins || this.said === RELEASE) this.lease.closed.throwIfCome();
     if (this.said !== undefined) throw this.settled(EXTEND);
     const lost = await this.lease.say(EXTEND, this.place, ms);
     if (lost?.has(this.index)) throw this.leaseLost();
     this.more.until = until;
   }
 
-  /** The queue is closed: its receiver is told, and it goes back. */
-  abandon(reason: unknown): void {
-    this.rare?.controller?.abort(reason);
-    if (!this.rare?.lost) void this.release();
-  }
-
   /** The queue is closing: whoever works on it may stop. */
   interrupt(reason: unknown): void {
     if (this.said === undefined) this.rare?.controller?.abort(reason);
+  }
+
+  /** The queue is closed: its receiver is told, and it goes back. */
+  abandon(reason: unknown): void {
+    this.interrupt(reason);
+    if (this.isHeld) void this.release();
   }
 
   /** Gives it back as if it had not been taken. */
@@ -187,13 +187,8 @@ export class ReceivedMessage<Body> implements Message<Body> {
     return platformError("InvalidStateError", `message ${this.id} was ${VERBS[this.said as Settle]} already: it can't be ${VERBS[kind]}`);
   }
 
-  /** It was said of it and others. */
-  settle(kind: Settle): void {
-    this.said = kind;
-  }
-
   private say(kind: Settle, arg = 0, note?: string): Promise<void> {
-    const { closed, firstWins, spokenFor } = this.lease;
+    const { closed, spokenFor, receiver: { firstWins } } = this.lease;
     const { more } = this;
     // A handler is waited for, and heard, until its messages go back.
     if (closed.come && kind !== RELEASE && (!firstWins || this.said === RELEASE)) return rejected(closed.reason);

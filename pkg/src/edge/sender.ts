@@ -1,6 +1,6 @@
 /** Messages collected in an isolate without storage, and handed over in batches while the platform keeps it alive. */
 
-import { onAbort } from "../schedule/abort";
+import { onAbort } from "../schedule/cancellation";
 import { disposable } from "../contract/dispose";
 import { MessageTooLargeError, platformError, QueueFullError, show } from "../contract/errors";
 import { object, sendOptions, signalOption } from "../contract/options";

@@ -3,7 +3,6 @@
 import type { Commands } from "../engine/commands";
 import type { Asker, Delivery, Handle, Onlooker, Part } from "../engine/effects";
 import type { Leases } from "../delivery/leases";
-import type { LocalBacking } from "./local";
 import type { Outgoing } from "./sends";
 import type { Stop } from "../schedule/cancellation";
 import type { Clock, MessageInfo, MessageState, Queue, QueueMetrics } from "../contract/types";
@@ -11,8 +10,6 @@ import type { Clock, MessageInfo, MessageState, Queue, QueueMetrics } from "../c
 export interface Backing {
   readonly handle: Handle;
   readonly clock: Clock;
-  /** It is this context's own, and can be served to others. */
-  readonly local?: LocalBacking;
   readonly leases: Leases;
   readonly mode: Queue["mode"];
   /** Why it can't go on. */

@@ -3,7 +3,7 @@
  * back what took effect. While a step is under way everything new waits for the next: that is the group commit.
  */
 
-import { abortable } from "../schedule/abort";
+import { abortable } from "../schedule/cancellation";
 import { Alarm } from "../schedule/alarm";
 import type { Commands } from "../engine/commands";
 import { numbers } from "../engine/memory";

@@ -2,7 +2,6 @@
 
 import type { Load } from "./requests";
 import type { Part } from "../engine/effects";
-import { LentBytes } from "../bodies/borrowed";
 import { picked, type Parcel, type Segment } from "../bodies/pack";
 import type { HeadersByIndex } from "../contract/store";
 
@@ -41,14 +40,14 @@ class Piece {
 
   forget(index: number, count: number): void {
     const { parcel } = this;
-    if (parcel instanceof LentBytes) parcel.gone(count);
+    parcel?.gone?.(count);
     this.left -= count;
     if (this.left <= 0) {
       this.parcel = this.places = undefined;
       return;
     }
     // Memory that is lent is written over as a whole.
-    if (!parcel || parcel instanceof LentBytes) return;
+    if (!parcel || parcel.gone) return;
     this.places ??= Int32Array.from({ length: this.count }, (_, at) => this.from + at);
     this.places.fill(-1, index - this.first, index - this.first + count);
     // Whenever half of them are gone: each body is copied once for each that went.

@@ -14,7 +14,6 @@ import type { Stop } from "../schedule/cancellation";
 import type { MessageInfo, MessageState, Queue, QueueMetrics } from "../contract/types";
 
 export class LocalBacking implements Backing {
-  readonly local = this;
   private receivers = 0;
   /** Extends what was leased while its bodies are loaded. */
   private readonly keeper: Keeper;
@@ -109,8 +108,8 @@ export class LocalBacking implements Backing {
     const { keeper, leases, leases: { life }, handle, journal } = this;
     const kept = deliveries.map((delivery) => ({
       until: delivery.until,
-      extend(ms: number, until: number) {
-        if (delivery.until < until && life === leases.life) void leases.settle(EXTEND, { queue: handle, ...delivery }, ms);
+      extend(ms: number, now: number) {
+        if (delivery.until < now + ms && life === leases.life) void leases.settle(EXTEND, { queue: handle, ...delivery }, ms);
       },
     }));
     for (const one of kept) keeper.add(one);

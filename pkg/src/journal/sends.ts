@@ -4,20 +4,13 @@ import { MessageTooLargeError, QueueFullError, StorageLostError, platformError, 
 import { AS_MANY_AS_FIT, BATCH, BATCH_MESSAGES_MAX, BATCH_PART, BATCH_RUNS_MAX, FORBIDDEN, FULL, KEYS_MAX, NO_KEYS, TOO_LARGE, UNKNOWN,
   WITHDRAWN } from "../engine/codes";
 import type { Asker, Handle } from "../engine/effects";
+import type { Part } from "../contract/body";
+import type { Terms } from "../contract/options";
 import { TEXT, VALUES, formOf, parcelFor, type Filling, type Parcel, type Segment } from "../bodies/pack";
-import type { Transferable } from "../contract/platform";
 import type { Headers, HeadersByIndex } from "../contract/store";
 import type { BacklogMetrics, SendBatchReceipt, SendReceipt } from "../contract/types";
 import { visible } from "../contract/inspectable";
-
-/** What the messages of one command have in common. */
-export interface Terms {
-  /** -1: the queue's. */
-  delayMs: number;
-  /** 0: as the queue's retention says. */
-  expiresMs: number;
-  key: string | undefined;
-}
+import { Deferred } from "../schedule/deferred";
 
 /** The text form of a message's id. */
 export function messageId(number: number, index: number): string {
@@ -49,7 +42,7 @@ export abstract class Outgoing implements Asker {
   posted = 0;
   readonly parcels: Parcel[] = [];
   private filling: Filling | undefined;
-  protected headers: (Headers | undefined)[] | undefined;
+  protected headers: (Headers | undefined)[] = [];
   /** Estimated bytes of each message, while all are alike. */
   size = 0;
   protected sizes: number[] | undefined;
@@ -70,12 +63,12 @@ export abstract class Outgoing implements Asker {
 
   /** Estimated bytes of all messages: each with its body and its headers. */
   get bytes(): number {
-    return this.sizes ? this.sizes.reduce((sum, size) => sum + size, 0) : this.size * this.count;
+    return this.bytesOf(0, this.count);
   }
 
   /** Of those that are left each, where they are not alike. */
   get sizesLeft(): Float64Array | undefined {
-    return this.sizes && Float64Array.from(this.over ? this.sizes.slice(this.over) : this.sizes);
+    return this.sizes && Float64Array.from(this.sizes.slice(this.over));
   }
 
   get left(): number {
@@ -89,17 +82,11 @@ export abstract class Outgoing implements Asker {
 
   /** Of `count` messages from a place on. */
   bytesOf(first: number, count: number): number {
-    const { sizes } = this;
-    if (!sizes) return this.size * count;
-    let sum = 0;
-    for (let at = first; at < first + count; at += 1) sum += sizes[at];
-    return sum;
+    return this.sizes ? this.sizes.slice(first, first + count).reduce((sum, size) => sum + size, 0) : this.size * count;
   }
 
   areAlike(first: number, count: number): boolean {
-    const { sizes } = this;
-    for (let at = first + 1; sizes && at < first + count; at += 1) if (sizes[at] !== sizes[first]) return false;
-    return true;
+    return !this.sizes?.slice(first, first + count).some((size) => size !== this.sizeAt(first));
   }
 
   /** How many have not gone through a port. */
@@ -108,31 +95,25 @@ export abstract class Outgoing implements Asker {
   }
 
   /** Adds a copy of the body, after those that are here. */
-  protected push(body: unknown, headers: Headers | undefined, transfer: Transferable[] | undefined): void {
+  protected push({ body, headers, transfer }: Part): void {
     // What moves is not copied, bytes neither.
     const form = transfer ? VALUES : formOf(body);
-    const { filling } = this;
-    const before = filling?.bytes ?? 0;
-    if (!filling || (filling.form !== form && this.handle.packs) || !filling.add(body, transfer)) {
-      const parcel = (form > TEXT ? this.handle.parcel?.(form, (body as Uint8Array).byteLength) : undefined) ??
-        parcelFor(form, this.handle.packs);
+    const { handle, filling, count } = this;
+    let before = filling?.bytes ?? 0;
+    let parcel = filling;
+    if (!parcel || (parcel.form !== form && handle.packs) || !parcel.add(body, transfer)) {
+      before = 0;
+      parcel = (form > TEXT ? handle.parcel?.(form, (body as Uint8Array).byteLength) : undefined) ?? parcelFor(form, handle.packs);
       parcel.add(body, transfer);
-      this.parcels.push(parcel);
-      this.filling = parcel;
-      this.measure(parcel.bytes, headers);
-    } else {
-      this.measure(filling.bytes - before, headers);
+      this.parcels.push(this.filling = parcel);
     }
-    if (headers) (this.headers ??= [])[this.count] = headers;
-    this.count += 1;
-  }
-
-  private measure(bytes: number, headers: Headers | undefined): void {
-    let size = bytes;
+    let size = parcel.bytes - before;
     for (const name in headers) size += name.length + headers[name].length;
-    if (this.count === 0) this.size = size;
-    else if (size !== this.size && !this.sizes) this.sizes = new Array<number>(this.count).fill(this.size);
+    if (count === 0) this.size = size;
+    else if (size !== this.size && !this.sizes) this.sizes = new Array<number>(count).fill(this.size);
     this.sizes?.push(size);
+    if (headers) this.headers[count] = headers;
+    this.count += 1;
   }
 
   /** The place of the first that has not gone. */
@@ -147,22 +128,22 @@ export abstract class Outgoing implements Asker {
 
   /** Adds the next `count` messages to `segments`. */
   addSegments(count: number, segments: Segment[]): void {
-    let [first, left] = [this.next, count];
+    let from = this.next;
     for (const parcel of this.parcels) {
-      const taken = Math.min(left, parcel.count - first);
+      const taken = Math.min(count, parcel.count - from);
       if (taken > 0) {
-        segments.push({ parcel, from: first, count: taken });
-        left -= taken;
+        segments.push({ parcel, from, count: taken });
+        count -= taken;
       }
-      first = Math.max(0, first - parcel.count);
-      if (left === 0) break;
+      from = Math.max(0, from - parcel.count);
+      if (count === 0) break;
     }
   }
 
   /** Adds the headers of the next `count` messages; answers whether there are any. */
   addHeaders(count: number, headers: HeadersByIndex, index: number): boolean {
     let some = false;
-    for (let at = 0; this.headers && at < count; at += 1) {
+    for (let at = 0; at < count && this.headers.length; at += 1) {
       const own = this.headers[this.next + at];
       if (own) headers[index + at] = own;
       some ||= own !== undefined;
@@ -193,12 +174,17 @@ export abstract class Outgoing implements Asker {
       parcel.remove(places.filter((place) => place >= first && place < first + count).map((place) => place - first));
       first += count;
     }
-    for (const place of places.toSorted((a, b) => b - a)) {
-      this.headers?.splice(place, 1);
+    for (const place of places.toReversed()) {
+      this.headers.splice(place, 1);
       this.sizes?.splice(place, 1);
     }
     this.count -= places.length;
   }
+}
+
+/** Where there is an error, in ascending order. */
+function placesOf(errors: unknown[], first = 0): number[] {
+  return errors.flatMap((error, place) => (error === undefined ? [] : [first + place]));
 }
 
 /** Where a message went: its id is text only for who asks. */
@@ -226,57 +212,59 @@ export class SingleOutgoing extends Outgoing {
     super(owner, handle, terms);
   }
 
-  add(body: unknown, headers: Headers | undefined, transfer: Transferable[] | undefined): Promise<SendReceipt> {
-    this.push(body, headers, transfer);
+  add(part: Part): Promise<SendReceipt> {
+    this.push(part);
     return new Promise((resolve) => this.resolves.push(resolve));
+  }
+
+  /** Answers the next `count`, each by what `receipt` makes of its place among them. */
+  private answer(count: number, receipt: (at: number) => SendReceipt | Promise<never>): void {
+    for (let at = 0; at < count; at += 1) this.resolves[this.over + at](receipt(at));
+    this.end(count);
   }
 
   sent(number: number, index: number, count: number): void {
     const metadata = this.metrics();
-    for (let at = 0; at < count; at += 1) this.resolves[this.over + at](new Receipt(number, index + at, false, metadata));
-    this.end(count);
+    this.answer(count, (at) => new Receipt(number, index + at, false, metadata));
   }
 
   duplicate(number: number, index: number): void {
-    this.resolves[this.over](new Receipt(number, index, true, this.metrics()));
-    this.end(1);
+    this.answer(1, () => new Receipt(number, index, true, this.metrics()));
   }
 
   refused(why: number, count: number): void {
-    const error = this.refusal(why);
-    for (let at = 0; at < count; at += 1) this.resolves[this.over + at](Promise.reject(error));
-    this.end(count);
-  }
-
-  private refusal(why: number): unknown {
-    return refusal(why, this);
+    this.failNext(count, refusal(why, this));
   }
 
   override failNext(count: number, error: unknown): void {
-    for (let at = 0; at < count; at += 1) this.resolves[this.over + at](Promise.reject(error));
-    this.end(count);
+    this.answer(count, () => Promise.reject(error));
   }
 
   fail(error: unknown): void {
-    for (let at = this.over; at < this.count; at += 1) this.resolves[at](Promise.reject(error));
-    this.over = this.count;
+    this.failNext(this.left, error);
   }
 
   without(errors: unknown[]): void {
-    const places = errors.flatMap((error, place) => (error === undefined ? [] : [this.over + place]));
+    const { over } = this;
+    const places = placesOf(errors, over);
     this.remove(places);
-    for (const at of places.reverse()) {
-      this.resolves[at](Promise.reject(errors[at - this.over]));
-      this.resolves.splice(at, 1);
-    }
+    for (const at of places.reverse()) this.resolves.splice(at, 1)[0](Promise.reject(errors[at - over]));
   }
+}
+
+/** Neighbours that were sent together, and where the first of them was in its batch. */
+interface Run {
+  place: number;
+  number: number;
+  index: number;
+  count: number;
 }
 
 /** Where the messages of a batch went, as runs. */
 class BatchReceipt implements SendBatchReceipt {
   private made: string[] | undefined;
 
-  constructor(private readonly runs: { number: number; index: number; count: number }[], readonly metadata: { metrics: BacklogMetrics }) {}
+  constructor(private readonly runs: Run[], readonly metadata: { metrics: BacklogMetrics }) {}
 
   get ids(): string[] {
     return (this.made ??= this.runs.flatMap(({ number, index, count }) =>
@@ -288,29 +276,22 @@ class BatchReceipt implements SendBatchReceipt {
 visible(BatchReceipt.prototype, "ids", "metadata");
 
 /** All or nothing: one promise for all. Messages with terms of their own are parts of one batch. */
-export class Batch {
+export class Batch extends Deferred<SendBatchReceipt> {
   readonly parts: BatchPart[] = [];
-  private last: BatchPart | undefined;
-  readonly receipt: Promise<SendBatchReceipt>;
-  private readonly runs: { place: number; number: number; index: number; count: number }[] = [];
+  private readonly runs: Run[] = [];
   private left = 0;
-  private resolve!: (receipt: SendBatchReceipt) => void;
-  private reject!: (error: unknown) => void;
 
   constructor(private readonly owner: unknown, private readonly handle: Handle, private readonly metrics: Metrics) {
-    this.receipt = new Promise((resolve, reject) => {
-      this.resolve = resolve;
-      this.reject = reject;
-    });
+    super();
   }
 
-  add(body: unknown, terms: Terms, headers: Headers | undefined, transfer: Transferable[] | undefined): void {
+  add(message: Part): void {
     if (this.left === BATCH_MESSAGES_MAX) throw new RangeError(`a batch may have ${BATCH_MESSAGES_MAX} messages, not more`);
-    let part = this.last;
-    if (!part || part.terms.key !== undefined || !sameTerms(part.terms, terms)) {
-      this.parts.push(this.last = part = new BatchPart(this.owner, this.handle, terms, this, this.left));
+    let part = this.parts.at(-1);
+    if (!part || part.terms.key !== undefined || !sameTerms(part.terms, message.terms)) {
+      this.parts.push(part = new BatchPart(this.owner, this.handle, message.terms, this, this.left));
     }
-    part.add(body, headers, transfer);
+    part.add(message);
     this.left += 1;
   }
 
@@ -324,9 +305,9 @@ export class Batch {
     );
   }
 
-  accepted(place: number, number: number, index: number, count: number): void {
-    this.runs.push({ place, number, index, count });
-    this.left -= count;
+  accepted(run: Run): void {
+    this.runs.push(run);
+    this.left -= run.count;
     if (this.left > 0) return;
     this.runs.sort((a, b) => a.place - b.place);
     this.resolve(new BatchReceipt(this.runs, this.metrics()));
@@ -344,8 +325,8 @@ export class BatchPart extends Outgoing {
     super(owner, handle, terms);
   }
 
-  add(body: unknown, headers: Headers | undefined, transfer: Transferable[] | undefined): void {
-    this.push(body, headers, transfer);
+  add(part: Part): void {
+    this.push(part);
   }
 
   override whole(): [kind: number, more: number, bytes: number] {
@@ -355,7 +336,7 @@ export class BatchPart extends Outgoing {
   }
 
   sent(number: number, index: number, count: number): void {
-    this.batch.accepted(this.first + this.over, number, index, count);
+    this.batch.accepted({ place: this.first + this.over, number, index, count });
     this.end(Math.min(count, this.left));
   }
 
@@ -364,7 +345,7 @@ export class BatchPart extends Outgoing {
   }
 
   refused(why: number): void {
-    this.batch.fail(refusal(why, this));
+    this.fail(refusal(why, this));
   }
 
   fail(error: unknown): void {
@@ -376,7 +357,7 @@ export class BatchPart extends Outgoing {
   }
 
   without(errors: unknown[]): void {
-    const places = errors.flatMap((error, place) => (error === undefined ? [] : [place]));
+    const places = placesOf(errors);
     const error = errors[places[0]] as Error;
     const says = `message ${places.map((place) => this.first + place).join(", ")} of the batch: ${error.message}`;
     this.fail(error instanceof MessageTooLargeError ? new MessageTooLargeError(says) : platformError(error.name, says));
@@ -387,19 +368,18 @@ export function sameTerms(a: Terms, b: Terms): boolean {
   return a === b || (a.key === undefined && b.key === undefined && a.delayMs === b.delayMs && a.expiresMs === b.expiresMs);
 }
 
-/** The capacity of a queue, for errors. */
-function limits({ policy }: Handle): string {
-  const [messages, bytes] = [policy[CAPACITY_MESSAGES], policy[CAPACITY_MESSAGES + 1]];
-  return bytes < Infinity ? `${messages} messages, ${bytes} bytes` : `${messages} messages`;
-}
-
 function refusal(why: number, { handle, withdrawn }: Outgoing): unknown {
   const name = show(handle.name);
+  const { [CAPACITY_MESSAGES]: messages, [CAPACITY_MESSAGES + 1]: bytes } = handle.policy;
   switch (why) {
     case FULL:
       return new QueueFullError(`the queue ${name} is full; its overflow policy is "reject"`);
     case TOO_LARGE:
-      return new MessageTooLargeError(`more in one piece than the queue ${name} can ever hold: its capacity is ${limits(handle)}`);
+      return new MessageTooLargeError(
+        `more in one piece than the queue ${name} can ever hold: its capacity is ${messages} messages${
+          bytes < Infinity ? `, ${bytes} bytes` : ""
+        }`,
+      );
     case NO_KEYS:
       return new QueueFullError(
         `the queue ${name} remembers as many idempotency keys as it can (${KEYS_MAX}, or 64 MiB of them): no window is cut short; a shorter deduplicationWindow lets it take more`,

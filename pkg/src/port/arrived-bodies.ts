@@ -1,7 +1,6 @@
 /** Bodies that came through a port, until the messages they belong to are handed out. */
 
 import type { Delivery, Part } from "../engine/effects";
-import { LentBytes } from "../bodies/borrowed";
 import type { Parcel } from "../bodies/pack";
 import { Spans, type Span } from "../delivery/spans";
 import type { HeadersByIndex } from "../contract/store";
@@ -53,6 +52,6 @@ export class Shelf {
 
   /** They went back unread; those that were handed out are not here any more. */
   drop(number: number, index: number, count: number, grant: number): void {
-    for (const { parcel, count: gone } of this.take({ number, index, count, grant })) if (parcel instanceof LentBytes) parcel.gone(gone);
+    for (const { parcel, count: gone } of this.take({ number, index, count, grant })) parcel?.gone?.(gone);
   }
 }

@@ -1,6 +1,5 @@
 /** What goes along with a frame: bodies, as parcels until it is known how they go, and values. */
 
-import { LentBytes } from "../bodies/borrowed";
 import { Bytes, type Parcel, type Segment } from "../bodies/pack";
 import type { Transferable } from "../contract/platform";
 import { PIECES_MAX } from "./shared/rings";
@@ -20,7 +19,7 @@ export class Beside {
 
   addBodies(segment: Segment): void {
     const { parcel, from, count } = segment;
-    if (parcel instanceof LentBytes) parcel.hold(false);
+    parcel.hold?.(false);
     this.items.push(segment);
     if (parcel instanceof Bytes) this.size += parcel.place(from + count) - parcel.place(from);
     else this.onlyBytes = false;
@@ -52,7 +51,7 @@ export class Beside {
     for (const item of this.items) {
       if (!("parcel" in item)) continue;
       const { parcel, from, count } = item;
-      if (parcel instanceof LentBytes) parcel.letGo(false);
+      if (parcel.letGo) parcel.letGo(false);
       else if (this.leaving && parcel instanceof Bytes && from + count === parcel.count) spare?.keep(parcel);
     }
   }

@@ -4,7 +4,8 @@
  */
 
 import { Lent, type LentBytes } from "../bodies/borrowed";
-import { BUFFERS, BYTES, Bytes, TEXT, Text, VALUES, Values, aligned, type Form, type Parcel, type Segment } from "../bodies/pack";
+import { BUFFERS, BYTES, Bytes, TEXT, VALUES, Values, aligned, type Form, type Parcel, type Segment } from "../bodies/pack";
+import { Text } from "../bodies/text";
 import { checkedHeaders } from "../contract/options";
 import type { Transferable } from "../contract/platform";
 import type { HeadersByIndex } from "../contract/store";

@@ -1,6 +1,6 @@
 /** A client: the end of a port at which a queue is used that another context serves. */
 
-import { abortable } from "../schedule/abort";
+import { abortable } from "../schedule/cancellation";
 import { Alarm } from "../schedule/alarm";
 import type { Backing } from "../journal/backend";
 import type { Commands } from "../engine/commands";

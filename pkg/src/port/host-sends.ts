@@ -3,7 +3,8 @@
 import { AS_MANY_AS_FIT, DUPLICATE, REFUSED, SENT } from "../engine/codes";
 import type { LocalBacking } from "../journal/local";
 import { Values, valuesOf, type Parcel } from "../bodies/pack";
-import { Outgoing, type Terms } from "../journal/sends";
+import { Outgoing } from "../journal/sends";
+import type { Terms } from "../contract/options";
 import type { HeadersByIndex } from "../contract/store";
 import type { Credit } from "./credit";
 

@@ -1,6 +1,5 @@
 /** Consuming: batches for a handler, with Cloudflare's rules. Returns: acked. Throws: retried, except what was settled. */
 
-import { onAbort } from "../schedule/abort";
 import { after } from "../schedule/alarm";
 import { disposable } from "../contract/dispose";
 import { ACK, RELEASE, RETRY } from "../engine/codes";
@@ -11,8 +10,8 @@ import type { Lease } from "../delivery/leases";
 import type { ReceivedMessage } from "../delivery/message";
 import { flag, object, refuseLater, seconds, signalOption, whole } from "../contract/options";
 import type { OpenedQueue } from "./queue";
-import { stillHeld } from "./receive";
-import { Stop } from "../schedule/cancellation";
+import { leasesOf, stillHeld } from "./receive";
+import { Stop, onAbort } from "../schedule/cancellation";
 import type { BacklogMetrics, Consumer, ConsumerOptions, MessageBatch, QueueHandler } from "../contract/types";
 
 class Batch<Body> implements MessageBatch<Body> {
@@ -240,9 +239,7 @@ export class LocalConsumer<Body> implements Consumer {
   /** A handler that extends its leases by itself, if it wants to, has them from now on for as long as the queue says. */
   private begin(messages: readonly ReceivedMessage<Body>[]): void {
     this.queue.letGo(messages);
-    const { visibilityMs, leases } = this.queue.backing;
-    const until = leases.now() + visibilityMs;
-    for (const lease of new Set(messages.map(({ lease }) => lease))) lease.extend(visibilityMs, until);
+    for (const lease of leasesOf(messages)) void lease.extend(this.queue.backing.visibilityMs);
   }
 
   /** What is worked on has its leases extended until all is said of it. */

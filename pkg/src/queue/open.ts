@@ -15,6 +15,7 @@ import { agree } from "../contract/policy";
 import { portOf } from "../port/event-port";
 import { loadPorts, loadWith } from "../port/registry";
 import { OpenedQueue } from "./queue";
+import { servingOf } from "./serve";
 import type { StorageDriver, Store } from "../contract/store";
 import { StoredJournal } from "../journal/durable";
 import type { Clock, Queue, QueueInfo, QueueOptions, StorageOption, Topic, TopicOptions } from "../contract/types";
@@ -103,7 +104,8 @@ export async function openQueue<Body = unknown>(name: string, options: QueueOpti
     const handle = await handleOf(journal, name, policy);
     signal?.throwIfAborted();
     if (options.durability === "strict" && journal instanceof StoredJournal) journal.strict = true;
-    return new OpenedQueue<Body>(name, new LocalBacking(journal, handle, consumingLock(storage, name), release), options) as Queue<Body>;
+    const backing = new LocalBacking(journal, handle, consumingLock(storage, name), release);
+    return new OpenedQueue<Body>(name, backing, options, servingOf(backing)) as Queue<Body>;
   } catch (error) {
     await release();
     throw publicError(error);

@@ -1,8 +1,7 @@
 /** A queue as its users have it: the thin surface over what is behind it. */
 
-import { onAbort, unless } from "../schedule/abort";
 import type { Backing } from "../journal/backend";
-import { inBatch, keep, partOf, partOfBatch, plainPart, validate, type Part } from "../contract/body";
+import { inBatch, keep, partOf, partOfBatch, validate, type Part } from "../contract/body";
 import { LocalConsumer } from "./consumer";
 import { complain } from "../contract/console";
 import { disposable } from "../contract/dispose";
@@ -15,16 +14,12 @@ import { isInside } from "./in-handler";
 import { MessageIterator } from "./iterator";
 import { Keeper } from "../delivery/extender";
 import type { ReceivedMessage } from "../delivery/message";
-import { flag, messageIdOption, object, queueName, refuseLater, seconds, signalOption, whole } from "../contract/options";
-import type { Port, Transferable } from "../contract/platform";
-import { agree } from "../contract/policy";
-import { portOption } from "../port/event-port";
-import { ALLOW, serve } from "../port/registry";
-import { receive, stillHeld, type Request } from "./receive";
-import { Batch, messageId, sameTerms, SingleOutgoing, type Outgoing, type Terms } from "../journal/sends";
+import { flag, messageIdOption, object, queueName, refuseLater, seconds, signalOption, whole, type Terms } from "../contract/options";
+import type { Port } from "../contract/platform";
+import { leasesOf, receive, stillHeld, type Request } from "./receive";
+import { Batch, messageId, sameTerms, SingleOutgoing, type Outgoing } from "../journal/sends";
 import { soon } from "../schedule/microtask";
-import type { Headers } from "../contract/store";
-import { Stop } from "../schedule/cancellation";
+import { onAbort, Stop, stopOf, unless } from "../schedule/cancellation";
 import { messageStream, writer } from "./streams";
 import type { BacklogMetrics, Consumer, ConsumerOptions, Message, MessageInfo, MessageSendRequest, MessageState, Queue, QueueHandler,
   QueueMetrics, QueueOptions, ReceiveOptions, SendBatchOptions, SendBatchReceipt, SendOptions, SendReceipt,
@@ -37,6 +32,9 @@ const EVENT_MESSAGES_MAX = 10_000;
 const URGE = 1024;
 const EMPTY = Object.freeze({});
 const PLAIN: Terms = { delayMs: -1, expiresMs: 0, key: undefined };
+
+/** Serves the queue at a port. `over`: that has ended; `failed`: it could not begin. */
+export type ServeAt = (port: Port, allow: unknown, over: () => void, failed: (error: unknown) => void) => Serving;
 
 export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onlooker {
   listening = false;
@@ -57,10 +55,16 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
   private metricsOfStep: { metrics: BacklogMetrics } | undefined;
   private writing: WritableStream<Body> | undefined;
   private reading: ReadableStream<Message<Body>> | undefined;
-  private hadBacklog = false;
+  private hadBacklog: boolean;
   private readonly keeper: Keeper;
 
-  constructor(readonly name: string, readonly backing: Backing, private readonly options: QueueOptions<Body>) {
+  /** `serveAt`: how to serve it; undefined: it is another context's own. */
+  constructor(
+    readonly name: string,
+    readonly backing: Backing,
+    private readonly options: QueueOptions<Body>,
+    private readonly serveAt?: ServeAt,
+  ) {
     super();
     this.keeper = new Keeper(backing.clock, backing.leases, () => backing.visibilityMs);
     backing.handle.onlookers.add(this);
@@ -89,11 +93,12 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     this.backing.receiving(change);
   }
 
-  /** Throws when the queue can't be used any more. */
-  check(): void {
+  /** Throws when the queue can't be used any more, or the options are none. */
+  check(options?: object): void {
     if (this.deleted) throw this.deleted;
     if (this.closing) throw closedError(this.name);
     if (this.backing.closed) throw this.backing.closed;
+    object("options", options);
   }
 
   /* ----------------------------------------------------------- sending */
@@ -103,38 +108,37 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     // Not an async function: its own promise would cost as much as all else here.
     try {
       this.check();
-      return this.put(body, PLAIN, undefined, undefined);
+      return this.put({ body, terms: PLAIN });
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
   private async sendWith(body: Body, options: SendOptions): Promise<SendReceipt> {
-    this.check();
-    object("options", options);
+    this.check(options);
     const plain = Object.keys(options).length === 0;
     const signal = plain ? undefined : signalOption(options.signal);
     signal?.throwIfAborted();
-    const part = plain ? plainPart(body, PLAIN) : partOf(body, options, PLAIN);
-    if (this.options.schema) [part.body] = await this.checked([keep(part)], signal);
-    const { terms, headers, transfer } = part;
-    return signal ? this.putWithSignal(part.body, terms, headers, transfer, signal) : this.put(part.body, terms, headers, transfer);
+    const part = plain ? { body, terms: PLAIN } : partOf(body, options, PLAIN);
+    if (this.options.schema) await this.checked([keep(part)], signal);
+    return this.put(part, signal);
   }
 
-  private put(body: unknown, terms: Terms, headers: Headers | undefined, transfer: Transferable[] | undefined): Promise<SendReceipt> {
-    const { open } = this;
-    if (open && !open.departed && sameTerms(open.terms, terms)) {
-      const receipt = open.add(body, headers, transfer);
-      if (open.count >= URGE || this.backing.crowded) {
+  private put(part: Part, signal?: AbortSignal): Promise<SendReceipt> {
+    const { open, backing } = this;
+    if (!signal && open && !open.departed && sameTerms(open.terms, part.terms)) {
+      const receipt = open.add(part);
+      if (open.count >= URGE || backing.crowded) {
         this.open = undefined;
-        this.backing.urge();
+        backing.urge();
       }
       return receipt;
     }
-    const made = new SingleOutgoing(this, this.backing.handle, terms, this.receiptMetrics);
-    const receipt = made.add(body, headers, transfer);
+    const made = new SingleOutgoing(this, backing.handle, part.terms, this.receiptMetrics);
+    const receipt = made.add(part);
     this.depart(made);
-    if (terms.key === undefined) this.open = made;
+    if (signal) return this.unlessAborted(signal, [made], receipt);
+    if (part.terms.key === undefined) this.open = made;
     return receipt;
   }
 
@@ -144,66 +148,53 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     this.backing.depart(outgoing);
   }
 
-  private putWithSignal(
-    body: unknown,
-    terms: Terms,
-    headers: Headers | undefined,
-    transfer: Transferable[] | undefined,
-    signal: AbortSignal,
-  ): Promise<SendReceipt> {
-    const outgoing = new SingleOutgoing(this, this.backing.handle, terms, this.receiptMetrics);
-    const receipt = outgoing.add(body, headers, transfer);
-    this.depart(outgoing);
+  /** Calls off what is sent together when the signal aborts, while it can be. */
+  private unlessAborted<Receipt>(signal: AbortSignal, sent: Outgoing[], receipt: Promise<Receipt>): Promise<Receipt> {
     const off = onAbort(signal, (reason) => {
-      outgoing.withdrawn = reason;
-      if (this.backing.recall(outgoing)) outgoing.fail(reason);
+      for (const outgoing of sent) outgoing.withdrawn = reason;
+      // Every part is recalled, whatever became of those before it.
+      if (sent.map((outgoing) => this.backing.recall(outgoing)).every(Boolean)) sent[0].fail(reason);
     });
     return receipt.finally(off);
   }
 
   async sendBatch(messages: Iterable<MessageSendRequest<Body>>, options: SendBatchOptions = {}): Promise<SendBatchReceipt> {
-    this.check();
-    object("options", options);
+    this.check(options);
     if (messages === null || typeof (messages as Partial<Iterable<unknown>>)?.[Symbol.iterator] !== "function") {
       throw new TypeError(`messages must be iterable, not ${show(messages)}`);
     }
     const signal = signalOption(options.signal);
     signal?.throwIfAborted();
-    const delayMs = options.delaySeconds === undefined ? -1 : seconds("delaySeconds", options.delaySeconds);
-    const batch = new Batch(this, this.backing.handle, this.receiptMetrics);
-    const plain = delayMs < 0 ? PLAIN : { ...PLAIN, delayMs };
-    if (this.options.schema) {
-      const kept: Part[] = [];
-      for (const message of messages) partOfBatch(message, kept.length, plain, (part) => kept.push(keep(part)));
-      const valid = await this.checked(kept, signal);
-      kept.forEach(({ terms, headers, transfer }, at) => inBatch(at, () => batch.add(valid[at], terms, headers, transfer)));
-    } else {
-      let at = 0;
-      const add = ({ body, terms, headers, transfer }: Part): void => batch.add(body, terms, headers, transfer);
-      for (const message of messages) partOfBatch(message, at++, plain, add);
+    const plain = options.delaySeconds === undefined ? PLAIN : { ...PLAIN, delayMs: seconds("delaySeconds", options.delaySeconds) };
+    const { backing, options: { schema } } = this;
+    const batch = new Batch(this, backing.handle, this.receiptMetrics);
+    const kept: Part[] = [];
+    const add = schema ? (part: Part) => kept.push(keep(part)) : (part: Part) => batch.add(part);
+    let at = 0;
+    for (const message of messages) partOfBatch(message, at++, plain, add);
+    if (schema) {
+      await this.checked(kept, signal);
+      kept.forEach((part, at) => inBatch(at, () => batch.add(part)));
     }
-    if (batch.parts.length === 0) return { ids: [], metadata: this.receiptMetrics() };
+    if (at === 0) return { ids: [], metadata: this.receiptMetrics() };
     batch.check(this.mode.transport !== "local");
     for (const part of batch.parts) this.depart(part);
-    if (this.backing.crowded) this.backing.urge();
-    if (!signal) return batch.receipt;
-    const off = onAbort(signal, (reason) => {
-      for (const part of batch.parts) part.withdrawn = reason;
-      // Every part is recalled, whatever became of those before it.
-      if (batch.parts.map((part) => this.backing.recall(part)).every(Boolean)) batch.fail(reason);
-    });
-    return batch.receipt.finally(off);
+    if (backing.crowded) backing.urge();
+    return signal ? this.unlessAborted(signal, batch.parts, batch.promise) : batch.promise;
   }
 
-  /** What the schema makes of bodies. Those sent first come through first, however long the schema takes for each. */
-  private async checked(parts: Part[], signal?: AbortSignal): Promise<unknown[]> {
+  /** Gives bodies to the schema, which says what they become. Those sent first come through first, however long it takes for each. */
+  private async checked(parts: Part[], signal?: AbortSignal): Promise<void> {
     const before = this.validating;
+    const each = parts.map(async (part) => {
+      part.body = await validate(this.options.schema, part.body);
+    });
+    const stops = signal ? [stopOf(signal), this.closed] : [this.closed];
     // A schema that never answers keeps neither who gives up nor those after it.
-    const mine = unless(signal, [this.closed], Promise.all(parts.map(({ body }) => validate(this.options.schema, body))));
+    const mine = unless(stops, Promise.all(each));
     this.validating = mine.then(() => before, () => before);
-    const valid = await unless(signal, [this.closed], before ? mine.finally(() => before) : mine);
+    await unless(stops, before ? mine.finally(() => before) : mine);
     this.check();
-    return valid;
   }
 
   /** Backlog for receipts: looked up once a step, however many messages it brought. */
@@ -223,8 +214,7 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
   /* --------------------------------------------------------- receiving */
 
   async receive(options: ReceiveOptions = {}): Promise<Message<Body>[]> {
-    this.check();
-    object("options", options);
+    this.check(options);
     return this.take({
       max: whole("max", options.max ?? 1, 1, 65_536),
       waitMs: options.wait === Infinity ? Infinity : seconds("wait", options.wait ?? 0),
@@ -242,9 +232,7 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
       const messages = await receive<Body>(this.backing, request, this.closed);
       const { leaseMs } = this;
       // While it waited, timers have become late: what it asked for is too short by now.
-      if (request.autoExtend && request.leaseMs < leaseMs) {
-        for (const lease of new Set(messages.map(({ lease }) => lease))) lease.extend(leaseMs, this.backing.leases.now() + leaseMs);
-      }
+      if (request.autoExtend && request.leaseMs < leaseMs) { for (const lease of leasesOf(messages)) void lease.extend(leaseMs); }
       if (!this.options.schema) return messages;
       this.keep(messages);
       const sound = await this.sifted(messages);
@@ -321,8 +309,7 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
   }
 
   async peek(options: { max?: number; state?: MessageState; groupId?: string } = {}): Promise<MessageInfo<Body>[]> {
-    this.check();
-    object("options", options);
+    this.check(options);
     refuseLater(options, ["groupId"]);
     const { state } = options;
     if (state !== undefined && !STATES.includes(state))
@@ -352,8 +339,7 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
   }
 
   async redrive(options: { to?: string; max?: number; ratePerSecond?: number } = {}): Promise<number> {
-    this.check();
-    object("options", options);
+    this.check(options);
     const max = options.max === undefined || options.max === Infinity ? 2 ** 40 : whole("max", options.max, 1, 2 ** 40);
     const rate = options.ratePerSecond === undefined ? Infinity : whole("ratePerSecond", options.ratePerSecond, 1, 1_000_000);
     const to = options.to === undefined ? undefined : queueName(options.to, "to");
@@ -361,35 +347,16 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
   }
 
   async flush(options: { signal?: AbortSignal } = {}): Promise<void> {
-    this.check();
-    object("options", options);
+    this.check(options);
     await this.backing.flushed(signalOption(options.signal));
   }
 
   /* ----------------------------------------------------------- serving */
 
   serve(port: Port, options: { allow?: ("send" | "receive" | "admin")[] } = {}): Serving {
-    this.check();
-    object("options", options);
-    const { local: backing } = this.backing;
-    if (!backing) throw notSupported("serving a queue that another context serves");
-    const target = portOption(port, "port");
-    const list: unknown = options.allow ?? ["send", "receive", "admin"];
-    const allow = (Array.isArray(list) ? (list as string[]) : [refuseAllow(list)]).reduce(
-      (sum, what) => sum | (ALLOW[what as keyof typeof ALLOW] ?? refuseAllow(what)),
-      0,
-    );
-    const { policy, deadLetterQueue } = backing.handle;
-    const serving = serve(
-      {
-        backing,
-        target,
-        allow,
-        agree: (given, letters) => agree(this.name, policy, deadLetterQueue, (at) => given[at], letters),
-        over: () => this.servings.delete(port),
-      },
-      (error) => this.error(error),
-    );
+    this.check(options);
+    if (!this.serveAt) throw notSupported("serving a queue that another context serves");
+    const serving = this.serveAt(port, options.allow, () => this.servings.delete(port), (error) => this.error(error));
     this.servings.set(port, serving);
     return serving;
   }
@@ -483,7 +450,7 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     await Promise.all(Array.from(this.servings.values(), (serving) => serving.close()));
     await Promise.all([...this.consumers].map((consumer) => consumer.stop()));
     for (const lease of backing.leases.of(closed))
-      for (const message of lease.messages) if (message.said === undefined) message.abandon(closed.reason);
+      for (const message of lease.messages) message.abandon(closed.reason);
     backing.leases.flush();
     if (!backing.closed) await backing.flushed().catch(() => undefined);
     backing.fail(this, closedError(this.name));
@@ -494,7 +461,3 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
 }
 
 disposable(OpenedQueue.prototype, (queue) => queue.close());
-
-function refuseAllow(what: unknown): never {
-  throw new TypeError(`allow must list "send", "receive" or "admin", not ${show(what)}`);
-}

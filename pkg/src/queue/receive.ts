@@ -1,23 +1,21 @@
 /** Receiving: one request for messages, from the question to their bodies. */
 
-import { onAbort, unless } from "../schedule/abort";
 import { after } from "../schedule/alarm";
 import type { Backing } from "../journal/backend";
 import type { Asker, Delivery, Part } from "../engine/effects";
 import { DEAD_LETTER, EXTEND } from "../engine/codes";
 import { CorruptionError, publicError } from "../contract/errors";
-import { Lease } from "../delivery/leases";
-import { LentBytes } from "../bodies/borrowed";
-import { ReceivedMessage } from "../delivery/message";
+import { Lease, type Receiver } from "../delivery/leases";
+import type { ReceivedMessage } from "../delivery/message";
 import { messageId } from "../journal/sends";
-import type { Stop } from "../schedule/cancellation";
+import { stopOf, unless, type Stop } from "../schedule/cancellation";
 
 /** A dead letter without a body is out of the way for so long. */
 const DAMAGED_MS = 3_600_000;
 /** What could not be read just now is out of the way for so long, and never longer than its lease. */
 const UNREAD_MS = 1000;
 
-export interface Request {
+export interface Request extends Receiver {
   max: number;
   /** 0: the queue's. */
   leaseMs: number;
@@ -25,26 +23,21 @@ export interface Request {
   autoExtend?: boolean;
   /** Milliseconds to wait for the first message; Infinity: until the signal. */
   waitMs: number;
-  /** Byte bodies may be views of lent memory. */
-  borrow: boolean;
-  /** In a handler the first word on a message counts. */
-  firstWins: boolean;
   /** Ends it as the queue's own end does. */
   stop?: Stop;
   signal?: AbortSignal;
-  /** Told of what was said in a handler and makes no sense. */
-  report?: (error: unknown) => void;
 }
 
 /** Messages under a lease, oldest first; empty: none came in time. Rejects with the signal's reason when it aborts. */
 export async function receive<Body>(backing: Backing, request: Request, closed: Stop): Promise<ReceivedMessage<Body>[]> {
   const { signal, stop, leaseMs } = request;
+  const stops = [signal && stopOf(signal), stop, closed].filter((one) => one !== undefined);
   for (let { waitMs } = request;;) {
     const began = backing.clock.now();
     signal?.throwIfAborted();
     // A storage that is silent keeps nobody waiting who does not want to any more.
-    if (waitMs === 0 || backing.handle.ready) await unless(signal, [stop, closed], ready(backing, waitMs === 0));
-    const deliveries = await lease(backing, request, waitMs, closed);
+    if (waitMs === 0 || backing.handle.ready) await unless(stops, ready(backing, waitMs === 0));
+    const deliveries = await lease(backing, request, waitMs, stops);
     if (!deliveries.length) return [];
     const messages = held<Body>(backing, request, deliveries, await load(backing, deliveries, closed), closed);
     const still = lapsed(backing, messages) ? await stillHeld(backing, messages, leaseMs) : messages;
@@ -55,13 +48,17 @@ export async function receive<Body>(backing: Backing, request: Request, closed: 
 }
 
 /** What was leased, as messages. Throws where it has no bodies, and there is nothing else. */
-function held<Body>(backing: Backing, request: Request, deliveries: Delivery[], parts: Part[][], closed: Stop): ReceivedMessage<Body>[] {
+function held<Body>(backing: Backing, receiver: Receiver, deliveries: Delivery[], parts: Part[][], closed: Stop): ReceivedMessage<Body>[] {
   const messages: ReceivedMessage<Body>[] = [];
   let failed: unknown;
   deliveries.forEach((delivery, at) => {
     for (const part of parts[at]) {
       if (!part.parcel) failed ??= unreadable(backing, part, delivery.grant);
-      else leave(part, () => hold(backing, part, delivery, request, closed, messages as ReceivedMessage<unknown>[]));
+      else {
+        const lease = new Lease<Body>(backing.leases, backing.handle, part, delivery, receiver, closed);
+        for (const message of lease.messages) messages.push(message);
+        leave(part);
+      }
     }
   });
   if (failed !== undefined && !messages.length) throw failed;
@@ -73,8 +70,11 @@ function held<Body>(backing: Backing, request: Request, deliveries: Delivery[], 
 function lapsed(backing: Backing, messages: readonly ReceivedMessage<unknown>[]): Set<Lease> | undefined {
   const now = backing.leases.now();
   const over = messages.filter((message) => message.isHeld && message.until <= now);
-  return over.length ? new Set(over.map(({ lease }) => lease)) : undefined;
+  return over.length ? leasesOf(over) : undefined;
 }
+
+/** The leases under which these messages are. */
+export const leasesOf = (messages: readonly ReceivedMessage<unknown>[]): Set<Lease> => new Set(messages.map(({ lease }) => lease));
 
 /**
  * Those of these messages that are still their receiver's. What has lapsed others may have taken, and a context that was kept from
@@ -87,8 +87,7 @@ export async function stillHeld<Message extends ReceivedMessage<unknown>>(
 ): Promise<Message[]> {
   // A storage may take longer than a lease is.
   for (let ms = leaseMs || backing.visibilityMs, over; (over = lapsed(backing, messages)); ms *= 2) {
-    const until = backing.leases.now() + ms;
-    await Promise.all([...over].map((lease) => lease.extend(ms, until)));
+    await Promise.all(Array.from(over, (lease) => lease.extend(ms)));
   }
   return messages.filter(({ isHeld }) => isHeld);
 }
@@ -111,7 +110,7 @@ async function load(backing: Backing, deliveries: Delivery[], closed: Stop): Pro
   try {
     const parts = await loading;
     if (!closed.come) return parts;
-    for (const part of parts.flat()) leave(part, () => undefined);
+    parts.flat().forEach(leave);
   } catch (error) {
     if (!closed.come) giveBack();
     throw error;
@@ -121,29 +120,9 @@ async function load(backing: Backing, deliveries: Delivery[], closed: Stop): Pro
   throw closed.reason;
 }
 
-/** Messages under a lease. */
-function hold(
-  backing: Backing,
-  part: Part,
-  { grant, until, attempts, sent }: Delivery,
-  { firstWins, borrow, report }: Request,
-  closed: Stop,
-  messages: ReceivedMessage<unknown>[],
-): void {
-  if (part.parcel instanceof LentBytes) part.parcel.hold(borrow);
-  const held = new Lease(backing.leases, backing.handle, part, grant, until, attempts, sent, firstWins, borrow, closed, report);
-  for (let place = 0; place < part.count; place += 1) {
-    const message = new ReceivedMessage(held, place);
-    held.messages.push(message);
-    messages.push(message);
-  }
-  backing.leases.add(held);
-}
-
-/** Does something with a part; then, where nobody else needs them, its bodies may be written over. */
-function leave({ parcel, count, leaving }: Part, work: () => void): void {
-  work();
-  if (leaving && parcel instanceof LentBytes) parcel.gone(count);
+/** A lease has what it needs of a part: where nobody else needs them, its bodies may be written over. */
+function leave({ parcel, count, leaving }: Part): void {
+  if (leaving) parcel?.gone?.(count);
 }
 
 /** Whether the bodies of a part without them are not there, or damaged, and never will be. */
@@ -158,37 +137,34 @@ export function unreadable(backing: Backing, part: Part, grant: number): unknown
   const { number, index, count, error } = part;
   const { handle, leases, leases: { life } } = backing;
   const range = { queue: handle, number, index, count, grant };
+  if (!isDamage(part)) {
+    after(backing.clock, Math.min(UNREAD_MS, backing.visibilityMs / 2), () => leases.giveBack(handle, range, life));
+    return publicError(error);
+  }
+  if (handle.deadLetterQueue === undefined) void leases.settle(EXTEND, range, DAMAGED_MS);
+  else void leases.settle(DEAD_LETTER, range, 0, "its body is missing from the storage");
   const what = `the body of message ${messageId(number, index)}${count > 1 ? ` and the next ${count - 1}` : ""}`;
-  const damage = isDamage(part);
-  const told = damage ? new CorruptionError(`${what} is missing from the storage, or damaged there`, { cause: error }) : publicError(error);
-  if (damage && handle.deadLetterQueue === undefined) void leases.settle(EXTEND, range, DAMAGED_MS);
-  else if (damage) void leases.settle(DEAD_LETTER, range, 0, "its body is missing from the storage");
-  else after(backing.clock, Math.min(UNREAD_MS, backing.visibilityMs / 2), () => leases.giveBack(handle, range, life));
-  if (!damage) return told;
+  const told = new CorruptionError(`${what} is missing from the storage, or damaged there`, { cause: error });
   for (const onlooker of handle.onlookers) onlooker.error(told);
   return undefined;
 }
 
-async function lease(backing: Backing, { max, leaseMs, stop, signal }: Request, waitMs: number, closed: Stop): Promise<Delivery[]> {
+async function lease(backing: Backing, { max, leaseMs, signal }: Request, waitMs: number, stops: Stop[]): Promise<Delivery[]> {
   signal?.throwIfAborted();
-  stop?.throwIfCome();
-  closed.throwIfCome();
-  const { clock } = backing;
+  for (const stop of stops) stop.throwIfCome();
+  const { clock, handle, leases } = backing;
   return new Promise((resolve, reject) => {
     const deliveries: Delivery[] = [];
     let callOff: (() => void) | undefined;
-    let off: (() => void) | undefined;
     let over = false;
     const end = (): void => {
       over = true;
       callOff?.();
-      off?.();
-      stop?.delete(abort);
-      closed.delete(abort);
+      for (const stop of stops) stop.delete(abort);
     };
     const asker: Asker = {
       delivered(delivery) {
-        if (over) backing.leases.giveBack(backing.handle, delivery);
+        if (over) leases.giveBack(handle, delivery);
         else deliveries.push(delivery);
       },
       received() {
@@ -203,18 +179,16 @@ async function lease(backing: Backing, { max, leaseMs, stop, signal }: Request, 
     };
     const abort = (reason: unknown): void => {
       end();
-      deliveries.forEach((delivery) => backing.leases.giveBack(backing.handle, delivery));
+      deliveries.forEach((delivery) => leases.giveBack(handle, delivery));
       backing.stopWaiting(token);
       reject(reason);
     };
     // It may be answered at once.
     const token = backing.ask(asker, (commands, token) => {
-      commands.receive(token, backing.handle.id, max, leaseMs, waitMs > 0, clock.now());
+      commands.receive(token, handle.id, max, leaseMs, waitMs > 0, clock.now());
     });
     if (over) return;
-    off = signal && onAbort(signal, abort);
-    stop?.add(abort);
-    closed.add(abort);
+    for (const stop of stops) stop.add(abort);
     if (waitMs > 0) callOff = after(clock, waitMs, () => backing.stopWaiting(token));
   });
 }
