@@ -73,7 +73,7 @@ for (const [from, to] of exports.sort(([a], [b]) => b.length - a.length)) {
 
 /** What wasm-bindgen exports for its own sake. */
 function forBindgen(name) {
-  return ["__abort_handler", "__instance_terminated"].includes(name);
+  return ["__abort_handler", "__instance_terminated", "__wbindgen_free"].includes(name);
 }
 
 const exported = WebAssembly.Module.exports(new WebAssembly.Module(readFileSync(module))).map(({ name }) => name);

@@ -9,7 +9,7 @@ import { brotliCompressSync, gzipSync, constants } from "node:zlib";
 const [folder, table, readme, update] = process.argv.slice(2);
 /** Bytes at most, after gzip and after brotli. They are to come down before a release: posthaste to 50,000 after brotli, its client to 11,000, its ports to 9,000. */
 const budget = {
-  wasm: { gzip: 62_150, brotli: 54_950 },
+  wasm: { gzip: 61_350, brotli: 54_400 },
   scripts: { gzip: 32_700, brotli: 29_400 },
   all: { gzip: 91_950, brotli: 88_300 },
   client: { gzip: 29_050, brotli: 25_850 },

@@ -175,6 +175,11 @@ impl Peer {
         !self.parked.is_empty() || !self.demands.is_empty() || !self.undecided.is_empty()
     }
 
+    /// Whether a step may find something to do at once, whatever the time is.
+    pub fn is_restless(&self) -> bool {
+        !self.pending.is_empty() || self.parked.is_due() || self.demands.is_due()
+    }
+
     /// The present time as the journal counts it. The journal's time never goes back, a clock may: then it is taken to
     /// go on from where the journal is, so that leases and delays still end.
     pub fn now(&mut self, wall: Time) -> Time {

@@ -38,6 +38,11 @@ impl Parked {
         self.due.get_or_insert(queue, ());
     }
 
+    /// Whether there are queues to look at.
+    pub fn is_due(&self) -> bool {
+        !self.due.is_empty()
+    }
+
     /// The queues to look at, each once.
     pub fn due(&mut self) -> Vec<QueueId> {
         core::mem::take(&mut self.due).iter().map(|(queue, ())| *queue).collect()

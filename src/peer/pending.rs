@@ -11,6 +11,10 @@ pub(super) struct Pending {
 }
 
 impl Pending {
+    pub fn is_empty(&self) -> bool {
+        self.commands.is_empty()
+    }
+
     pub fn push(&mut self, command: Command) {
         if let Order::Send(_) = command.order {
             self.sends.insert((command.token.into(), 0));

@@ -1,5 +1,8 @@
-//! The door to the peer: what JavaScript calls. Numbers cross as f64, so that counters and times need no BigInt;
-//! everything that happens often crosses as rows of numbers.
+//! The door to the peer: what JavaScript calls. Numbers cross as f64, so that counters and times need no BigInt. Commands and questions
+//! have numbers of their own, as [`border`] says, so that few functions are the door.
+//!
+//! What a call leaves lies in the module's memory, and is read there before the next call: an array made for each, here and there, would
+//! cost more than all else about it. After each call the peer's status lies where it always does.
 
 use js_sys::{Array, JsString};
 use wasm_bindgen::prelude::*;
@@ -11,7 +14,7 @@ use crate::{
     id::{MessageId, NEVER, Time},
     peer::{self, SendOrder, Settle},
     web::{
-        crossing::{leave, leave_pairs, named, real, whole},
+        crossing::{named, real, whole},
         rows::{self, Texts},
     },
 };
@@ -20,6 +23,11 @@ use crate::{
 #[wasm_bindgen]
 pub struct Peer {
     peer: peer::Peer,
+    memory: bool,
+    status: Box<[f64; border::STATUS as usize]>,
+    numbers: Vec<f64>,
+    /// The snapshot or the parting that was made last.
+    bytes: Vec<u8>,
     texts: Texts,
 }
 
@@ -61,41 +69,21 @@ fn refused(error: FormatError) -> JsValue {
 #[wasm_bindgen]
 impl Peer {
     /// `id`: a random whole number below 2^53 that names this peer. `memory`: no one else will ever read the journal; else it
-    /// leases nothing until it is shown.
+    /// leases nothing until it appears.
     #[wasm_bindgen(constructor)]
     pub fn new(id: f64, seed: f64, memory: bool) -> Self {
         let mut peer = peer::Peer::new(whole(id), whole(seed), memory);
         if !memory {
             peer.hide();
         }
-        Self { peer, texts: Texts::default() }
+        let status = Box::new([0.0; border::STATUS as usize]);
+        Self { peer, memory, status, numbers: Vec::new(), bytes: Vec::new(), texts: Texts::default() }
     }
 
-    /// The number of the last record applied.
-    #[wasm_bindgen(getter)]
-    pub fn base(&self) -> f64 {
-        real(self.peer.engine().base())
-    }
-
-    /// The journal's time.
-    #[wasm_bindgen(getter)]
-    pub fn time(&self) -> f64 {
-        real(self.peer.engine().time())
-    }
-
-    /// Replaces the replica by a snapshot. Throws VersionError or CorruptionError.
-    pub fn load(&mut self, number: f64, snapshot: &[u8]) -> Result<(), JsValue> {
-        self.peer.load(whole(number), snapshot).map_err(refused)
-    }
-
-    /// Replays a record. Throws VersionError or CorruptionError, and has changed nothing then.
-    pub fn apply(&mut self, number: f64, record: &[u8]) -> Result<(), JsValue> {
-        self.peer.apply(whole(number), record).map_err(refused)
-    }
-
-    #[wasm_bindgen(js_name = isOwn)]
-    pub fn is_own(&self, record: &[u8]) -> bool {
-        self.peer.is_own(record)
+    /// Where the status lies, as [`border`] says.
+    #[wasm_bindgen(js_name = statusAt)]
+    pub fn status_at(&self) -> *const f64 {
+        self.status.as_ptr()
     }
 
     /// A queue's number, or -1.
@@ -103,49 +91,13 @@ impl Peer {
         self.peer.engine().named(name).map_or(-1, |queue| queue as i32)
     }
 
-    pub fn names(&self) -> Array {
-        let names = Array::new();
-        for (_, queue) in self.peer.engine().queues() {
-            names.push(&JsValue::from_str(&queue.name));
+    /// Makes a queue; or, where `queue` is not -1, gives that one a policy, which was only made to keep another's dead letters.
+    pub fn make(&mut self, token: u32, queue: i32, name: &str, policy: Vec<f64>, dead_letter_queue: Option<String>) {
+        let policy = policy_of(&policy, dead_letter_queue);
+        match u32::try_from(queue) {
+            Ok(queue) => self.peer.adopt(token, queue, policy),
+            Err(_) => self.peer.create(token, name, policy),
         }
-        names
-    }
-
-    /// Leaves the policy's numbers, in the order [`Peer::create`] takes them; none when there is no such queue.
-    pub fn policy(&self, queue: u32) -> usize {
-        leave(|numbers| {
-            if let Some(queue) = self.peer.engine().queue(queue) {
-                numbers.extend(queue.policy.numbers().map(real));
-                for place in [Policy::FACTOR, Policy::JITTER] {
-                    numbers[place] /= 1000.0;
-                }
-                numbers.push(f64::from(queue.policy.overflow as u8));
-            }
-        })
-    }
-
-    #[wasm_bindgen(js_name = deadLetterQueue)]
-    pub fn dead_letter_queue(&self, queue: u32) -> Option<JsString> {
-        self.peer.engine().queue(queue)?.policy.dead_letter_queue.as_deref().map(JsString::from)
-    }
-
-    pub fn create(&mut self, token: u32, name: String, policy: Vec<f64>, dead_letter_queue: Option<String>) {
-        self.peer.create(token, &name, policy_of(&policy, dead_letter_queue));
-    }
-
-    /// Whether the queue was only made to keep another's dead letters, and has no policy of its own.
-    #[wasm_bindgen(js_name = isKeeper)]
-    pub fn is_keeper(&self, queue: u32) -> bool {
-        self.peer.engine().queue(queue).is_some_and(|queue| queue.keeper)
-    }
-
-    /// Gives such a queue a policy.
-    pub fn adopt(&mut self, token: u32, queue: u32, policy: Vec<f64>, dead_letter_queue: Option<String>) {
-        self.peer.adopt(token, queue, policy_of(&policy, dead_letter_queue));
-    }
-
-    pub fn remove(&mut self, token: u32, queue: u32) {
-        self.peer.remove(token, queue);
     }
 
     /// `size`: estimated bytes of each body; `sizes` where they are not alike. `kind`: as [`border`] says; of a batch
@@ -179,12 +131,8 @@ impl Peer {
         self.peer.send(token, SendOrder { queue, sizes, delay_ms, expires_ms, whole: together, more, key });
     }
 
-    pub fn unsend(&mut self, token: u32) -> bool {
-        self.peer.unsend(token)
-    }
-
-    /// `lease_ms` 0: the queue's visibility timeout. May be answered at once: look at the effects.
-    /// `ahead`: who gets it may give it back, or tell by `started` that it was handed out.
+    /// `lease_ms` 0: the queue's visibility timeout. `ahead`: who gets it may give it back, or tell by [`border::START`] that it was
+    /// handed out.
     #[allow(clippy::too_many_arguments)]
     pub fn receive(&mut self, token: u32, queue: u32, max: u32, lease_ms: f64, wait: bool, now: f64, ahead: bool) {
         let lease_ms = optional(lease_ms).filter(|&ms| ms > 0);
@@ -193,18 +141,11 @@ impl Peer {
         } else {
             self.peer.receive(token, queue, max, lease_ms, wait, whole(now));
         }
+        self.note();
     }
 
-    pub fn started(&mut self, queue: u32, number: f64, index: u32, count: u32, grant: f64, now: f64) {
-        self.peer.started(queue, message(number, index), count, whole(grant), whole(now));
-    }
-
-    pub fn unreceive(&mut self, token: u32) {
-        self.peer.unreceive(token);
-    }
-
-    /// `kind`: as [`border`] says. `arg` of a retry: its delay in ms, -1 the queue's backoff; of an extension: ms from now. `text`:
-    /// a retry's last error, a dead letter's reason.
+    /// `kind`: as [`border`] says. `arg` of a retry: its delay in ms, -1 the queue's backoff; of an extension: ms from now; of a start: the
+    /// present time. `text`: a retry's last error, a dead letter's reason.
     #[allow(clippy::too_many_arguments)]
     pub fn settle(
         &mut self,
@@ -218,173 +159,210 @@ impl Peer {
         arg: f64,
         text: Option<String>,
     ) {
-        let text = text.map(Into::into);
+        let (first, grant, text) = (message(number, index), whole(grant), text.map(Into::into));
         let how = match kind {
             border::ACK => Settle::Ack,
             border::RETRY => Settle::Retry { delay_ms: optional(arg), error: text },
             border::DEAD_LETTER => Settle::DeadLetter { reason: text.unwrap_or_default() },
             border::EXTEND => Settle::Extend { ms: whole(arg) },
+            border::START => return self.peer.started(queue, first, count, grant, whole(arg)),
             _ => Settle::Release,
         };
-        let first = message(number, index);
         let count = count.clamp(1, MessageId::INDEX_MAX + 1 - first.index());
-        self.peer.settle(token, queue, first, count, whole(grant), how);
+        self.peer.settle(token, queue, first, count, grant, how);
     }
 
-    /// Leaves pairs of index and count: which of these messages are still leased by that grant.
-    pub fn held(&mut self, number: f64, index: u32, count: u32, grant: f64) -> usize {
-        let first = message(number, index);
-        let held = self.peer.engine().held(first, count, whole(grant));
-        leave_pairs(&held.iter().map(|(id, count)| (id.index(), *count)).collect::<Vec<_>>())
+    /// The other commands, as [`border`] says.
+    pub fn command(
+        &mut self,
+        kind: u32,
+        token: u32,
+        queue: i32,
+        #[wasm_bindgen(unchecked_optional_param_type = "number")] a: f64,
+        #[wasm_bindgen(unchecked_optional_param_type = "number")] b: f64,
+    ) -> bool {
+        let (peer, of) = (&mut self.peer, queue as u32);
+        match kind {
+            border::UNSEND => return peer.unsend(token),
+            border::UNRECEIVE => peer.unreceive(token),
+            border::CANCEL => peer.cancel(token, of, message(a, b as u32)),
+            border::PURGE => peer.purge(token, of),
+            border::PAUSE => peer.pause(token, of, a > 0.0),
+            border::REMOVE => peer.remove(token, of),
+            border::BURY => peer.bury(token, whole(a), u32::try_from(queue).ok(), b > 0.0),
+            border::REDRIVE => peer.redrive(token, of, optional(a).map(|to| to as u32), whole(b)),
+            border::APPEAR => peer.show(whole(a)),
+            border::RELEASE_IDLE => peer.release_idle(),
+            border::COMMIT => peer.committed(whole(a)),
+            border::ABANDON => peer.abandoned(),
+            border::SNAPSHOT_OVER => peer.snapshot_over(a > 0.0),
+            _ => return peer.wants_snapshot(true),
+        }
+        self.note();
+        true
     }
 
-    pub fn cancel(&mut self, token: u32, queue: u32, number: f64, index: u32) {
-        self.peer.cancel(token, queue, message(number, index));
+    /// Makes the next record out of all that is pending, and in memory commits it. Answers how many numbers it leaves: the sends whose
+    /// bodies are the record's, and what took effect, in rows of ten.
+    pub fn step(&mut self, now: f64) -> usize {
+        let now = whole(now);
+        let decided = self.peer.decide(now);
+        self.numbers.clear();
+        for &(token, count) in self.peer.sends() {
+            self.numbers.extend_from_slice(&[token.into(), count.into()]);
+        }
+        let sends = self.numbers.len();
+        self.leave_rows();
+        let before = self.numbers.len() - sends;
+        if decided && self.memory {
+            self.peer.committed(self.peer.engine().base() + 1);
+            self.leave_rows();
+        }
+        let at = self.peer.deadline(now);
+        self.tell(border::DECIDED, decided.into());
+        self.tell(border::SENDS, sends as f64);
+        self.tell(border::BEFORE_COMMIT, before as f64);
+        self.tell(border::MORE, (at <= now || self.peer.is_restless()).into());
+        self.tell(border::DEADLINE, real(at));
+        self.tell(border::CHUNK, self.peer.chunk().map_or(-1.0, f64::from));
+        let (at, length) = (self.peer.record().as_ptr(), self.peer.record().len());
+        self.tell_bytes(at, length);
+        self.left()
     }
 
-    pub fn purge(&mut self, token: u32, queue: u32) {
-        self.peer.purge(token, queue);
+    /// Leaves what took effect since the last step or report, in rows.
+    pub fn report(&mut self) -> usize {
+        self.numbers.clear();
+        self.leave_rows();
+        self.left()
     }
 
-    pub fn pause(&mut self, token: u32, queue: u32, paused: bool) {
-        self.peer.pause(token, queue, paused);
+    /// Applies a record; or, instead of all before, a snapshot. Throws VersionError or CorruptionError, and has changed nothing then.
+    pub fn replay(&mut self, number: f64, bytes: &[u8], snapshot: bool) -> Result<(), JsValue> {
+        let number = whole(number);
+        let done = if snapshot { self.peer.load(number, bytes) } else { self.peer.apply(number, bytes) };
+        self.note();
+        done.map_err(refused)
     }
 
-    #[wasm_bindgen(js_name = wantsShowing)]
-    pub fn wants_showing(&self) -> bool {
-        self.peer.wants_showing()
+    /// Whether this is the record under way.
+    #[wasm_bindgen(js_name = isOwn)]
+    pub fn is_own(&self, record: &[u8]) -> bool {
+        self.peer.is_own(record)
     }
 
-    pub fn show(&mut self, id: f64) {
-        self.peer.show(whole(id));
+    /// Makes a snapshot, and what may be deleted with it.
+    pub fn snapshot(&mut self) {
+        let bytes = self.peer.snapshot();
+        self.keep(bytes);
     }
 
-    /// Leaves the names of the other peers that hold leases.
-    pub fn others(&self) -> usize {
-        leave(|numbers| numbers.extend(self.peer.others().into_iter().map(real)))
+    /// Makes the record by which this peer gives back all that it holds, if it holds anything, and goes.
+    pub fn parting(&mut self, now: f64) {
+        let bytes = self.peer.parting(whole(now));
+        self.keep(bytes);
     }
 
-    /// `queue` -1: all that it holds.
-    pub fn bury(&mut self, token: u32, peer: f64, queue: i32, counted: bool) {
-        self.peer.bury(token, whole(peer), u32::try_from(queue).ok(), counted);
-    }
-
-    pub fn parting(&mut self, now: f64) -> Vec<u8> {
-        self.peer.parting(whole(now))
-    }
-
-    /// `to` -1: back to where they came from.
-    pub fn redrive(&mut self, token: u32, queue: u32, to: i32, max: f64) {
-        self.peer.redrive(token, queue, u32::try_from(to).ok(), whole(max));
-    }
-
-    #[wasm_bindgen(js_name = releaseIdle)]
-    pub fn release_idle(&mut self) {
-        self.peer.release_idle();
-    }
-
-    /// Makes the next record out of all that is pending. False: nothing to write now.
-    pub fn decide(&mut self, now: f64) -> bool {
-        self.peer.decide(whole(now))
-    }
-
-    pub fn record(&self) -> Vec<u8> {
-        self.peer.record().to_vec()
-    }
-
-    /// -1: bodies go with the record; else apart, 2^chunk messages a value.
-    pub fn chunk(&self) -> i32 {
-        self.peer.chunk().map_or(-1, i32::from)
-    }
-
-    /// Leaves pairs of token and count: whose bodies are the record's.
-    pub fn sends(&mut self) -> usize {
-        leave_pairs(self.peer.sends())
-    }
-
-    pub fn committed(&mut self, number: f64) {
-        self.peer.committed(whole(number));
-    }
-
-    pub fn abandoned(&mut self) {
-        self.peer.abandoned();
-    }
-
-    /// Leaves what took effect since the last call, in rows of ten numbers.
-    pub fn effects(&mut self) -> usize {
-        let Self { peer, texts } = self;
-        leave(|rows| {
-            for effect in peer.effects() {
-                rows::push(rows, effect, texts);
+    /// Leaves numbers, and answers how many, as [`border`] says for the question. `a`: the queue, or a message's number.
+    pub fn look(
+        &mut self,
+        kind: u32,
+        #[wasm_bindgen(unchecked_optional_param_type = "number")] a: f64,
+        #[wasm_bindgen(unchecked_optional_param_type = "number")] index: u32,
+        #[wasm_bindgen(unchecked_optional_param_type = "number")] count: u32,
+        #[wasm_bindgen(unchecked_optional_param_type = "number")] grant: f64,
+    ) -> usize {
+        let Self { peer, numbers, .. } = self;
+        let queue = peer.engine().queue(a as u32);
+        numbers.clear();
+        match kind {
+            border::POLICY_OF => {
+                if let Some(queue) = queue {
+                    numbers.extend(queue.policy.numbers().map(real));
+                    for place in [Policy::FACTOR, Policy::JITTER] {
+                        numbers[place] /= 1000.0;
+                    }
+                    numbers.push(f64::from(queue.policy.overflow as u8));
+                }
             }
-        })
+            border::BACKLOG => numbers.extend_from_slice(&queue.map_or([0.0, 0.0, -1.0], |queue| {
+                [real(queue.backlog()), real(queue.bytes()), queue.oldest().map_or(-1.0, real)]
+            })),
+            border::OTHERS => numbers.extend(peer.others().into_iter().map(real)),
+            border::HELD => {
+                let held = peer.engine().held(message(a, index), count, whole(grant));
+                numbers.extend(held.iter().flat_map(|(id, count)| [f64::from(id.index()), f64::from(*count)]));
+            }
+            border::FLOOR => numbers.push(real(peer.floor())),
+            border::DRAINED => numbers.extend(peer.drained().iter().flat_map(|(from, to)| [real(*from), real(*to)])),
+            border::IS_KEEPER => numbers.push(queue.is_some_and(|queue| queue.keeper).into()),
+            _ => numbers.extend(peer.dead_parts().iter().flatten().map(|part| real(*part))),
+        }
+        self.left()
     }
 
-    /// The texts that the last rows refer to.
-    pub fn texts(&mut self) -> Option<Array> {
-        self.texts.take()
-    }
-
-    pub fn deadline(&mut self, now: f64) -> f64 {
-        real(self.peer.deadline(whole(now)))
-    }
-
-    pub fn waiting(&self) -> bool {
-        self.peer.waiting()
-    }
-
-    /// Leaves count, bytes, and when the oldest was sent (-1: there is none).
-    pub fn backlog(&mut self, queue: u32) -> usize {
+    /// Answers a value, as [`border`] says for the question.
+    pub fn show(
+        &mut self,
+        kind: u32,
+        #[wasm_bindgen(unchecked_optional_param_type = "number")] queue: u32,
+        #[wasm_bindgen(unchecked_optional_param_type = "number")] now: f64,
+        #[wasm_bindgen(unchecked_optional_param_type = "number")] max: u32,
+        #[wasm_bindgen(unchecked_optional_param_type = "number")] state: i32,
+    ) -> JsValue {
+        let now: Time = self.peer.now(whole(now));
         let known = self.peer.engine().queue(queue);
-        let told = known.map_or([0.0, 0.0, -1.0], |queue| {
-            [real(queue.backlog()), real(queue.bytes()), queue.oldest().map_or(-1.0, real)]
-        });
-        leave(|numbers| numbers.extend_from_slice(&told))
-    }
-
-    /// The queue's metrics as an object, names as in the API.
-    pub fn metrics(&mut self, queue: u32, now: f64) -> JsValue {
-        let now: Time = self.peer.now(whole(now));
-        rows::metrics(self.peer.engine().queue(queue), &self.peer.handed_out(queue, now), now)
-    }
-
-    /// What is in the queue, oldest first, as objects. `state` -1: any; else 0 ready, 1 delayed, 2 leased, 3 dead.
-    pub fn peek(&mut self, queue: u32, max: u32, state: i32, now: f64) -> Array {
-        let now: Time = self.peer.now(whole(now));
-        rows::peek(self.peer.engine().queue(queue), &self.peer.handed_out(queue, now), max, state, now)
-    }
-
-    #[wasm_bindgen(js_name = wantsSnapshot)]
-    pub fn wants_snapshot(&self, pressed: bool) -> bool {
-        self.peer.wants_snapshot(pressed)
-    }
-
-    pub fn snapshot(&mut self) -> Vec<u8> {
-        self.peer.snapshot()
-    }
-
-    pub fn floor(&self) -> f64 {
-        real(self.peer.floor())
-    }
-
-    /// Leaves the ranges of records whose bodies go with the snapshot, both ends included.
-    pub fn drained(&self) -> usize {
-        leave(|numbers| {
-            for (from, to) in self.peer.drained() {
-                numbers.extend_from_slice(&[real(*from), real(*to)]);
+        match kind {
+            border::TEXTS => self.texts.take().into(),
+            border::NAMES => {
+                self.peer.engine().queues().map(|(_, queue)| JsString::from(&*queue.name)).collect::<Array>().into()
             }
-        })
+            border::LETTERS => {
+                known.and_then(|queue| queue.policy.dead_letter_queue.as_deref()).map(JsString::from).into()
+            }
+            border::METRICS => rows::metrics(known, &self.peer.handed_out(queue, now), now),
+            _ => rows::peek(known, &self.peer.handed_out(queue, now), max, state, now).into(),
+        }
+    }
+}
+
+impl Peer {
+    fn leave_rows(&mut self) {
+        for effect in self.peer.effects() {
+            rows::push(&mut self.numbers, effect, &mut self.texts);
+        }
     }
 
-    /// Leaves triples: of a record that stays, its number and the first and last part of its bodies that go with the snapshot.
-    #[wasm_bindgen(js_name = deadParts)]
-    pub fn dead_parts(&self) -> usize {
-        leave(|numbers| numbers.extend(self.peer.dead_parts().iter().flatten().map(|part| real(*part))))
+    /// Says where the numbers are that were left; answers how many.
+    fn left(&mut self) -> usize {
+        self.tell(border::NUMBERS_AT, self.numbers.as_ptr() as usize as f64);
+        self.note();
+        self.numbers.len()
     }
 
-    /// The snapshot was written, or (false) it was not.
-    #[wasm_bindgen(js_name = snapshotWritten)]
-    pub fn snapshot_written(&mut self, written: bool) {
-        self.peer.snapshot_over(written);
+    fn keep(&mut self, bytes: Vec<u8>) {
+        self.bytes = bytes;
+        self.tell_bytes(self.bytes.as_ptr(), self.bytes.len());
+        self.note();
+    }
+
+    fn tell_bytes(&mut self, at: *const u8, length: usize) {
+        self.tell(border::BYTES_AT, at as usize as f64);
+        self.tell(border::BYTES, length as f64);
+    }
+
+    /// Writes down how things are.
+    fn note(&mut self) {
+        let engine = self.peer.engine();
+        let (base, time) = (real(engine.base()), real(engine.time()));
+        self.tell(border::BASE, base);
+        self.tell(border::TIME, time);
+        self.tell(border::WAITING, self.peer.waiting().into());
+        self.tell(border::WANTS_TO_APPEAR, self.peer.wants_showing().into());
+        self.tell(border::WANTS_SNAPSHOT, self.peer.wants_snapshot(false).into());
+    }
+
+    fn tell(&mut self, place: u32, value: f64) {
+        self.status[place as usize] = value;
     }
 }

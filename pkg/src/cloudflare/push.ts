@@ -1,5 +1,6 @@
 /** Pushing: batches go to the `queue(batch, env, ctx)` handler of a Worker, by a service binding. */
 
+import { METRICS } from "../engine/codes";
 import type { LocalBacking } from "../journal/local";
 import type { Onlooker } from "../engine/effects";
 import type { ReceivedMessage } from "../delivery/message";
@@ -58,7 +59,7 @@ export class Push implements Onlooker {
 
   private get ready(): number {
     const { journal, handle } = this.queue.backing as LocalBacking;
-    return (journal.peer.metrics(handle.id, journal.now()) as { ready: number } | undefined)?.ready ?? 0;
+    return (journal.peer.show(METRICS, handle.id, journal.now()) as { ready: number } | undefined)?.ready ?? 0;
   }
 
   /** Stops when nothing comes any more: an object that waits costs what one that works does. */

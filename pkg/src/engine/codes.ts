@@ -52,6 +52,92 @@ export const DEAD_LETTER = 2;
 export const EXTEND = 3;
 /** Way to settle: give it back, as if it had not been delivered. */
 export const RELEASE = 4;
+/** No way to settle, but said alike: what was leased ahead for someone was handed out. */
+export const START = 5;
+/** Command: forget a send that is still pending; false: too late. */
+export const UNSEND = 0;
+/** Command: end a receive that waits; it is answered with what it has. */
+export const UNRECEIVE = 1;
+/** Command: take out a message, by its number and index. */
+export const CANCEL = 2;
+/** Command: drop all messages of a queue. */
+export const PURGE = 3;
+/** Command: deliver nothing of a queue, or (0) go on. */
+export const PAUSE = 4;
+/** Command: delete a queue. */
+export const REMOVE = 5;
+/** Command: end the leases of that peer, in a queue or (-1) in all; what it had handed out counts as an attempt, or (0) not. */
+export const BURY = 6;
+/** Command: move dead letters to that queue, or (-1) back to where they came from; so many at most. */
+export const REDRIVE = 7;
+/** Command: lease under that name from now on. */
+export const APPEAR = 8;
+/** Command: what is leased ahead goes back. */
+export const RELEASE_IDLE = 9;
+/** Command: the record under way was committed under that number; with 0, somewhere in a snapshot. */
+export const COMMIT = 10;
+/** Command: the record under way was not committed, and all that asked for it is pending again. */
+export const ABANDON = 11;
+/** Command: the snapshot was written, or (0) it was not. */
+export const SNAPSHOT_OVER = 12;
+/** Command that changes nothing: whether a snapshot would make room. */
+export const MAKES_ROOM = 13;
+/** Question for numbers: a queue's policy; none: there is no such queue. */
+export const POLICY_OF = 0;
+/** Question for numbers: a queue's messages, their bytes, and when the oldest was sent (-1: there is none). */
+export const BACKLOG = 1;
+/** Question for numbers: the names of the other peers that hold leases. */
+export const OTHERS = 2;
+/** Question for numbers: which messages from a number and index on, so many, are still leased by that grant: pairs of index and count. */
+export const HELD = 3;
+/** Question for numbers: records up to this one may be missing once the snapshot is written. */
+export const FLOOR = 4;
+/** Question for numbers: ranges of records whose bodies go with the snapshot, both ends included. */
+export const DRAINED = 5;
+/** Question for numbers: triples, of a record that stays, and the first and last part of its bodies that go with the snapshot. */
+export const DEAD_PARTS = 6;
+/** Question for numbers: 1 where a queue was only made to keep another's dead letters, and has no policy of its own. */
+export const IS_KEEPER = 7;
+/** Question for a value: the texts that rows refer to, since they were last asked for. */
+export const TEXTS = 0;
+/** Question for a value: the names of all queues. */
+export const NAMES = 1;
+/** Question for a value: the name of the queue to which a queue's dead letters go, or undefined. */
+export const LETTERS = 2;
+/** Question for a value: a queue's metrics, named as in the API; undefined: no such queue. */
+export const METRICS = 3;
+/** Question for a value: messages of a queue, oldest first, as objects; so many at most, of a state or (-1) of any. */
+export const PEEK = 4;
+/** Place in the status: 1 where the last step made a record. */
+export const DECIDED = 0;
+/** Place in the status: sends whose bodies are the record's, pairs of token and count, which lie before the rows that a step leaves. */
+export const SENDS = 1;
+/** Place in the status: rows of the last step that say what was before its commit. In memory alone others follow. */
+export const BEFORE_COMMIT = 2;
+/** Place in the status: 1 where the next step may have something to do at once. */
+export const MORE = 3;
+/** Place in the status: when a step is due though nobody asks for anything; infinite: never. */
+export const DEADLINE = 4;
+/** Place in the status: the number of the last record applied. */
+export const BASE = 5;
+/** Place in the status: the journal's time. */
+export const TIME = 6;
+/** Place in the status: 1 where someone waits for what another peer may do. */
+export const WAITING = 7;
+/** Place in the status: 1 where someone wants messages, and this peer may not lease any before it appears. */
+export const WANTS_TO_APPEAR = 8;
+/** Place in the status: 1 where it is time for a snapshot. */
+export const WANTS_SNAPSHOT = 9;
+/** Place in the status: where the bodies of the record under way go: -1 with it; else apart, 2^chunk messages a value. */
+export const CHUNK = 10;
+/** Place in the status: where the numbers lie that the last call left. */
+export const NUMBERS_AT = 11;
+/** Place in the status: where the bytes lie of the record, the snapshot or the parting that was made last, and how many they are. */
+export const BYTES_AT = 12;
+/** Place in the status: see BYTES_AT. */
+export const BYTES = 13;
+/** Numbers in the status. */
+export const STATUS = 14;
 /** A send of which as many messages are accepted as fit. */
 export const AS_MANY_AS_FIT = 0;
 /** The first part of a batch that is accepted whole or not at all. */

@@ -14,29 +14,3 @@ export interface Commands {
     text?: string,
   ): void;
 }
-
-/** What more an engine is asked for here. */
-export interface EngineCommands extends Commands {
-  /**
-   * `size`: estimated bytes of each message; `sizes` where they are not alike. `kind`: AS_MANY_AS_FIT, BATCH (`more`
-   * messages follow as its parts), or BATCH_PART.
-   */
-  send(
-    token: number,
-    queue: number,
-    count: number,
-    size: number,
-    sizes: Float64Array | undefined,
-    delayMs: number,
-    expiresMs: number,
-    kind: number,
-    more: number,
-    key: string | undefined,
-    moreBytes: number,
-  ): void;
-  /** Forgets a send that is still pending; false: too late. */
-  unsend(token: number): boolean;
-  /** Leaves pairs of token and count: whose bodies go with what was decided. */
-  sends(): number;
-  abandoned(): void;
-}

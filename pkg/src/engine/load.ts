@@ -1,15 +1,8 @@
 /** The wasm engine: loaded once a context, when the first queue is opened. */
 
-import { initSync, IndexedDb, moduleMemory, numbersAt, Peer } from "../../wasm/posthaste.js";
+import { initSync, IndexedDb } from "../../wasm/posthaste.js";
 
-export { numbersAt, IndexedDb, Peer };
-
-let own: WebAssembly.Memory | undefined;
-
-/** The module's memory, once it is loaded. */
-export function memory(): WebAssembly.Memory {
-  return (own ??= moduleMemory() as WebAssembly.Memory);
-}
+export { IndexedDb };
 
 let source: (() => Promise<WebAssembly.Module>) | undefined;
 let loading: Promise<void> | undefined;

@@ -1,7 +1,6 @@
 /** The journal of a store that others share: steps are appends, and whatever goes wrong with the store is made good or told. */
 
-import type { Load } from "./requests";
-import { numbers } from "../engine/memory";
+import * as border from "../engine/codes";
 import { StorageLostError, lostUnderWay, platformError, publicError, unstorable } from "../contract/errors";
 import type { Delivery, Handle, Part } from "../engine/effects";
 import { Journal } from "./journal";
@@ -69,7 +68,7 @@ export class StoredJournal extends Journal {
       (anew) => {
         if (anew) this.doubtful = true;
         // Nobody here waits: the next step will notice.
-        if (anew || this.peer.waiting() || this.watched) this.look();
+        if (anew || this.waiting || this.watched) this.look();
       },
       (error) => void (this.store === store && this.recover(error)),
     );
@@ -110,7 +109,7 @@ export class StoredJournal extends Journal {
     await this.fresh();
     if (losses !== this.losses) return deliveries.map(() => []);
     const held = (part: Part, grant: number): Part[] => {
-      const places = numbers(this.peer.held(part.number, part.index, part.count, grant));
+      const places = this.peer.numbers(border.HELD, part.number, part.index, part.count, grant);
       return Array.from({ length: places.length / 2 }, (_, at) => ({ ...part, index: places[2 * at], count: places[2 * at + 1] }));
     };
     return parts.map((parts, at) => parts.flatMap((part) => (part.parcel ? [part] : held(part, deliveries[at].grant))));
@@ -159,26 +158,23 @@ export class StoredJournal extends Journal {
   private async step(): Promise<boolean> {
     if (this.closed) return false;
     const { life } = this;
-    if (this.peer.wantsShowing()) void this.appear();
+    if (this.peer.status(border.WANTS_TO_APPEAR)) void this.appear();
     if (this.stale) await this.catchUp();
     if (life !== this.life) return true;
-    const { peer, desk } = this;
-    desk.load(peer);
     let step: Append | undefined;
     let from = 0;
     if (this.wary > 0) {
-      from = peer.base + 1;
+      from = this.base + 1;
     } else {
-      if (!this.decide()) return this.stale;
       step = this.take();
+      if (!step) return this.stale;
     }
     const number = await this.append(from, (tail) => {
       // A recovery decides this step anew, and looked for it before it could be written. What was opened again is looked at first.
       if (life !== this.life || (from > 0 && this.doubtful)) return undefined;
       if (from === 0) return step;
       this.meet(tail);
-      desk.load(peer);
-      step = this.decide() ? this.take() : undefined;
+      step = this.take();
       return step;
     });
     // The recovery has found out what became of this step.
@@ -188,9 +184,9 @@ export class StoredJournal extends Journal {
     if (life !== this.life) return true;
     this.failures = 0;
     this.store.hint();
-    this.tell();
-    desk.known();
-    if (peer.wantsSnapshot(false)) await this.clean();
+    this.report();
+    this.desk.known();
+    if (this.peer.status(border.WANTS_SNAPSHOT)) await this.clean();
     return true;
   }
 
@@ -198,12 +194,12 @@ export class StoredJournal extends Journal {
   private async appear(): Promise<void> {
     if (this.appearing) return;
     this.appearing = true;
-    const name = await this.living.show(numbers(this.peer.others())).catch(() => undefined);
+    const name = await this.living.show(this.others).catch(() => undefined);
     this.appearing = false;
     if (name === undefined || this.closed) return;
     // With nothing awaited in between: another name would leave to nobody what is leased under this one.
-    this.peer.show(name);
-    this.living.look(() => numbers(this.peer.others()));
+    this.peer.command(border.APPEAR, 0, 0, name);
+    this.living.look(() => this.others);
     this.kick();
   }
 
@@ -211,19 +207,20 @@ export class StoredJournal extends Journal {
   private async bury(peer: number, counted: () => boolean): Promise<void> {
     // Its last records may not be known here yet, nor how it went.
     await this.fresh();
-    if (numbers(this.peer.others()).includes(peer)) await this.request((commands, token) => commands.bury(token, peer, -1, counted()));
+    if (this.others.includes(peer)) await this.request((commands, token) => commands.command(border.BURY, token, -1, peer, Number(counted())));
   }
 
   /** Whoever else holds messages of that queue is gone: they go back. */
   async inherit(queue: number): Promise<void> {
-    await Promise.all(numbers(this.peer.others()).map((holder) => this.request((commands, token) => commands.bury(token, holder, queue, true))));
+    await Promise.all(this.others.map((holder) => this.request((commands, token) => commands.command(border.BURY, token, queue, holder, 1))));
   }
 
   /** The context ends, in good order: what is held here goes back as if it had never been taken. */
   private leave(): void {
     if (this.closed) return;
-    this.leftAt = this.peer.base;
-    const record = this.peer.parting(this.clock.now());
+    this.leftAt = this.base;
+    this.peer.parting(this.clock.now());
+    const record = this.peer.bytes();
     // Where the store is not open, whoever finds that this peer is not there any more does that.
     if (record.length && !this.recovering) void this.store.append(0, () => ({ record, bodies: [], chunk: -1 }), this.strict).catch(() => undefined);
     this.loseLeases();
@@ -234,10 +231,10 @@ export class StoredJournal extends Journal {
     return clean(this.peer, (...all) => this.patient(() => store.snapshot(...all)), () => life === this.life);
   }
 
-  /** The decided record, with its bodies. */
-  private take(): Append {
-    const { segments, headers }: Load = this.desk.bodies(this.peer);
-    return { record: this.peer.record(), bodies: valuesOf(segments), headers, chunk: this.peer.chunk() };
+  /** The next record, with its bodies; undefined: there is nothing to write. */
+  private take(): Append | undefined {
+    const load = this.decide();
+    return load && { record: this.peer.bytes(), bodies: valuesOf(load.segments), headers: load.headers, chunk: this.peer.status(border.CHUNK) };
   }
 
   private async append(from: number, decide: (tail: Tail | undefined) => Append | undefined): Promise<number> {
@@ -263,16 +260,20 @@ export class StoredJournal extends Journal {
 
   /** The step was committed under `number`: applies what came before it, it, and what came after. */
   private async land(number: number, record: Uint8Array): Promise<void> {
-    if (number <= this.peer.base) throw putBack(this.peer.base);
-    if (number === this.peer.base + 1 && !this.doubtful) {
+    const { life, base } = this;
+    if (number <= base) throw putBack(base);
+    if (number === base + 1 && !this.doubtful) {
       this.wary = Math.max(0, this.wary - 1);
       this.last = record;
-      return this.peer.committed(number);
+      return this.commit(number);
     }
     this.wary = CALM_STEPS;
-    const { life, peer: { base } } = this;
     const tail = await this.patient(() => this.store.read(Math.max(1, base)));
     if (life === this.life) this.meet(tail.birth === this.birth ? after(tail, base, this.last) : tail, number);
+  }
+
+  private commit(number: number): void {
+    this.peer.command(border.COMMIT, 0, 0, number);
   }
 
   /** Applies what others wrote, and the own record in its place. */
@@ -282,18 +283,18 @@ export class StoredJournal extends Journal {
     if (tail.numbers.length && !own) this.wary = CALM_STEPS;
     if (own > (tail.snapshot?.number ?? 0) && !tail.numbers.includes(own)) throw putBack(own);
     if (tail.snapshot) {
-      this.peer.load(tail.snapshot.number, tail.snapshot.bytes);
+      this.peer.replay(tail.snapshot.number, tail.snapshot.bytes, true);
       this.loader.clear();
-      if (own && own <= tail.snapshot.number) this.peer.committed(own);
+      if (own && own <= tail.snapshot.number) this.commit(own);
       this.replaced();
     }
     tail.numbers.forEach((number, at) => {
-      if (number === own) this.peer.committed(number);
-      else this.peer.apply(number, tail.records[at]);
+      if (number === own) this.commit(number);
+      else this.peer.replay(number, tail.records[at], false);
     });
     if (!tail.numbers.length && !tail.snapshot) return;
     this.last = tail.records.at(-1);
-    this.living.look(() => numbers(this.peer.others()));
+    this.living.look(() => this.others);
   }
 
   private checkBirth(tail: Tail): void {
@@ -302,7 +303,7 @@ export class StoredJournal extends Journal {
   }
 
   private async catchUp(): Promise<void> {
-    const { looking, life, doubtful, peer: { base } } = this;
+    const { looking, life, doubtful, base } = this;
     this.stale = this.doubtful = false;
     // Whoever comes while it is read waits for the next; whoever waits when that fails, for the recovery or the end.
     const { length } = looking;
@@ -310,20 +311,19 @@ export class StoredJournal extends Journal {
     // What was opened again meanwhile is read from where it can be told apart.
     if (life !== this.life || (this.doubtful && !doubtful)) return;
     this.meet(doubtful && tail.birth === this.birth ? after(tail, base, this.last) : tail);
-    this.tell();
+    this.report();
     for (const { resolve } of looking.splice(0, length)) resolve();
   }
 
   protected setTimer(): void {
-    const now = this.now();
-    const waiting = this.peer.waiting();
+    const { waiting } = this;
     const polls = waiting || this.watched;
-    const at = Math.min(this.peer.deadline(now), polls ? now + this.pollMs : Infinity);
+    const at = Math.min(this.peer.status(border.DEADLINE), polls ? this.now() + this.pollMs : Infinity);
     // Only someone who waits keeps a program from ending.
     this.alarm.set(at, waiting, () => {
       if (polls) {
         this.stale = this.doubtful = true;
-        this.pollMs = this.peer.waiting() ? POLL_MS : POLL_IDLE_MS;
+        this.pollMs = this.waiting ? POLL_MS : POLL_IDLE_MS;
       }
       this.kick();
     });
@@ -346,7 +346,7 @@ export class StoredJournal extends Journal {
   /** The storage is full: what is needed no more is deleted; then sends fail, what makes room goes on, at last with the room kept for it. */
   private async overQuota(step: Append, error: unknown): Promise<void> {
     const { peer, life } = this;
-    if (step.bodies.length && peer.wantsSnapshot(true)) {
+    if (step.bodies.length && peer.command(border.MAKES_ROOM, 0, 0)) {
       this.desk.reconsider(peer, () => undefined);
       return this.clean();
     }
@@ -424,7 +424,7 @@ export class StoredJournal extends Journal {
     this.store = store;
     this.watch();
     this.wary = CALM_STEPS;
-    const { base } = this.peer;
+    const { base } = this;
     const tail = await store.read(Math.max(1, base));
     if (this.closed) return;
     const gone = error instanceof StorageLostError || (this.birth !== 0 && tail.birth !== this.birth);
@@ -441,13 +441,13 @@ export class StoredJournal extends Journal {
   /** Goes on with the same replica. Whether the step under way was committed is in the journal. */
   private resume(tail: Tail): void {
     // What became of the one that may have been under way is not known.
-    this.peer.snapshotWritten(false);
+    this.peer.command(border.SNAPSHOT_OVER, 0, 0);
     const at = tail.records.findIndex((record) => this.peer.isOwn(record));
-    if (at < 0 && !tail.snapshot) this.peer.abandoned();
+    if (at < 0 && !tail.snapshot) this.peer.command(border.ABANDON, 0, 0);
     this.meet(tail, at < 0 ? 0 : tail.numbers[at]);
     // A snapshot may contain it, and does not say.
-    if (at < 0 && tail.snapshot) this.peer.committed(0);
-    this.tell();
+    if (at < 0 && tail.snapshot) this.commit(0);
+    this.report();
     this.desk.known();
   }
 
@@ -467,7 +467,7 @@ export class StoredJournal extends Journal {
     this.desk.failAsked(lost(false), lost(true));
     try {
       this.meet(await this.store.read(1));
-      this.tell(false);
+      this.report(false);
     } finally {
       read();
     }

@@ -1,6 +1,6 @@
 /** Looking into a queue, and moving its dead letters. */
 
-import { STATES } from "../engine/codes";
+import { METRICS, PEEK, REDRIVE, STATES } from "../engine/codes";
 import type { Delivery, Handle } from "../engine/effects";
 import { platformError, show } from "../contract/errors";
 import type { Journal } from "./journal";
@@ -25,7 +25,7 @@ interface Info {
 
 /** The metrics as the engine knows them; undefined when the queue is gone. */
 export async function metrics(journal: Journal, handle: Handle): Promise<QueueMetrics | undefined> {
-  const found = journal.peer.metrics(handle.id, journal.now());
+  const found = journal.peer.show(METRICS, handle.id, journal.now());
   if (!found) return undefined;
   const { oldestMessageTimestamp: oldest, ...rest } = found as Omit<QueueMetrics, "oldestMessageTimestamp"> & {
     oldestMessageTimestamp?: number;
@@ -39,7 +39,7 @@ export async function metrics(journal: Journal, handle: Handle): Promise<QueueMe
 }
 
 export async function peek(journal: Journal, handle: Handle, max: number, state: MessageState | undefined): Promise<MessageInfo[]> {
-  const infos = journal.peer.peek(handle.id, max, state === undefined ? -1 : STATES.indexOf(state), journal.now()) as Info[];
+  const infos = journal.peer.show(PEEK, handle.id, journal.now(), max, state === undefined ? -1 : STATES.indexOf(state)) as Info[];
   const places = infos.map(({ number, index, chunk }) => ({ number, index, count: 1, chunk }) as Delivery);
   const parts = await journal.bodies(places);
   return infos.flatMap((info, at) => {
@@ -82,7 +82,7 @@ export async function redrive(
     const to = name === undefined ? -1 : journal.peer.queue(name);
     if (name !== undefined && to < 0) throw platformError("NotFoundError", `there is no queue ${show(name)} to redrive to`);
     const want = Math.min(max - moved, rate);
-    const count = await journal.request((peer, token) => peer.redrive(token, handle.id, to, want), handle);
+    const count = await journal.request((peer, token) => peer.command(REDRIVE, token, handle.id, to, want), handle);
     moved += count;
     if (count < want || moved >= max) break;
     await new Promise<void>((resolve) => journal.clock.setTimeout(resolve, 1000));

@@ -6,12 +6,11 @@
 import { abortable } from "../schedule/cancellation";
 import { Alarm } from "../schedule/alarm";
 import type { Commands } from "../engine/commands";
-import { numbers } from "../engine/memory";
-import { Desk } from "./requests";
+import { Desk, type Load } from "./requests";
 import { closedError, platformError, publicError, show } from "../contract/errors";
 import * as border from "../engine/codes";
 import type { Asker, Delivery, Handle, Onlooker, Part } from "../engine/effects";
-import { Peer } from "../engine/load";
+import { Peer } from "../engine/peer";
 import { Leases } from "../delivery/leases";
 import { systemClock } from "../contract/options";
 import type { Outgoing } from "./sends";
@@ -53,11 +52,26 @@ export abstract class Journal {
 
   /** The present time, no earlier than the journal's. */
   now(): number {
-    return this.alarm.now(this.peer.time);
+    return this.alarm.now(this.peer.status(border.TIME));
   }
 
   protected newPeer(): Peer {
     return new Peer(random(), random(), this.memory);
+  }
+
+  /** The number of the last record that the replica has. */
+  protected get base(): number {
+    return this.peer.status(border.BASE);
+  }
+
+  /** Someone waits for what another peer may do. */
+  protected get waiting(): boolean {
+    return this.peer.status(border.WAITING) > 0;
+  }
+
+  /** The names of the other peers that hold leases. */
+  protected get others(): readonly number[] {
+    return this.peer.numbers(border.OTHERS);
   }
 
   /** Sees that a step follows. */
@@ -112,16 +126,16 @@ export abstract class Journal {
 
   /** Makes a queue. Its number; that of a queue that is there already stays. */
   async create(name: string, policy: ArrayLike<number>, deadLetterQueue: string | undefined): Promise<number> {
-    const id = await this.request((peer, token) => peer.create(token, name, policy as Float64Array, deadLetterQueue));
+    const id = await this.request((peer, token) => peer.make(token, -1, name, policy as Float64Array, deadLetterQueue));
     if (id < Infinity) return id;
     throw this.full(name);
   }
 
   /** Gives a queue that was only made to keep another's dead letters a policy, as if it were made now. */
   async adopt(id: number, name: string, policy: ArrayLike<number>, deadLetterQueue: string | undefined): Promise<void> {
-    const adopted = await this.request((peer, token) => peer.adopt(token, id, policy as Float64Array, deadLetterQueue));
+    const adopted = await this.request((peer, token) => peer.make(token, id, name, policy as Float64Array, deadLetterQueue));
     // Where it is no keeper any more, someone else was first.
-    if (adopted === Infinity && this.peer.isKeeper(id)) throw this.full(name);
+    if (adopted === Infinity && this.isKeeper(id)) throw this.full(name);
   }
 
   /** Finds that queue in another replica, or makes it as it was. */
@@ -130,16 +144,36 @@ export abstract class Journal {
       const { peer } = this;
       const id = this.closed ? -1 : peer.queue(name);
       // It may have been made before its turn, to keep the dead letters of another.
-      const differs = id >= 0 && peer.isKeeper(id) &&
-        (peer.deadLetterQueue(id) !== deadLetterQueue || numbers(peer.policy(id)).some((number, at) => number !== policy[at]));
+      const differs = id >= 0 && this.isKeeper(id) &&
+        (this.lettersOf(id) !== deadLetterQueue || this.policyOf(id).some((number, at) => number !== policy[at]));
       if (id >= 0 && !differs) return id;
       if (id < 0) await this.create(name, policy, deadLetterQueue);
       else await this.adopt(id, name, policy, deadLetterQueue);
     }
   }
 
+  /** The names of all queues. */
+  names(): string[] {
+    return this.peer.show(border.NAMES) as string[];
+  }
+
+  /** A queue's policy, as numbers; none: there is no such queue. */
+  policyOf(id: number): readonly number[] {
+    return this.peer.numbers(border.POLICY_OF, id);
+  }
+
+  /** The name of the queue to which its dead letters go. */
+  lettersOf(id: number): string | undefined {
+    return this.peer.show(border.LETTERS, id) as string | undefined;
+  }
+
+  /** Whether it was only made to keep another's dead letters, and has no policy of its own. */
+  isKeeper(id: number): boolean {
+    return this.peer.numbers(border.IS_KEEPER, id)[0] > 0;
+  }
+
   private full(name: string): DOMException {
-    const there = this.peer.names().length;
+    const there = this.names().length;
     return platformError("QuotaExceededError",
       `the queue ${
         show(name)
@@ -157,7 +191,7 @@ export abstract class Journal {
   stopWaiting(token: number): void {
     if (this.closed) return;
     if (this.later.delete(token)) this.desk.forgo(token)?.received?.();
-    else this.peer.unreceive(token);
+    else this.peer.command(border.UNRECEIVE, token, 0);
     this.kick();
   }
 
@@ -195,31 +229,50 @@ export abstract class Journal {
 
   protected abstract setTimer(): void;
 
-  protected decide(): boolean {
+  /** Makes one record of all that was asked, and tells what took effect. The record's bodies; undefined: there is nothing to write. */
+  protected decide(): Load | undefined {
+    const { peer, desk } = this;
     const now = this.now();
     this.leases.reach(now);
-    const decided = this.peer.decide(now);
-    this.tell();
-    return decided;
+    desk.load(peer);
+    const left = peer.left(peer.step(now));
+    const sends = peer.status(border.SENDS);
+    const committed = sends + peer.status(border.BEFORE_COMMIT);
+    const decided = peer.status(border.DECIDED) > 0;
+    this.tell(left, sends, committed);
+    if (!decided) return undefined;
+    // Those of a send come after what was refused of it, and are kept before anyone hears that they are there.
+    const load = desk.bodies(left, sends);
+    this.keep(load);
+    this.tell(left, committed, left.length);
+    return load;
   }
 
-  /** Tells askers and onlookers what took effect. `news` false: askers alone, as it happened before. */
-  protected tell(news = true): void {
-    const rows = numbers(this.peer.effects());
-    if (!rows.length) return;
-    const texts = (this.peer.texts() ?? []) as string[];
-    for (let at = 0; at < rows.length; at += border.WIDTH) {
+  /** Bodies that the engine has taken up. */
+  protected keep(_load: Load): void {}
+
+  /** Tells what took effect since the last step. `news` false: only to who asked, as it happened before. */
+  protected report(news = true): void {
+    const left = this.peer.left(this.peer.report());
+    this.tell(left, 0, left.length, news);
+  }
+
+  /** Tells askers and onlookers what rows say. */
+  private tell(rows: readonly number[], from: number, to: number, news = true): void {
+    let texts: string[] | undefined;
+    for (let at = from; at < to; at += border.WIDTH) {
+      if (rows[at] === border.DEAD) texts ??= this.peer.show(border.TEXTS) as string[];
       if (rows[at] < border.DEAD) this.desk.tell(rows, at);
       else if (news) this.tellOnlookers(rows, at, texts);
     }
   }
 
-  private tellOnlookers(rows: readonly number[], at: number, texts: string[]): void {
+  private tellOnlookers(rows: readonly number[], at: number, texts: string[] | undefined): void {
     const [kind, a, b, c, d, e] = [rows[at], rows[at + 1], rows[at + 2], rows[at + 3], rows[at + 4], rows[at + 5]];
     if (kind === border.GONE) return this.forget(a, b, c);
     if (kind === border.LEASE_LOST) this.leases.lost(b, c, d, e);
     for (const onlooker of this.onlookersOf(a)) {
-      if (kind === border.DEAD) onlooker.dead(b, c, d, texts[e]);
+      if (kind === border.DEAD) onlooker.dead(b, c, d, texts![e]);
       else if (kind === border.DROPPED) onlooker.dropped(b, c, d, e);
       else if (kind === border.DEPTH) onlooker.depth(b);
       else if (kind === border.LEASE_LOST) onlooker.leaseLost?.(b, c, d, e);
@@ -288,7 +341,7 @@ export abstract class Journal {
   /** Gives back what is leased ahead, writes what is pending, closes. */
   async close(): Promise<void> {
     if (this.closed) return;
-    this.peer.releaseIdle();
+    this.peer.command(border.RELEASE_IDLE, 0, 0);
     await this.flushed().catch(() => undefined);
     this.end(closedError(""));
   }

@@ -2,9 +2,8 @@
 
 import type { Backing } from "./backend";
 import type { Commands } from "../engine/commands";
-import { numbers } from "../engine/memory";
 import type { Asker, Delivery, Handle, Onlooker, Part } from "../engine/effects";
-import { EXTEND } from "../engine/codes";
+import { BACKLOG, CANCEL, EXTEND, PAUSE, PURGE, START } from "../engine/codes";
 import { peek, metrics, redrive } from "./inspect";
 import type { Journal } from "./journal";
 import { Keeper } from "../delivery/extender";
@@ -46,12 +45,11 @@ export class LocalBacking implements Backing {
 
   get visibilityMs(): number {
     // It may have been given another policy elsewhere, or be deleted.
-    return this.handle.id < 0 ? this.handle.policy[0] : numbers(this.journal.peer.policy(this.handle.id))[0] ?? this.handle.policy[0];
+    return this.handle.id < 0 ? this.handle.policy[0] : this.journal.policyOf(this.handle.id)[0] ?? this.handle.policy[0];
   }
 
   backlog(): ArrayLike<number> {
-    const { peer } = this.journal;
-    return numbers(peer.backlog(this.handle.id));
+    return this.journal.peer.numbers(BACKLOG, this.handle.id);
   }
 
   ask(asker: Asker, command: (commands: Commands, token: number) => void): number {
@@ -62,7 +60,7 @@ export class LocalBacking implements Backing {
   started({ number, index, count, grant }: Span): void {
     const { journal, handle } = this;
     if (journal.closed) return;
-    journal.peer.started(handle.id, number, index, count, grant, this.clock.now());
+    journal.peer.settle(0, handle.id, START, number, index, count, grant, this.clock.now());
     journal.kick();
   }
 
@@ -132,15 +130,15 @@ export class LocalBacking implements Backing {
 
   async cancel(number: number, index: number): Promise<boolean> {
     await this.fresh();
-    return (await this.journal.request((peer, token) => peer.cancel(token, this.handle.id, number, index), this.handle)) === 1;
+    return (await this.journal.request((peer, token) => peer.command(CANCEL, token, this.handle.id, number, index), this.handle)) === 1;
   }
 
   async purge(): Promise<number> {
-    return this.journal.request((peer, token) => peer.purge(token, this.handle.id), this.handle);
+    return this.journal.request((peer, token) => peer.command(PURGE, token, this.handle.id), this.handle);
   }
 
   async pause(paused: boolean): Promise<void> {
-    await this.journal.request((peer, token) => peer.pause(token, this.handle.id, paused), this.handle);
+    await this.journal.request((peer, token) => peer.command(PAUSE, token, this.handle.id, Number(paused)), this.handle);
   }
 
   async redrive(to: string | undefined, max: number, rate: number, closed: Stop): Promise<number> {

@@ -1,10 +1,12 @@
 /** The journal of memory queues: gone with the context. There are no other peers, so no records are kept, and a step waits for nothing. */
 
+import { DEADLINE, MORE } from "../engine/codes";
 import { publicError } from "../contract/errors";
 import type { Delivery, Part } from "../engine/effects";
 import { Journal } from "./journal";
 import { Kept } from "./kept-bodies";
 import { bare } from "./body-loader";
+import type { Load } from "./requests";
 import { soon } from "../schedule/microtask";
 import { turn, turns } from "../schedule/macrotask";
 import type { Clock } from "../contract/types";
@@ -23,6 +25,7 @@ export class MemoryJournal extends Journal {
   /** When the last step was, and in which turn. */
   private sliceLast = -Infinity;
   private sliceTurn = 0;
+  private readonly ring = (): void => this.kick();
 
   constructor(clock: Clock) {
     super(clock, true);
@@ -43,8 +46,8 @@ export class MemoryJournal extends Journal {
     try {
       do {
         this.wanted = false;
-        if (!this.step()) continue;
-        this.wanted = true;
+        if (!this.decide()) continue;
+        this.wanted ||= this.peer.status(MORE) > 0;
         now = performance.now();
         if (now > this.sliceEnd) {
           this.sliceLast = -Infinity;
@@ -60,23 +63,13 @@ export class MemoryJournal extends Journal {
     this.rest();
   }
 
-  /** One step; false when there is nothing to do. */
-  private step(): boolean {
-    const { peer, desk } = this;
-    desk.load(peer);
-    if (!this.decide()) return false;
-    const load = desk.bodies(peer);
-    const number = peer.base + 1;
-    if (load.count) this.kept.set(number, new Kept(load));
-    peer.committed(number);
-    this.tell();
-    return true;
+  protected override keep(load: Load): void {
+    if (load.count) this.kept.set(this.base, new Kept(load));
   }
 
   protected setTimer(): void {
-    const waiting = this.peer.waiting();
     // Only someone who waits keeps a program from ending.
-    this.alarm.set(this.peer.deadline(this.now()), waiting, () => this.kick());
+    this.alarm.set(this.peer.status(DEADLINE), this.waiting, this.ring);
   }
 
   fresh(): Promise<void> {

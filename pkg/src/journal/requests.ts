@@ -1,8 +1,7 @@
 /** Who asked the engine for what: askers by token, the sends that collect for the next step, and the word that comes back. */
 
-import type { EngineCommands } from "../engine/commands";
-import { numbers } from "../engine/memory";
-import { DUPLICATE } from "../engine/codes";
+import { ABANDON, DUPLICATE, UNSEND } from "../engine/codes";
+import type { Peer } from "../engine/peer";
 import { isLast, tellAsker, type Asker, type Handle } from "../engine/effects";
 import type { Segment } from "../bodies/pack";
 import type { Outgoing } from "./sends";
@@ -55,7 +54,7 @@ export class Desk {
   }
 
   /** Gives the sends that collected to the engine. Those to a queue that is being made anew wait. */
-  load(commands: EngineCommands): void {
+  load(peer: Peer): void {
     const { collecting } = this;
     if (!collecting.size) return;
     this.collecting = new Set();
@@ -66,22 +65,21 @@ export class Desk {
       }
       send.departed = true;
       const { delayMs, expiresMs } = send.terms;
-      const [kind, more, moreBytes] = send.whole();
+      const [kind, more] = send.whole();
       if (!send.left) this.forget(send);
-      else commands.send(send.ownToken = this.register(send), send.handle.id, send.left, send.size, send.sizesLeft, delayMs, expiresMs,
-          kind, more, send.key, moreBytes);
+      else peer.send(send.ownToken = this.register(send), send.handle.id, send.left, send.size, send.sizesLeft, delayMs, expiresMs, kind,
+          more, send.key);
     }
   }
 
-  /** The bodies of what was decided. */
-  bodies(commands: EngineCommands): Load {
+  /** The bodies of what was decided; the first `length` of these numbers say whose they are: pairs of token and count. */
+  bodies(left: readonly number[], length: number): Load {
     const load: Load = { segments: [], count: 0, headers: undefined };
     const headers: HeadersByIndex = {};
-    const sends = numbers(commands.sends());
-    this.inStep = sends;
-    for (let at = 0; at < sends.length; at += 2) {
-      const outgoing = this.askers.get(sends[at]) as Outgoing;
-      const count = sends[at + 1];
+    this.inStep = left.slice(0, length);
+    for (let at = 0; at < length; at += 2) {
+      const outgoing = this.askers.get(left[at]) as Outgoing;
+      const count = left[at + 1];
       outgoing.addSegments(count, load.segments);
       if (outgoing.addHeaders(count, headers, load.count)) load.headers = headers;
       load.count += count;
@@ -90,21 +88,21 @@ export class Desk {
   }
 
   /** Takes back a send that no step has taken up; false: too late. */
-  recall(outgoing: Outgoing, commands: EngineCommands): boolean {
+  recall(outgoing: Outgoing, peer: Peer): boolean {
     const { ownToken: token } = outgoing;
     if (this.collecting.delete(outgoing)) {
       this.forget(outgoing);
       return true;
     }
-    if (token === undefined || this.askers.get(token) !== outgoing || !commands.unsend(token)) return false;
+    if (token === undefined || this.askers.get(token) !== outgoing || !peer.command(UNSEND, token, 0)) return false;
     this.drop(token, outgoing);
     return true;
   }
 
   /** Fails the sends to that queue of that owner (or of all) which no step has taken up. */
-  failSends(handle: Handle, owner: unknown, error: unknown, commands: EngineCommands): void {
+  failSends(handle: Handle, owner: unknown, error: unknown, peer: Peer): void {
     for (const outgoing of [...(this.sends.get(handle) ?? [])]) {
-      if ((outgoing.owner === owner || handle === owner) && outgoing.left && this.recall(outgoing, commands)) outgoing.fail(error);
+      if ((outgoing.owner === owner || handle === owner) && outgoing.left && this.recall(outgoing, peer)) outgoing.fail(error);
     }
   }
 
@@ -112,15 +110,15 @@ export class Desk {
    * The step under way was abandoned: takes its sends back out of the engine, each with the places of its bodies in the
    * record, for `judge` to fail them or parts of them. What is left of a send goes with a later step.
    */
-  reconsider(commands: EngineCommands, judge: (outgoing: Outgoing, from: number, count: number) => void): void {
-    const sends = numbers(commands.sends());
-    commands.abandoned();
+  reconsider(peer: Peer, judge: (outgoing: Outgoing, from: number, count: number) => void): void {
+    const sends = this.inStep ?? [];
+    peer.command(ABANDON, 0, 0);
     this.known();
     let from = 0;
     for (let at = 0; at < sends.length; at += 2) {
       const [token, count] = [sends[at], sends[at + 1]];
       const outgoing = this.askers.get(token) as Outgoing | undefined;
-      if (outgoing && commands.unsend(token)) {
+      if (outgoing && peer.command(UNSEND, token, 0)) {
         this.askers.delete(token);
         judge(outgoing, from, count);
         if (outgoing.left) this.collecting.add(outgoing);

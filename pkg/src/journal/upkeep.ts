@@ -1,7 +1,7 @@
 /** Keeping a journal short, and telling trouble that passes from trouble that does not. */
 
-import { numbers } from "../engine/memory";
-import type { Peer } from "../engine/load";
+import { BASE, DEAD_PARTS, DRAINED, FLOOR, SNAPSHOT_OVER } from "../engine/codes";
+import type { Peer } from "../engine/peer";
 import { StorageLostError } from "../contract/errors";
 import { messageOf } from "../contract/foreign";
 import type { Store, Tail } from "../contract/store";
@@ -17,14 +17,16 @@ const FULL_MS = 1000;
 
 /** Writes a snapshot and deletes what it makes superfluous. `current`: the peer is still the one to be told when that is done. */
 export async function clean(peer: Peer, write: Store["snapshot"], current: () => boolean): Promise<void> {
-  const bytes = peer.snapshot();
+  peer.snapshot();
+  const bytes = peer.bytes();
   let written = false;
   try {
-    written = await write(peer.base, peer.floor(), bytes, [...numbers(peer.drained())], [...numbers(peer.deadParts())]);
+    const [floor] = peer.numbers(FLOOR);
+    written = await write(peer.status(BASE), floor, bytes, [...peer.numbers(DRAINED)], [...peer.numbers(DEAD_PARTS)]);
   } catch {
     // It only saves room and time; the next one will do.
   }
-  if (current()) peer.snapshotWritten(written);
+  if (current()) peer.command(SNAPSHOT_OVER, 0, 0, Number(written));
 }
 
 /** Errors that opening the store again does not mend. */

@@ -1,7 +1,7 @@
 /** Opening queues: one journal a storage and context, shared by every queue opened there. */
 
 import type { Backing } from "../journal/backend";
-import { numbers } from "../engine/memory";
+import { BACKLOG, METRICS, REMOVE } from "../engine/codes";
 import type { Handle } from "../engine/effects";
 import { IndexedDb, loadEngine } from "../engine/load";
 import { notSupported, platformError, publicError, show } from "../contract/errors";
@@ -66,8 +66,13 @@ function entryOf(storage: CheckedStorage, clock: Clock): Opened {
 }
 
 /** Whether there are messages in it. */
-function holds({ peer }: Journal): boolean {
-  return peer.names().some((name) => numbers(peer.backlog(peer.queue(name)))[0] > 0);
+function holds(journal: Journal): boolean {
+  return journal.names().some((name) => backlogOf(journal, name) > 0);
+}
+
+/** How many messages are in it. */
+function backlogOf({ peer }: Journal, name: string): number {
+  return peer.numbers(BACKLOG, peer.queue(name))[0];
 }
 
 /** The journal of that storage; whoever asks must give it back. */
@@ -131,19 +136,19 @@ async function handleOf(journal: Journal, name: string, policy: PolicyOptions): 
   const { deadLetterQueue } = policy;
   const explicit = policy.givenDeadLetterQueue || Array.from(policy.given).some(Boolean);
   let id = journal.peer.queue(name);
-  for (let tries = 0; id < 0 || (explicit && journal.peer.isKeeper(id)); tries += 1) {
+  for (let tries = 0; id < 0 || (explicit && journal.isKeeper(id)); tries += 1) {
     if (tries === TRIES)
       throw platformError("InvalidStateError", `the queue ${show(name)} can't be made: it is not there after ${TRIES} tries`);
     if (id < 0) await journal.create(name, policy.numbers, deadLetterQueue);
     else await journal.adopt(id, name, policy.numbers, deadLetterQueue);
     id = journal.peer.queue(name);
   }
-  const current = [...numbers(journal.peer.policy(id))];
-  agree(name, current, journal.peer.deadLetterQueue(id), (at) => (policy.given[at] ? policy.numbers[at] : NaN),
+  const current = [...journal.policyOf(id)];
+  agree(name, current, journal.lettersOf(id), (at) => (policy.given[at] ? policy.numbers[at] : NaN),
     policy.givenDeadLetterQueue ? policy.deadLetterQueue ?? null : undefined);
   const known = journal.handles.get(name);
   if (known) {
-    [known.policy, known.deadLetterQueue] = [current, journal.peer.deadLetterQueue(id)];
+    [known.policy, known.deadLetterQueue] = [current, journal.lettersOf(id)];
     journal.opened(known, id);
     return known;
   }
@@ -152,7 +157,7 @@ async function handleOf(journal: Journal, name: string, policy: PolicyOptions): 
     id,
     policy: current,
     packs: journal.kind === "memory",
-    deadLetterQueue: journal.peer.deadLetterQueue(id),
+    deadLetterQueue: journal.lettersOf(id),
     onlookers: new Set(),
     ready: undefined,
   };
@@ -195,11 +200,8 @@ export async function listQueues(options: { storage?: StorageOption } = {}): Pro
     const { journal, release } = await borrow(storage, clock);
     try {
       await journal.fresh();
-      for (const name of journal.peer.names()) {
-        const { peer } = journal;
-        const [backlogCount] = numbers(peer.backlog(peer.queue(name)));
-        infos.push({ name, kind: "queue", storage: journal.kind, backlogCount });
-      }
+      for (const name of journal.names())
+        infos.push({ name, kind: "queue", storage: journal.kind, backlogCount: backlogOf(journal, name) });
     } finally {
       await release();
     }
@@ -241,12 +243,12 @@ async function removeFrom(journal: Journal, name: string, force: boolean): Promi
     await journal.fresh();
     const id = journal.peer.queue(name);
     if (id < 0) return false;
-    const { leased } = journal.peer.metrics(id, journal.now()) as { leased: number };
+    const { leased } = journal.peer.show(METRICS, id, journal.now()) as { leased: number };
     if (!force && (leased > 0 || consumed())) {
       throw platformError("InvalidStateError",
         `the queue ${show(name)} is being consumed: stop its consumers first, or pass { force: true }`);
     }
-    await journal.request((peer, token) => peer.remove(token, id));
+    await journal.request((peer, token) => peer.command(REMOVE, token, id));
     return true;
   };
   const locks = typeof navigator === "undefined" || journal.kind !== "indexeddb" ? undefined : navigator.locks;
