@@ -216,7 +216,7 @@ export abstract class Journal {
 
   /** Nothing is left to do for now. */
   protected rest(): void {
-    if (!this.later.size) { for (const resolve of this.quiet.splice(0)) resolve(); }
+    if (this.quiet.length && !this.later.size) { for (const resolve of this.quiet.splice(0)) resolve(); }
     if (this.closed) return;
     if (this.wanted) return this.kick();
     try {

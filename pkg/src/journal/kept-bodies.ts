@@ -66,17 +66,19 @@ class Piece {
 export class Kept {
   /** Messages that still need their bodies. */
   left: number;
-  private readonly pieces: Piece[] = [];
+  private readonly pieces: readonly Piece[];
   private readonly headers: HeadersByIndex | undefined;
 
   constructor({ segments, headers, count }: Load) {
     this.left = count;
     this.headers = headers;
     let first = 0;
-    for (const segment of segments) {
-      this.pieces.push(new Piece(segment, first));
+    // No larger than it must be: it stays as long as the bodies.
+    this.pieces = segments.map((segment) => {
+      const piece = new Piece(segment, first);
       first += segment.count;
-    }
+      return piece;
+    });
   }
 
   /** A delivery, cut where parcels end, and where bodies are gone: those parts have no parcel. */

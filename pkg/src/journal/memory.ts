@@ -25,6 +25,7 @@ export class MemoryJournal extends Journal {
   /** When the last step was, and in which turn. */
   private sliceLast = -Infinity;
   private sliceTurn = 0;
+  private readonly work = (): void => this.run();
   private readonly ring = (): void => this.kick();
 
   constructor(clock: Clock) {
@@ -35,7 +36,7 @@ export class MemoryJournal extends Journal {
     this.wanted = true;
     if (this.running || this.closed) return;
     this.running = true;
-    soon(() => this.run());
+    soon(this.work);
   }
 
   private run(): void {

@@ -18,9 +18,9 @@ export interface Load {
 export class Desk {
   private readonly askers = new Map<number, Asker>();
   /** Sends that no step has taken up; more may be added to them until then. */
-  private collecting = new Set<Outgoing>();
+  private readonly collecting = new Set<Outgoing>();
   /** Sends that are not over, by where they go. */
-  private readonly sends = new Map<Handle, Set<Outgoing>>();
+  private sends = new WeakMap<Handle, Set<Outgoing>>();
   private token = 0;
   /** Whose bodies the step under way has, as pairs of token and count: from its hand-over until it is known what became of it. */
   private inStep: readonly number[] | undefined;
@@ -48,21 +48,15 @@ export class Desk {
   }
 
   private forget(outgoing: Outgoing): void {
-    const { handle } = outgoing;
-    const sends = this.sends.get(handle);
-    if (sends?.delete(outgoing) && !sends.size) this.sends.delete(handle);
+    this.sends.get(outgoing.handle)?.delete(outgoing);
   }
 
   /** Gives the sends that collected to the engine. Those to a queue that is being made anew wait. */
   load(peer: Peer): void {
     const { collecting } = this;
-    if (!collecting.size) return;
-    this.collecting = new Set();
     for (const send of collecting) {
-      if (send.handle.id < 0) {
-        this.collecting.add(send);
-        continue;
-      }
+      if (send.handle.id < 0) continue;
+      collecting.delete(send);
       send.departed = true;
       const { delayMs, expiresMs } = send.terms;
       const [kind, more] = send.whole();
@@ -161,7 +155,7 @@ export class Desk {
     const pending = [...this.collecting, ...this.askers.values()];
     this.collecting.clear();
     this.askers.clear();
-    this.sends.clear();
+    this.sends = new WeakMap();
     for (const asker of pending) asker.fail(error);
   }
 

@@ -58,9 +58,11 @@ export class Alarm {
   set(at: number, keepAlive: boolean, ring: () => void): void {
     this.ring = ring;
     this.at = at;
+    const keeps = keepAlive && at < Infinity;
+    const other = keeps !== this.keepAlive;
+    this.keepAlive = keeps;
     if (at < this.armed || (this.armed < Infinity && this.armed < this.now())) this.arm();
-    this.keepAlive = keepAlive && at < Infinity;
-    this.refer();
+    else if (other) this.refer();
   }
 
   /** Whether a program may end before. */
