@@ -255,3 +255,49 @@ test("a hidden page whose consumer does not extend gets leases as long as the qu
   await quiet();
   assert.deepEqual((await queue.peek()).map(({ leaseExpiresAt }) => leaseExpiresAt - clock.now()), [30_000]);
 });
+
+test("a word that comes after its handler threw is refused, for nothing is recorded of it", async () => {
+  const { queue, clock } = await freshQueue({ retryDelay: 5 });
+  queue.addEventListener("error", () => {});
+  let late;
+  const consumer = queue.consume(({ messages: [message] }) => {
+    late = message;
+    throw new Error("a race that was lost");
+  });
+  await queue.send("one");
+  await clock.advance(1);
+  await consumer.stop();
+  await fails(late.ack(), "InvalidStateError", "it can't be acked");
+  assert.equal(late.retry() instanceof Promise, true);
+  assert.deepEqual(await outcome(queue), { acked: 0, deadLettered: 0, retried: 1, backlogCount: 1 });
+});
+
+test("a word that comes after its handler returned is the same, or refused", async () => {
+  const { queue } = await freshQueue();
+  let late;
+  const consumer = queue.consume(({ messages: [message] }) => void (late = message));
+  const drained = heard(queue, "drain");
+  await queue.send("one");
+  await drained;
+  await consumer.stop();
+  await late.ack();
+  await fails(late.retry(), "InvalidStateError", "it can't be retried");
+});
+
+test("a message that is purged on the way to its receiver tells so by its signal", async () => {
+  let met = 0;
+  for (let turns = 0; turns < 12; turns += 1) {
+    const { queue, clock } = await freshQueue();
+    const waiting = queue.receive({ wait: 10 });
+    await quiet();
+    void queue.send("one");
+    for (let turn = 0; turn < turns; turn += 1) await undefined;
+    const purged = await queue.purge();
+    const [message] = await Promise.race([waiting, clock.advance(20).then(() => [])]);
+    if (!message || !purged) continue;
+    met += 1;
+    assert.equal(message.signal.aborted, true, `after ${turns} turns`);
+    await fails(message.ack(), "LeaseLostError");
+  }
+  assert.ok(met > 0, "no message met a purge");
+});

@@ -45,6 +45,8 @@ export class Lease<Body = unknown> {
   left: number;
   /** The handler has said something of all its batch: what it says of a message now is not heard. */
   spokenFor = false;
+  /** Its handler has ended: what is said from now on comes too late. */
+  handled = false;
   private keeper: Keeper | undefined = undefined;
   /** The journal or host that gave it is gone: its numbers mean nothing to another. */
   forgotten = false;
@@ -97,8 +99,9 @@ export class Lease<Body = unknown> {
     return this.forgotten ? Promise.resolve(new Set([range.index])) : this.leases.settle(kind, range, arg, text);
   }
 
-  /** Of all of which nothing was said: the same. The last promise; undefined where there are none. */
+  /** The handler has ended: the same is said of all of which nothing was. The last promise; undefined where there are none. */
   sayRest(kind: Settle, arg = 0, text?: string): Promise<Lost> | undefined {
+    this.handled = true;
     const unsaid = (message: ReceivedMessage<Body>): boolean => {
       if (message.said !== undefined) return false;
       message.said = kind;
@@ -183,6 +186,8 @@ export class Leases {
   /** By whoever's end they end with. */
   private readonly ending = new Map<Stop, Set<Lease>>();
   private open: Settlement | undefined;
+  /** Messages that were handed out, and are not in anyone's hands before their bodies are here. */
+  readonly coming = new Set<Delivery>();
   /** Whoever extends leases here. */
   readonly keepers = new Set<Keeper>();
   /** Nothing that is kept ends before. */
@@ -222,6 +227,14 @@ export class Leases {
       const from = index - lease.index;
       for (const message of lease.messages.slice(Math.max(0, from), Math.max(0, from + count))) message.lose();
     }
+    for (const delivery of this.coming)
+      if (delivery.number === number && delivery.grant === grant) (delivery.lost ??= []).push({ number, index, count, grant });
+  }
+
+  /** They are in their receiver's hands, who hears of those that were lost on the way; or went back. */
+  came(delivery: Delivery): void {
+    this.coming.delete(delivery);
+    for (const { number, index, count, grant } of delivery.lost ?? []) this.lost(number, index, count, grant);
   }
 
   /** There is nobody any more who knows of them. */

@@ -4,6 +4,7 @@ import { DELIVERED, DONE, DUPLICATE, LOST, RECEIVED, REFUSED, SENT } from "./cod
 import type { ACK, DEAD_LETTER, EXTEND, RELEASE, RETRY } from "./codes";
 import type { Filling, Form, Parcel } from "../bodies/pack";
 import type { HeadersByIndex } from "../contract/store";
+import type { Span } from "../delivery/spans";
 
 /** A way to settle. */
 export type Settle = typeof ACK | typeof RETRY | typeof DEAD_LETTER | typeof EXTEND | typeof RELEASE;
@@ -18,6 +19,8 @@ export interface Delivery {
   attempts: number;
   sent: number;
   chunk: number;
+  /** Of these the lease was lost while they were on the way to their receiver. */
+  lost?: Span[];
 }
 
 /** Messages of a delivery whose bodies lie in one parcel; without one, there are none, or they can't be read. */

@@ -39,7 +39,12 @@ export async function receive<Body>(backing: Backing, request: Request, closed: 
     if (waitMs === 0 || backing.handle.ready) await unless(stops, ready(backing, waitMs === 0));
     const deliveries = await lease(backing, request, waitMs, stops);
     if (!deliveries.length) return [];
-    const messages = held<Body>(backing, request, deliveries, await load(backing, deliveries, closed), closed);
+    let messages: ReceivedMessage<Body>[];
+    try {
+      messages = held(backing, request, deliveries, await load(backing, deliveries, closed), closed);
+    } finally {
+      for (const delivery of deliveries) backing.leases.came(delivery);
+    }
     const still = lapsed(backing, messages) ? await stillHeld(backing, messages, leaseMs) : messages;
     if (still.length || waitMs === 0) return still;
     // Others had taken what came: it waits on.
@@ -164,8 +169,9 @@ async function lease(backing: Backing, { max, leaseMs, signal }: Request, waitMs
     };
     const asker: Asker = {
       delivered(delivery) {
-        if (over) leases.giveBack(handle, delivery);
-        else deliveries.push(delivery);
+        if (over) return leases.giveBack(handle, delivery);
+        deliveries.push(delivery);
+        leases.coming.add(delivery);
       },
       received() {
         if (over) return;
@@ -174,12 +180,16 @@ async function lease(backing: Backing, { max, leaseMs, signal }: Request, waitMs
       },
       fail(error) {
         end();
+        deliveries.forEach((delivery) => leases.came(delivery));
         reject(error);
       },
     };
     const abort = (reason: unknown): void => {
       end();
-      deliveries.forEach((delivery) => leases.giveBack(handle, delivery));
+      for (const delivery of deliveries) {
+        leases.giveBack(handle, delivery);
+        leases.came(delivery);
+      }
       backing.stopWaiting(token);
       reject(reason);
     };
