@@ -103,6 +103,10 @@ once("engine.js", /export\{([^}]*)\};?\s*$/, (_, list) => {
 });
 texts.set("engine.js", `import*as $errors from"./errors.js";${texts.get("engine.js")}`);
 
+// A file that an earlier build made, and this one does not, is not part of the package.
+for (const old of existsSync(options.outdir) ? readdirSync(options.outdir, { recursive: true }) : [])
+  if (old.endsWith(".js") && !texts.has(old)) rmSync(path.join(options.outdir, old));
+
 for (const [name, text] of texts) {
   // It finds another thirtieth, gzipped.
   const { code } = await minify(text, { module: true, ecma: 2022 });
