@@ -3,7 +3,7 @@
 // it needs the engine, so that there is one copy of that.
 // Runs in tests/, where esbuild is installed.
 import { createRequire } from "node:module";
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { entriesOf } from "./entries.mjs";
 import { ownNames } from "./names.mjs";
