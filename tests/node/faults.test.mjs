@@ -73,6 +73,20 @@ test("a full storage refuses sends by name, and goes on when there is room", asy
   await queue.close();
 });
 
+test("a queue for which there was no room when it was made stays once it is, whoever listens, and though nothing is sent", async () => {
+  for (const listen of [(queue) => queue.addEventListener("drop", () => {}), (queue) => queue.consume(() => {}), () => {}]) {
+    const { queue, clock } = await queueOn(appends("full", 1));
+    listen(queue);
+    for (let at = 0; at < 4; at += 1) {
+      await clock.advance(5000);
+      await quiet();
+    }
+    await queue.send("kept");
+    assert.equal((await queue.metrics()).sent, 1);
+    await queue.close();
+  }
+});
+
 test("a send for which there is no room goes once what is done with is deleted, and is refused where nothing is", async () => {
   let full = false;
   const { queue } = await queueOn(({ operation }) => {

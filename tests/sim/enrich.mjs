@@ -43,6 +43,15 @@ function heldThenDelayed(q, actor) {
   ];
 }
 
+/** There is no room for the first steps; then nobody writes for so long that the storage is looked through. */
+function fullAtFirst(ops, random) {
+  const first = ops.findIndex(({ op }) => op === "open");
+  const next = ops.findIndex(({ op, gap }, at) => at > first && op !== "open" && gap >= 0);
+  if (first < 0 || next < 0) return;
+  ops[next] = { ...ops[next], gap: 6000 };
+  ops.splice(first, 0, { gap: 0, actor: ops[first].actor, op: "disk", what: "append", n: random.pick([1, 1, 2, 4]), when: "full" });
+}
+
 export function enrich(script) {
   const random = new Random(mix(script.seed, `more ${script.world}`));
   const onDisk = KINDS[script.world].disk !== undefined;
@@ -69,6 +78,7 @@ export function enrich(script) {
     const { q, actor } = random.pick(opens);
     ops.splice(begun, 0, ...random.pick([busyThenPurged, heldThenDelayed])(q, actor));
   }
+  if (onDisk && random.chance(0.05)) fullAtFirst(ops, random);
   script.ops = ops;
   return script;
 }

@@ -17,6 +17,7 @@ const FULL_MS = 1000;
 
 /** Writes a snapshot and deletes what it makes superfluous. `current`: the peer is still the one to be told when that is done. */
 export async function clean(peer: Peer, write: Store["snapshot"], current: () => boolean): Promise<void> {
+  if (peer.status(BASE) === 0) return;
   peer.snapshot();
   const bytes = peer.bytes();
   let written = false;
@@ -53,11 +54,12 @@ export const putBack = (number: number): StorageLostError =>
  * was read or written under that number, if that is known: others may have written over where an older copy ended.
  */
 export function after(tail: Tail, base: number, last: Uint8Array | undefined): Tail {
-  if (tail.snapshot || base === 0) return tail;
-  const [there] = tail.records;
-  if (tail.numbers[0] !== base || (last && (last.length !== there.length || last.some((byte, at) => byte !== there[at]))))
-    throw putBack(base);
-  return { ...tail, numbers: tail.numbers.slice(1), records: tail.records.slice(1) };
+  // From its first record on a journal is told with its snapshot, however old: the replica never goes back to one.
+  if (base === 0 || (tail.snapshot && tail.snapshot.number >= base)) return tail;
+  const at = tail.numbers.indexOf(base);
+  const there = tail.records[at];
+  if (!there || (last && (last.length !== there.length || last.some((byte, at) => byte !== there[at])))) throw putBack(base);
+  return { birth: tail.birth, numbers: tail.numbers.slice(at + 1), records: tail.records.slice(at + 1) };
 }
 
 /** Waits before the store is opened again, after so many failures in a row. Throws `StorageLostError` when they were too many. */
