@@ -8,7 +8,7 @@
  * @param {object} plan.contenders by name, each with any methods
  * @param {number | ((contender: object) => number)} plan.work units (messages) a round, to make a rate of a time
  * @param {(contender: object) => Promise<unknown>} plan.prepare before the clock starts; its result goes to `run`
- * @param {(contender: object, prepared: unknown) => Promise<void>} plan.run what is timed
+ * @param {(contender: object, prepared: unknown) => Promise<number | void>} plan.run what is timed, unless it answers the seconds itself
  * @param {(contender: object) => Promise<void>} plan.tidy after the clock stopped
  * @param {(done: number) => unknown} plan.report is told the share done, from 0 to 1
  * @returns {Promise<Record<string, number[]>>} for each contender its rates, units a second, by round
@@ -23,8 +23,8 @@ export async function race({ rounds, contenders, work, prepare, run, tidy, repor
       const prepared = await prepare(contender);
       await breath();
       const start = performance.now();
-      await run(contender, prepared);
-      const seconds = (performance.now() - start) / 1000;
+      const told = await run(contender, prepared);
+      const seconds = told ?? (performance.now() - start) / 1000;
       await tidy(contender);
       if (round > 0) rates[name].push((typeof work === "function" ? work(contender) : work) / seconds);
     }

@@ -10,6 +10,8 @@ import { rows, slow } from "./workers/rows.js";
 
 const MESSAGES_MOST = 8_000_000;
 const TRIPS_MOST = 20_000;
+/** Messages to an idle receiver in a round. */
+const SINGLES = 50;
 const SLOW_MESSAGES = 1_000_000;
 
 const browser = navigator.userAgent.includes("Firefox") ? "firefox" : "chromium";
@@ -38,11 +40,13 @@ export async function workers({ rounds = 5, only, verify = "all", report = () =>
 
 async function measure(row, rounds, verify, report) {
   const pairs = {};
-  const run = row.trips ? (pair, count) => pair.trips(count) : (pair, count) => pair.send(count);
+  const kind = row.idleMs ? "idle" : row.trips ? "trips" : "send";
+  const run = (pair, count) => pair[kind](count);
   try {
     for (const name of row.contenders) {
       pairs[name] = await Pair.open(contenders[name], row, { verify });
-      await pairs[name].calibrate(run, row.trips ? TRIPS_MOST : MESSAGES_MOST);
+      if (row.idleMs) pairs[name].count = SINGLES;
+      else await pairs[name].calibrate(run, row.trips ? TRIPS_MOST : MESSAGES_MOST);
     }
     const rates = await race({
       rounds,
@@ -65,7 +69,7 @@ function rowOf(row, pairs, rates, transports, rounds) {
   return {
     key: row.key,
     title: row.title,
-    trips: row.trips ?? false,
+    trips: timed(row),
     contenders: row.contenders.map((name) => ({
       name,
       title: contenders[name].title,
@@ -73,7 +77,7 @@ function rowOf(row, pairs, rates, transports, rounds) {
       transport: transports[name],
       count: pairs[name].count,
       rate: median(rates[name]),
-      ...(row.trips && { meanMs: 1000 / median(rates[name]), p99Ms: median(pairs[name].p99s.slice(-rounds)) }),
+      ...(timed(row) && { meanMs: 1000 / median(rates[name]), p99Ms: median(pairs[name].p99s.slice(-rounds)) }),
       ratio: beside(row, rates, name, "raw"),
       rounds: rates[name],
     })),
@@ -81,15 +85,20 @@ function rowOf(row, pairs, rates, transports, rounds) {
   };
 }
 
-/** How many times the messages a second; of round trips, how many times the time. */
+/** Whether a row is of times: of round trips, or of one way. */
+function timed({ trips, idleMs }) {
+  return Boolean(trips || idleMs);
+}
+
+/** How many times the messages a second; of times, how many times as long. */
 function beside(row, rates, name, other) {
-  return row.trips ? ratio(rates[other], rates[name]) : ratio(rates[name], rates[other]);
+  return timed(row) ? ratio(rates[other], rates[name]) : ratio(rates[name], rates[other]);
 }
 
 function judged(row, rates, { of, other = "raw", [browser]: goal }) {
   const { median: reached } = beside(row, rates, of, other);
   const titles = { of: contenders[of].title, other: contenders[other].title };
-  return { ...titles, goal, most: row.trips ?? false, ratio: reached, reached: row.trips ? reached <= goal : reached >= goal };
+  return { ...titles, goal, most: timed(row), ratio: reached, reached: timed(row) ? reached <= goal : reached >= goal };
 }
 
 /**

@@ -19,11 +19,14 @@
 //   its client. `consume` in batches of up to 1,000; a message is acked when the handler has returned, each checked
 //   against its lease. "send" is un-awaited sends in bursts of 1,000, four bursts open at most; "sendBatch" is 256
 //   messages (16 of 64 KiB) at a time, four batches open at most. "borrowed": `borrow: true`, bodies may be views of
-//   memory that is only lent; "copies": everyone's own, for good. "from the host": the producer's worker serves the queue,
+//   memory that is only lent; "copies": everyone's own, for good. "every 512th send awaited": one loop that sends and awaits now and
+//   then, as applications write it. "from the host": the producer's worker serves the queue,
 //   and the consumer is its client. The table says which transport it really used.
 //
 // Round trips: one body of 64 bytes goes there and back, and the next one starts. posthaste: two queues over one port,
 //   each served by the side that receives from it; "one host": the answering side serves both.
+// One way to an idle receiver: a message every 20 ms, each timed from before it is sent to when its receiver has its body; both clocks
+//   are those of one process.
 
 /** By name: the title in tables, the file with its two sides, what its sides are told. `shared`: needs shared memory. */
 export const contenders = {
@@ -42,7 +45,11 @@ export const contenders = {
   "borrowed-batches": { title: "posthaste, borrowed, sendBatch", file: "posthaste", link: { borrow: true, batches: true } },
   owned: { title: "posthaste, copies, send", file: "posthaste" },
   "owned-batches": { title: "posthaste, copies, sendBatch", file: "posthaste", link: { batches: true } },
+  awaited: { title: "posthaste, copies, every 512th send awaited", file: "posthaste", link: { awaitEach: 512 } },
+  seldom: { title: "posthaste, copies, every 16,384th send awaited", file: "posthaste", link: { awaitEach: 16_384 } },
+  "borrowed-awaited": { title: "posthaste, borrowed, every 512th send awaited", file: "posthaste", link: { awaitEach: 512, borrow: true } },
   outward: { title: "posthaste, from the host, sendBatch", file: "posthaste", link: { outward: true, borrow: true, batches: true } },
+  "outward-one": { title: "posthaste, from the host, send", file: "posthaste", link: { outward: true } },
   "one-host": { title: "posthaste, one host", file: "posthaste", link: { oneHost: true } },
   "raw-all": { title: "raw postMessage, all at once", file: "raw", link: { window: Infinity } },
   "posthaste-bursts": { title: "posthaste, awaited bursts of 1,000", file: "posthaste", link: { inFlight: 1 } },

@@ -3,6 +3,9 @@
 
 import { messagesOf } from "./messages.js";
 
+/** The time by the clock that all contexts of a page share. */
+const present = () => performance.timeOrigin + performance.now();
+
 /** What a side can be asked for. */
 class End {
   /** `tell` is called with the share of a run that is through. */
@@ -22,6 +25,7 @@ class End {
     this.count = count;
     this.taken = 0;
     this.wrong = undefined;
+    if (this.link.idleMs) this.arrivals = [];
     this.done = new Promise((resolve) => (this.end = resolve));
     this.side.begin?.(count);
     if (this.side.spin) setTimeout(() => this.side.spin(count));
@@ -30,6 +34,7 @@ class End {
   take(body) {
     const number = this.taken;
     this.taken += 1;
+    this.arrivals?.push(present());
     if (this.wrong === undefined && !this.messages.isRight(number, body)) this.wrong = number;
     if (this.link.slowMs && this.taken % 100 === 0) this.dawdle(this.link.slowMs);
     if (this.taken === this.count) this.end();
@@ -47,6 +52,23 @@ class End {
     await this.done;
     await this.side.settled?.();
     if (this.wrong !== undefined) throw new Error(`message ${this.wrong} is not what was sent, or not in its place`);
+  }
+
+  /** The consumer of single messages: when each came. */
+  async arrived() {
+    await this.settled();
+    return this.arrivals;
+  }
+
+  /** The producer of single messages, with a pause before each: when it was sent. */
+  async sendPaced(count) {
+    const times = [];
+    for (let number = 0; number < count; number++) {
+      await new Promise((resolve) => setTimeout(resolve, this.link.idleMs));
+      times.push(present());
+      await this.side.send(1, () => this.messages.make(number));
+    }
+    return times;
   }
 
   /** The producer: all are sent. */

@@ -50,6 +50,17 @@ export class Pair {
     });
   }
 
+  /** Messages one by one to a receiver that is idle; answers the seconds that they took in all. */
+  async idle(count) {
+    return this.inTime(async () => {
+      await this.far.ask("begin", count);
+      const [sent, came] = await Promise.all([this.near.ask("sendPaced", count), this.far.ask("arrived")]);
+      const times = came.map((time, at) => time - sent[at]);
+      this.p99s.push(times.toSorted((a, b) => a - b)[Math.floor(count * 0.99)]);
+      return times.reduce((sum, ms) => sum + ms, 0) / 1000;
+    });
+  }
+
   async trips(count) {
     this.p99s.push(await this.inTime(() => this.near.ask("trips", count)));
   }
@@ -94,15 +105,16 @@ export class Pair {
 }
 
 /** What both ends of a row are told. Shared memory goes with it where the page may have it. */
-function linkOf({ kind, size = 0, pool = 256, slowMs }) {
+function linkOf({ kind, size = 0, pool = 256, slowMs, idleMs }) {
   const large = size > 4096;
   const link = {
     kind,
     size,
     pool,
     slowMs,
+    idleMs,
     window: large ? 64 : 2000,
-    ackEach: large ? 16 : 100,
+    ackEach: idleMs ? 1 : large ? 16 : 100,
     array: large ? pool : 100,
     credits: 8,
     burst: large ? 4 * pool : 1000,

@@ -2,7 +2,7 @@
 // way round. Every message has an id, a lease, attempts and an ack of its own, and the queue's capacity pushes back on the producer.
 
 import { openQueue } from "../../../pkg/dist/index.js";
-import { sendInBursts } from "./bursts.js";
+import { sendInBursts, sendOneByOne } from "./bursts.js";
 
 const QUEUE = "messages";
 const CAPACITY = { messages: 20_000, bytes: 64 << 20 };
@@ -11,10 +11,11 @@ const IN_FLIGHT = 4;
 const BATCHES_IN_FLIGHT = 8;
 
 export async function producer(
-  { port, outward, burst, pool, size, batches, inFlight = batches && size <= 4096 ? BATCHES_IN_FLIGHT : IN_FLIGHT },
+  { port, outward, burst, pool, size, batches, awaitEach, inFlight = batches && size <= 4096 ? BATCHES_IN_FLIGHT : IN_FLIGHT },
 ) {
   const queue = await (outward ? served(QUEUE, port) : openQueue(QUEUE, { port }));
   const transport = outward ? undefined : () => queue.mode.transport;
+  if (awaitEach) return { transport, send: (count, make) => sendOneByOne(count, awaitEach, (number) => queue.send(make(number))) };
   if (!batches) return { transport, send: (count, make) => sendInBursts(count, burst, inFlight, (number) => queue.send(make(number))) };
   return {
     transport,

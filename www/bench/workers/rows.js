@@ -5,6 +5,7 @@ const rivals = ["raw", "arrays", "broadcast", "broadcast-channel", "comlink", "c
 const queues = ["borrowed-batches", "borrowed", "owned-batches", "owned", "outward"];
 const bytes = { isolated: true, kind: "bytes", contenders: [...rivals, "ringbuf", ...queues] };
 const trip = { trips: true, kind: "bytes", size: 64, contenders: ["raw", "broadcast", "comlink", "posthaste", "one-host"] };
+const used = { isolated: true, kind: "bytes", contenders: ["raw", "awaited", "borrowed-awaited"] };
 const plain = { isolated: false, contenders: ["raw", "arrays", ...queues] };
 
 export const rows = [
@@ -60,6 +61,49 @@ export const rows = [
       { of: "borrowed-batches", other: "ringbuf", chromium: 20 },
       { of: "owned-batches", chromium: 1.4, firefox: 20 },
     ],
+  },
+  {
+    ...used,
+    key: "used-objects",
+    title: "objects of 100 bytes, sent in a loop",
+    kind: "objects",
+    contenders: ["raw", "awaited", "seldom"],
+    goals: [{ of: "awaited", chromium: 6 }],
+  },
+  {
+    ...used,
+    key: "used-64B",
+    title: "64 bytes, sent in a loop",
+    size: 64,
+    contenders: ["raw", "awaited", "seldom"],
+    goals: [{ of: "awaited", chromium: 12 }, { of: "seldom", chromium: 25 }],
+  },
+  { ...used, key: "used-1KiB", title: "1 KiB, sent in a loop", size: 1024, goals: [{ of: "borrowed-awaited", chromium: 15 }] },
+  {
+    ...used,
+    key: "used-64KiB",
+    title: "64 KiB, sent in a loop",
+    size: 65_536,
+    pool: 16,
+    goals: [{ of: "borrowed-awaited", chromium: 6 }, { of: "awaited", chromium: 1.2 }],
+  },
+  {
+    ...trip,
+    key: "trip-objects",
+    title: "round trip of objects, worker to worker, isolated",
+    isolated: true,
+    kind: "objects",
+    goals: [{ of: "posthaste", chromium: 1.5 }],
+  },
+  {
+    key: "idle",
+    title: "one way to an idle receiver, isolated",
+    isolated: true,
+    idleMs: 20,
+    kind: "bytes",
+    size: 64,
+    contenders: ["raw", "comlink", "posthaste", "outward-one"],
+    goals: [{ of: "posthaste", chromium: 1.3 }],
   },
   {
     ...trip,
