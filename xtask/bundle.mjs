@@ -31,6 +31,11 @@ const options = {
   drop: ["console"],
   define: { "Symbol.dispose": "undefined" },
   write: false,
+  plugins: [{
+    name: "rings",
+    // They are a file of their own, which all load from where it lies.
+    setup: (made) => made.onResolve({ filter: /^\.\.\/rings$/ }, () => ({ path: "./rings.js", external: true })),
+  }],
 };
 const entries = entriesOf(folder);
 const files = (names) => names.map((entry) => path.join(folder, "src", `${entry}.ts`));
@@ -51,10 +56,11 @@ const shared = await build({
   entryPoints: files([...entries.filter((entry) => MAIN.has(entry)), "exports"]),
   splitting: true,
   chunkNames: "made-[hash]",
-  plugins: [withEngine],
+  plugins: [...options.plugins, withEngine],
   mangleCache: {},
 });
-const apart = await build({ ...options, entryPoints: files(entries.filter((entry) => !MAIN.has(entry))), mangleCache: shared.mangleCache });
+const others = [...entries.filter((entry) => !MAIN.has(entry)), "rings"];
+const apart = await build({ ...options, entryPoints: files(others), mangleCache: shared.mangleCache });
 
 /** Two files are shared: the errors, and the engine, which imports them. */
 const made = shared.outputFiles.filter(({ path: file }) => path.basename(file).startsWith("made-"));

@@ -75,6 +75,7 @@ const terminates = async ({ rounds, sends }) => {
   const hostDies = async (round) => {
     const worker = await start({ round });
     const client = await bounded(openQueue("mortal", { port: worker }), "the welcome");
+    while (crossOriginIsolated && client.mode.transport === "port") await bounded(client.metrics(), "rings");
     const { transport } = client.mode;
     let next = 0;
     const pending = [];

@@ -57,6 +57,8 @@ test("a worker with nothing but the client takes bytes from memory that both sha
     const { parentPort } = require("node:worker_threads");
     import(${JSON.stringify(clientEntry)}).then(async ({ openQueue }) => {
       const queue = await openQueue(${JSON.stringify(host.name)}, { port: parentPort });
+      // The rings are loaded once the host has offered memory.
+      while (queue.mode.transport === "port") await queue.metrics();
       await queue.sendBatch(Array.from({ length: 100 }, (_, n) => ({ body: new Uint8Array(1000).fill(n) })));
       await queue.send(queue.mode.transport);
       await queue.close();

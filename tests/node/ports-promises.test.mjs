@@ -133,7 +133,7 @@ const ofVersion = (
 ) => (message[2] instanceof Float64Array ? message.with(2, message[2].with(0, 0x7068 + version * 2 ** 16)) : message);
 
 test("each side refuses another version of the wire format, and says so", async () => {
-  for (const version of [1, 2, 4, 255]) {
+  for (const version of [1, 2, 3, 255]) {
     const atHost = await tapped({}, { toHost: (message) => ofVersion(message, version) });
     await fails(atHost.opening, "VersionError", "one version of posthaste");
     await atHost.end();

@@ -24,11 +24,15 @@ test("a client sends, receives, settles and looks as if the queue were its own",
   const { host, client, end } = await served();
   const { id, duplicate } = await client.send({ a: 1 });
   assert.deepEqual([await host.peek().then(([info]) => info.id), duplicate], [id, false]);
-  const { ids } = await client.sendBatch([{ body: 2, headers: { kind: "two" } }, { body: new Uint8Array([3]) }, { body: new Map([[4, 4]]), delaySeconds: 60 }]);
+  const { ids } = await client.sendBatch([{ body: 2, headers: { kind: "two" } }, { body: new Uint8Array([3]) }, {
+    body: new Map([[4, 4]]),
+    delaySeconds: 60,
+  }]);
   assert.equal(ids.length, 3);
   const messages = await client.receive({ max: 10 });
   assert.deepEqual(bodies(messages), [{ a: 1 }, 2, new Uint8Array([3])]);
-  assert.deepEqual([messages[1].headers, messages[0].attempts, messages.map((message) => message.id)], [{ kind: "two" }, 1, [id, ids[0], ids[1]]]);
+  assert.deepEqual([messages[1].headers, messages[0].attempts, messages.map((message) => message.id)], [{ kind: "two" }, 1, [id, ids[0],
+    ids[1]]]);
   await messages[0].ack();
   await messages[1].retry({ delaySeconds: 0 });
   await messages[2].deadLetter("not wanted");
@@ -37,7 +41,13 @@ test("a client sends, receives, settles and looks as if the queue were its own",
   await again.ack();
   assert.equal(await client.cancel(ids[2]), true);
   const { sent, acked, retried, deadLettered, backlogCount } = await client.metrics();
-  assert.deepEqual({ sent, acked, retried, deadLettered, backlogCount }, { sent: 4, acked: 2, retried: 1, deadLettered: 1, backlogCount: 0 });
+  assert.deepEqual({ sent, acked, retried, deadLettered, backlogCount }, {
+    sent: 4,
+    acked: 2,
+    retried: 1,
+    deadLettered: 1,
+    backlogCount: 0,
+  });
   assert.equal(await client.redrive(), 1);
   assert.equal(await client.purge(), 1);
   await end();
@@ -48,9 +58,14 @@ test("a client consumes, in order, what the host sends, and the other way round"
     const { end, ...sides } = await served();
     const seen = [];
     let full;
-    const all = new Promise((resolve) => { full = resolve; });
-    sides[to].consume(({ messages }) => { if (seen.push(...bodies(messages)) >= 5000) full(); }, { maxBatchSize: 100 });
-    for (let first = 0; first < 5000; first += 500) await Promise.all(Array.from({ length: 500 }, (_, n) => sides[from].send({ n: first + n })));
+    const all = new Promise((resolve) => {
+      full = resolve;
+    });
+    sides[to].consume(({ messages }) => {
+      if (seen.push(...bodies(messages)) >= 5000) full();
+    }, { maxBatchSize: 100 });
+    for (let first = 0; first < 5000; first += 500)
+      await Promise.all(Array.from({ length: 500 }, (_, n) => sides[from].send({ n: first + n })));
     await bounded(all, "all messages");
     assert.deepEqual(seen.map(({ n }) => n), Array.from({ length: 5000 }, (_, n) => n));
     await end();
@@ -59,7 +74,9 @@ test("a client consumes, in order, what the host sends, and the other way round"
 
 test("bodies come through a port as they went in", async () => {
   const { host, client, end } = await served();
-  const odd = [undefined, null, NaN, -0, 10n, "\ud800", new Date(5), /x/g, new Set([1]), { deep: [{ u: undefined }] }, new Float64Array([1, 2]), new Uint8Array(0), new ArrayBuffer(3), new Error("mine"), [1, , 3], { toJSON: 5 }, "x".repeat(100_000), new Uint8Array(200_000).fill(7)];
+  const odd = [undefined, null, NaN, -0, 10n, "\ud800", new Date(5), /x/g, new Set([1]), { deep: [{ u: undefined }] },
+    new Float64Array([1, 2]), new Uint8Array(0), new ArrayBuffer(3), new Error("mine"), [1, , 3], { toJSON: 5 }, "x".repeat(100_000),
+    new Uint8Array(200_000).fill(7)];
   for (const [from, to] of [[client, host], [host, client], [client, client]]) {
     await Promise.all(odd.map((body) => from.send(body)));
     const got = [];
@@ -79,7 +96,9 @@ test("what is transferred moves, and what can only be moved arrives", async () =
   assert.equal(buffer.byteLength, 0);
   const [message] = await host.receive();
   assert.equal(message.body.buffer.byteLength, 8);
-  const heard = new Promise((resolve) => { port1.onmessage = ({ data }) => resolve(data); });
+  const heard = new Promise((resolve) => {
+    port1.onmessage = ({ data }) => resolve(data);
+  });
   message.body.port.postMessage("hello");
   assert.equal(await bounded(heard, "a word through the port that was sent"), "hello");
   port1.close();
@@ -146,7 +165,10 @@ test("a send waits at the client while the queue is full, in order, and can be c
 test("however slow the consumer, a client has only so much under way", async () => {
   const { host, client, end } = await served({ capacity: { messages: 100 } });
   let settled = 0;
-  const sends = Array.from({ length: 40_000 }, (_, n) => client.send(n).then(() => { settled += 1; }));
+  const sends = Array.from({ length: 40_000 }, (_, n) =>
+    client.send(n).then(() => {
+      settled += 1;
+    }));
   await bounded(Promise.all(sends.slice(0, 100)), "the first hundred");
   const { backlogCount } = await host.metrics();
   assert.deepEqual([backlogCount, settled], [100, 100]);
@@ -162,7 +184,9 @@ test("frames that go before the one before them is answered bring each body once
   for (const make of kinds) {
     const seen = [];
     let full;
-    const all = new Promise((resolve) => { full = resolve; });
+    const all = new Promise((resolve) => {
+      full = resolve;
+    });
     const consumer = host.consume(({ messages }) => {
       for (const { body, headers } of messages) seen.push([body, headers.n]);
       if (seen.length >= count) full();
@@ -234,8 +258,12 @@ test("a consumer works on while what it said of a few batches is on its way, and
   const client = await openQueue(host.name, { port: left.port1, clock });
   const seen = [];
   let [keep, all] = [];
-  const keeps = new Promise((resolve) => { keep = resolve; });
-  const done = new Promise((resolve) => { all = resolve; });
+  const keeps = new Promise((resolve) => {
+    keep = resolve;
+  });
+  const done = new Promise((resolve) => {
+    all = resolve;
+  });
   const consumer = client.consume(({ messages }) => {
     seen.push(...bodies(messages));
     if (seen.length === 1_000) keep(kept = []);
@@ -260,7 +288,9 @@ test("one port carries several queues, several clients, and the application's ow
   const { port1, port2 } = new MessageChannel();
   const clock = new VirtualClock();
   const own = [];
-  port1.on("message", (message) => { if (!Array.isArray(message) || message[0] !== "posthaste") own.push(message); });
+  port1.on("message", (message) => {
+    if (!Array.isArray(message) || message[0] !== "posthaste") own.push(message);
+  });
   const [a, b] = await Promise.all(["one", "two"].map((name) => freshQueue({ name, clock }).then(({ queue }) => queue)));
   const servings = [a.serve(port1), b.serve(port1)];
   const clients = await Promise.all(["one", "two", "one"].map((name) => openQueue(name, { port: port2 })));
@@ -288,7 +318,8 @@ test("a client that opens first is welcomed when someone serves; when nobody doe
 test("when the host closes, what is under way is told, and nothing hangs", async () => {
   const { client, serving, port1 } = await served({ capacity: { messages: 1 } });
   await client.send("fits");
-  const waiting = [client.send("waits"), client.receive({ wait: 100, max: 1 }).then(([message]) => message.ack()), client.receive({ wait: 100 }), client.metrics()];
+  const waiting = [client.send("waits"), client.receive({ wait: 100, max: 1 }).then(([message]) => message.ack()),
+    client.receive({ wait: 100 }), client.metrics()];
   const [sent, , received] = [waiting[0], waiting[1], waiting[2]];
   const outcomes = Promise.allSettled(waiting);
   await serving.close();
@@ -334,7 +365,8 @@ test("a worker thread is a client of the page that made it; its death gives its 
     parentPort.postMessage("two are held");
     setInterval(() => {}, 1000);`, "threads");
   const serving = host.serve(worker);
-  await bounded(new Promise((resolve) => worker.on("message", (message) => message === "two are held" && resolve())), "the worker to hold two");
+  await bounded(new Promise((resolve) => worker.on("message", (message) => message === "two are held" && resolve())),
+    "the worker to hold two");
   const [third, word] = await bounded((async () => {
     const got = [];
     while (got.length < 2) got.push(...(await host.receive({ max: 1, wait: 10 })));
@@ -359,7 +391,8 @@ test("a word of a message that the host may have heard before it died says that 
   const words = Promise.allSettled([first.ack(), second.retry()]);
   while ((await host.metrics()).acked === 0) await new Promise((resolve) => setImmediate(resolve));
   port2.close();
-  for (const { reason } of await bounded(words, "both words")) assert.deepEqual([reason.name, reason.outcomeUnknown], ["StorageLostError", true]);
+  for (const { reason } of await bounded(words, "both words"))
+    assert.deepEqual([reason.name, reason.outcomeUnknown], ["StorageLostError", true]);
   port1.postMessage = answered;
   assert.equal((await host.metrics()).acked, 1);
   await serving.close();
@@ -373,7 +406,8 @@ test("when the host's thread dies every promise of a client settles, and what ma
   await client.sendBatch([{ body: 1 }, { body: 2 }]);
   const [held] = await client.receive();
   const lost = new Promise((resolve) => held.signal.addEventListener("abort", resolve));
-  const outcomes = Promise.allSettled([client.send("waits for room"), client.receive({ max: 5, wait: 60 }).then(() => client.receive({ wait: 60 })), client.flush()]);
+  const outcomes = Promise.allSettled([client.send("waits for room"),
+    client.receive({ max: 5, wait: 60 }).then(() => client.receive({ wait: 60 })), client.flush()]);
   worker.postMessage("die");
   const [sent, received] = await bounded(outcomes, "every promise");
   assert.deepEqual([sent.reason.name, sent.reason.outcomeUnknown], ["StorageLostError", true]);
@@ -398,7 +432,9 @@ test("ten thousand byte bodies of every length come through threads in order, bo
     const serving = host.serve(worker);
     let next = 0;
     let all;
-    const done = new Promise((resolve) => { all = resolve; });
+    const done = new Promise((resolve) => {
+      all = resolve;
+    });
     host.consume(({ messages }) => {
       for (const { body } of messages) {
         assert.equal(body.length, (next * 37) % 3000);
@@ -426,16 +462,23 @@ test("bodies that wait for room come whole, in whatever memory they waited", asy
       }));
     }
     parentPort.postMessage(queue.mode.transport);`, "waiting bodies");
-  const transport = new Promise((resolve) => worker.on("message", (said) => { if (typeof said === "string") resolve(said); }));
+  const transport = new Promise((resolve) =>
+    worker.on("message", (said) => {
+      if (typeof said === "string") resolve(said);
+    })
+  );
   const serving = host.serve(worker);
   let next = 0;
   const odd = [];
   let all;
-  const done = new Promise((resolve) => { all = resolve; });
+  const done = new Promise((resolve) => {
+    all = resolve;
+  });
   const consuming = host.consume(({ messages }) => {
     for (const { body } of messages) {
       const bytes = new Uint8Array(body);
-      const right = bytes.length === sizes[Math.floor(next / 20) % sizes.length] && bytes.every((byte) => byte === next % 251) && body instanceof ArrayBuffer === ((next % 1_000) % 7 === 0);
+      const right = bytes.length === sizes[Math.floor(next / 20) % sizes.length] && bytes.every((byte) => byte === next % 251) &&
+        body instanceof ArrayBuffer === ((next % 1_000) % 7 === 0);
       if (!right) odd.push(next);
       next += 1;
     }
@@ -447,21 +490,4 @@ test("bodies that wait for room come whole, in whatever memory they waited", asy
   await consuming.stop();
   await serving.close();
   await worker.terminate();
-});
-
-test("a borrowed body can be read until its message is settled, and says so after", async () => {
-  const { host, client, end } = await served();
-  if (client.mode.transport !== "shared-memory") return end();
-  await client.send(new Uint8Array([1, 2, 3]));
-  const [lent] = await host.receive({ borrow: true });
-  assert.ok(lent.body.buffer instanceof SharedArrayBuffer);
-  await lent.retry({ delaySeconds: 0 });
-  const [again] = await host.receive({ borrow: true });
-  await again.ack();
-  assert.throws(() => again.body, { name: "InvalidStateError" });
-  await client.send(new Uint8Array([4]));
-  const [own] = await host.receive();
-  await own.ack();
-  assert.deepEqual(own.body, new Uint8Array([4]));
-  await end();
 });

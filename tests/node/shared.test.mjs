@@ -55,7 +55,7 @@ test("a host that can't sleep on memory is called through the port", async () =>
     await bounded(client.send(new Uint8Array(8)), `answer ${n}`);
     await turn();
   }
-  assert.equal(client.mode.transport, "shared-memory");
+  while (client.mode.transport !== "shared-memory") await client.metrics();
   await client.close();
   await worker.terminate();
 });
@@ -87,4 +87,59 @@ test("a client that can't sleep on memory is called through the port, also when 
   await done;
   await Promise.all(servings.map((serving) => serving.close()));
   await worker.terminate();
+});
+
+test("a borrowed body can be read until its message is settled, and says so after", async () => {
+  const { queue: host } = await freshQueue();
+  const { port1, port2 } = new MessageChannel();
+  const serving = host.serve(port1);
+  const client = await openQueue(host.name, { port: port2 });
+  // The rings are loaded once memory was offered.
+  while (client.mode.transport !== "shared-memory") await client.metrics();
+  await client.send(new Uint8Array([1, 2, 3]));
+  const [lent] = await host.receive({ borrow: true });
+  assert.ok(lent.body.buffer instanceof SharedArrayBuffer);
+  await lent.retry({ delaySeconds: 0 });
+  const [again] = await host.receive({ borrow: true });
+  await again.ack();
+  assert.throws(() => again.body, { name: "InvalidStateError" });
+  await client.send(new Uint8Array([4]));
+  const [own] = await host.receive();
+  await own.ack();
+  assert.deepEqual(own.body, new Uint8Array([4]));
+  await client.close();
+  await serving.close();
+  port1.close();
+});
+
+test("objects that JSON can say go by shared memory too, and come as they were", async () => {
+  const { queue: host } = await freshQueue();
+  const { port1, port2 } = new MessageChannel();
+  const serving = host.serve(port1);
+  const client = await openQueue(host.name, { port: port2 });
+  while (client.mode.transport !== "shared-memory") await client.metrics();
+  await client.metrics();
+  // A call to look into the ring has no frame.
+  let posted = 0;
+  port1.on("message", (message) => (posted += message[2] === undefined ? 0 : 1));
+  const odd = [{ text: "\ud800 \u{1f600} \0 é", list: [1, null, -0.5] }, [], { deep: { er: "x".repeat(3000) } }, true, "", 7];
+  const all = Array.from({ length: 600 }, (_, n) => odd[n % odd.length]);
+  await Promise.all(all.map((body, n) => (n % 50 === 49 ? client.send(new Uint8Array([n])) : client.send(body))));
+  assert.equal(posted, 0, "none of it came through the port");
+  const got = await host.receive({ max: 600 });
+  got.forEach(({ body }, n) => assert.deepEqual(body, n % 50 === 49 ? new Uint8Array([n]) : all[n], `body ${n}`));
+  await Promise.all(got.map((message) => message.ack()));
+  // And the other way, beside what does not go by a ring.
+  await host.sendBatch([{ body: { a: 1 } }, { body: new Date(5) }, { body: new Uint8Array([9]) }, {
+    body: { b: "ü" },
+    headers: { c: "d" },
+  }]);
+  const back = await bounded(client.receive({ max: 4, wait: 5 }), "what the host sent");
+  assert.deepEqual(back.map(({ body, headers }) => [body, { ...headers }]), [[{ a: 1 }, {}], [new Date(5), {}], [new Uint8Array([9]), {}], [
+    { b: "ü" },
+    { c: "d" },
+  ]]);
+  await client.close();
+  await serving.close();
+  port1.close();
 });

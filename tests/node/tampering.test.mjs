@@ -17,7 +17,7 @@ const ways = {
   "repeated": (message) => [message, message],
   "left out": () => [],
   "of an older version": (message) => [versioned(message, 1)],
-  "of a newer version": (message) => [versioned(message, 3)],
+  "of a newer version": (message) => [versioned(message, 200)],
   "random": ([mark, session, frame, ...along]) => [[mark, session, frame.map((_, at) => (at * 197 + 31) % 256), ...along]],
   "with a row of nonsense": (
     [mark, session, frame, ...along],

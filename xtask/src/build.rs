@@ -194,8 +194,17 @@ fn bundle(log: &Log) -> Result<Outcome> {
     let script = root().join("xtask/bundle.mjs");
     let scripts = ["entries.mjs", "names.mjs", "names.txt"].map(|name| root().join("xtask").join(name));
     let inputs = [&[package.join("src"), package.join("package.json"), bound(), script.clone()], &scripts[..]].concat();
-    let made =
-        ["index.js", "slim.js", "engine.js", "errors.js", "ports.js", "ports-part.js", "client.js", "posthaste.wasm"]
-            .map(|name| package.join("dist").join(name));
+    let made = [
+        "index.js",
+        "slim.js",
+        "engine.js",
+        "errors.js",
+        "ports.js",
+        "ports-part.js",
+        "rings.js",
+        "client.js",
+        "posthaste.wasm",
+    ]
+    .map(|name| package.join("dist").join(name));
     fresh::unless(&inputs, &made, || log.run(setup::node().arg(script).arg(&package)))
 }

@@ -136,7 +136,7 @@ fn package(fault: Option<&Fault>) -> Result<PathBuf> {
     }
     fs::create_dir_all(&made)?;
     fs::copy(tree.join("pkg/package.json"), made.join("package.json"))?;
-    for name in ["index.js", "engine.js", "errors.js", "ports-part.js", "client.js"] {
+    for name in ["index.js", "engine.js", "errors.js", "ports-part.js", "rings.js", "client.js"] {
         fs::copy(tree.join("pkg/dist").join(name), made.join(name))?;
     }
     fs::write(stamp, mark)?;

@@ -2,7 +2,6 @@
 
 import { platformError } from "../contract/errors";
 import { Bytes, ownCopy } from "./pack";
-import type { RingFrame } from "../port/shared/rings";
 
 export class LentBytes extends Bytes {
   /** Messages that still need their bodies. */
@@ -69,41 +68,5 @@ export class LentBytes extends Bytes {
     if (this.over || this.lookers || ((this.needed > 0 || this.keepers > 0) && !this.own)) return;
     this.over = true;
     this.done();
-  }
-}
-
-/** Bodies in shared memory that came with a frame, piece after piece. */
-export class Lent {
-  private taken = 0;
-  /** Pieces that are still needed, and one until all were taken that will be. */
-  private needed = 1;
-
-  constructor(private readonly frame: RingFrame) {}
-
-  /** The next piece, of so many bytes. */
-  take(
-    bytes: number,
-    form: Bytes["form"],
-    count: number,
-    length: number,
-    lengths: ArrayLike<number> | undefined,
-    lentTo: (parcel: LentBytes) => void,
-  ): LentBytes {
-    const memory = this.frame.bodies.subarray(this.taken, this.taken += bytes);
-    this.needed += 1;
-    const parcel = new LentBytes(form, memory, count, length, lengths, () => this.end());
-    lentTo(parcel);
-    return parcel;
-  }
-
-  /** Bytes that were not taken. */
-  get bytes(): number {
-    return this.frame.bodies.length - this.taken;
-  }
-
-  /** Another piece is done with; or nobody takes more. */
-  end(): void {
-    this.needed -= 1;
-    if (this.needed === 0) this.frame.done();
   }
 }

@@ -127,9 +127,9 @@ export class Bytes implements Filling {
     return true;
   }
 
-  /** Up to what a parcel may have; a single body may be larger. */
-  protected grow(end: number): boolean {
-    if (this.count && end > BYTES_MAX) return false;
+  /** Up to what a parcel may have; a single body may be larger. In shared memory there is no more room than was reserved. */
+  private grow(end: number): boolean {
+    if (!(this.memory.buffer instanceof ArrayBuffer) || (this.count && end > BYTES_MAX)) return false;
     const memory = new Uint8Array(this.count ? Math.min(BYTES_MAX, Math.max(BYTES_MORE, 4 * end)) : end);
     memory.set(this.memory.subarray(0, this.used));
     this.memory = memory;

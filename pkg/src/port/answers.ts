@@ -13,7 +13,6 @@ import type { Outbound } from "./outbound";
 import type { Shelf } from "./arrived-bodies";
 
 const LAGS = 8;
-const STORAGE = ["ok", "degraded", "lost"] as const;
 
 /** The client, as far as answers concern it. */
 interface Client {
@@ -136,7 +135,7 @@ export class Answers {
       }
       case frame.STORAGE: {
         const error = errorBeside(along, false);
-        return this.client.everyOnlooker((onlooker) => onlooker.storage(STORAGE[a], a === 0 ? undefined : error));
+        return this.client.everyOnlooker((onlooker) => onlooker.storage(frame.STATES_OF_STORAGE[a], a === 0 ? undefined : error));
       }
       case frame.CLOSED:
         return this.client.dismissed(errorBeside(along, false));

@@ -1,18 +1,23 @@
 /** What goes along with a frame: bodies, as parcels until it is known how they go, and values. */
 
-import { Bytes, type Parcel, type Segment } from "../bodies/pack";
+import { Bytes, type Segment } from "../bodies/pack";
 import type { Transferable } from "../contract/platform";
-import { PIECES_MAX } from "./shared/rings";
-import type { Spare } from "../bodies/buffer-pool";
-import { asValue } from "./bodies";
+import { asText, asValue, goesAsText } from "./bodies";
 
-export type BytesSegment = Segment & { parcel: Bytes };
+/** A piece of what a ring takes: bytes, or a text. */
+export type Piece = (Segment & { parcel: Bytes }) | string;
+
+/** Takes the memory of bodies that are not needed any more. */
+interface Keeper {
+  keep(parcel: Bytes): void;
+}
 
 export class Beside {
   private readonly items: (Segment | { value: unknown })[] = [];
   /** Bytes of the bodies that are bytes. */
   size = 0;
-  private onlyBytes = true;
+  /** A ring takes all of it. */
+  private plain = true;
 
   /** `leaving`: nobody needs the bodies here once they have gone. */
   constructor(private readonly leaving: boolean) {}
@@ -22,22 +27,24 @@ export class Beside {
     parcel.hold?.(false);
     this.items.push(segment);
     if (parcel instanceof Bytes) this.size += parcel.place(from + count) - parcel.place(from);
-    else this.onlyBytes = false;
+    this.plain &&= isPlain(segment);
   }
 
   addValue(value: unknown): void {
     this.items.push({ value });
-    this.onlyBytes = false;
+    this.plain = false;
   }
 
-  /** Whether there would be bytes and something else. */
-  mixes(parcel: Parcel): boolean {
-    return this.items.length > 0 && this.onlyBytes !== parcel instanceof Bytes;
+  /** Whether there would be something that a ring takes, and something else. */
+  mixes(segment: Segment): boolean {
+    return this.items.length > 0 && this.plain !== isPlain(segment);
   }
 
-  /** The bodies, where they are bytes and all there is. */
-  bytes(): BytesSegment[] | undefined {
-    return this.onlyBytes && this.items.length <= PIECES_MAX ? (this.items as BytesSegment[]) : undefined;
+  /** The bodies as a ring takes them; undefined: it does not take all there is. */
+  pieces(): Piece[] | undefined {
+    return this.plain
+      ? (this.items as Segment[]).map((item) => (item.parcel instanceof Bytes ? (item as Piece) : asText(item)))
+      : undefined;
   }
 
   /** As values for a port. */
@@ -47,7 +54,7 @@ export class Beside {
   }
 
   /** It has gone: memory that was lent may be written over, and that of bodies which were copied is to spare. */
-  over(spare?: Spare): void {
+  over(spare?: Keeper): void {
     for (const item of this.items) {
       if (!("parcel" in item)) continue;
       const { parcel, from, count } = item;
@@ -55,4 +62,8 @@ export class Beside {
       else if (this.leaving && parcel instanceof Bytes && from + count === parcel.count) spare?.keep(parcel);
     }
   }
+}
+
+function isPlain(segment: Segment): boolean {
+  return segment.parcel instanceof Bytes || goesAsText(segment);
 }

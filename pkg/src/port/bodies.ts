@@ -3,9 +3,10 @@
  * where an object of headers follows, and 8 times one more than the length of each where all are bytes of one length.
  */
 
-import { Lent, type LentBytes } from "../bodies/borrowed";
+import type { LentBytes } from "../bodies/borrowed";
 import { BUFFERS, BYTES, Bytes, TEXT, VALUES, Values, aligned, type Form, type Parcel, type Segment } from "../bodies/pack";
 import { Text } from "../bodies/text";
+import { Lent } from "./lent";
 import { checkedHeaders } from "../contract/options";
 import type { Transferable } from "../contract/platform";
 import type { HeadersByIndex } from "../contract/store";
@@ -18,34 +19,44 @@ const TEXT_BYTES_MAX = 2 << 10;
 const TRANSFER_MIN = 8 << 10;
 
 /** How the bodies of a segment lie beside a frame, as a row has it. Their lengths, where they differ, go with the frame. */
-export function packed({ parcel, from, count }: Segment, headers: boolean, draft: Draft): number {
+export function packed(segment: Segment, headers: boolean, draft: Draft): number {
+  const { parcel, from, count } = segment;
+  const form = parcel instanceof Bytes ? parcel.form : goesAsText(segment) ? TEXT : VALUES;
   let length = -1;
   if (parcel instanceof Bytes) {
     if (!parcel.lengths) length = parcel.length;
     else for (let at = from; at < from + count; at += 1) draft.length(parcel.lengths[at]);
   }
-  return (length + 1) * 8 + (headers ? 4 : 0) + formBeside(parcel, from, count);
+  return (length + 1) * 8 + (headers ? 4 : 0) + form;
 }
 
-function formBeside(parcel: Parcel, from: number, count: number): Form {
-  if (parcel instanceof Bytes) return parcel.form;
-  if (parcel instanceof Text) return from === 0 && count === parcel.count ? TEXT : VALUES;
-  return parcel instanceof Values && parcel.json && parcel.bytes <= TEXT_BYTES_MAX * parcel.count ? TEXT : VALUES;
+/** Whether bodies that are no bytes go as JSON. */
+export function goesAsText({ parcel, from, count }: Segment): boolean {
+  if (parcel instanceof Text) return from === 0 && count === parcel.count;
+  return parcel instanceof Values && parcel.json && parcel.bytes <= TEXT_BYTES_MAX * parcel.count;
+}
+
+/** The bodies of a segment that goes as JSON. */
+export function asText({ parcel, from, count }: Segment): string {
+  return parcel instanceof Text ? parcel.text : JSON.stringify(neighbours(parcel as Values, from, count));
+}
+
+function neighbours({ values }: Values, from: number, count: number): unknown[] {
+  return from === 0 && count === values.length ? values : values.slice(from, from + count);
 }
 
 /** The bodies of a segment as one value; what moves with it is added to `transfer`. `leaving`: nobody needs them here any more. */
-export function asValue({ parcel, from, count }: Segment, leaving: boolean, transfer: Transferable[]): unknown {
+export function asValue(segment: Segment, leaving: boolean, transfer: Transferable[]): unknown {
+  const { parcel, from, count } = segment;
   if (parcel instanceof Bytes) {
     const buffer = parcel.buffer(from, count, leaving);
     if (buffer.byteLength >= TRANSFER_MIN) transfer.push(buffer);
     return buffer;
   }
-  const text = formBeside(parcel, from, count) === TEXT;
-  if (parcel instanceof Text && text) return parcel.text;
+  if (goesAsText(segment)) return asText(segment);
   if (!(parcel instanceof Values)) return Array.from({ length: count }, (_, at) => parcel.body(from + at, true));
   if (parcel.moves) transfer.push(...parcel.moves);
-  const bodies = from === 0 && count === parcel.count ? parcel.values : parcel.values.slice(from, from + count);
-  return text ? JSON.stringify(bodies) : bodies;
+  return neighbours(parcel, from, count);
 }
 
 /** A reader of what came along with a frame. What is not as the frame says is an error. */
@@ -85,7 +96,8 @@ export class Along {
   private parcel(count: number, form: Form, length: number): Parcel {
     const value = this.nextValue();
     if (form === VALUES && Array.isArray(value) && value.length === count) return new Values(value);
-    if (form === TEXT && typeof value === "string") return new Text(value, count);
+    const text = value instanceof Lent && form === TEXT ? value.text() : value;
+    if (form === TEXT && typeof text === "string") return new Text(text, count);
     if (form === BYTES || form === BUFFERS) {
       const lengths = length < 0 ? this.nextLengths(count) : undefined;
       const needed = lengths ? lengths.reduce((sum, length) => sum + aligned(length), 0) : aligned(length) * count;

@@ -12,7 +12,6 @@ import { Leases } from "../delivery/leases";
 import type { PolicyOptions } from "../contract/options";
 import type { BYTES } from "../bodies/pack";
 import type { EventPort } from "../contract/platform";
-import { canShare } from "./shared/rings";
 import type { Outgoing } from "../journal/sends";
 import { soon } from "../schedule/microtask";
 import type { Clock, MessageInfo, MessageState, Queue, QueueMetrics } from "../contract/types";
@@ -29,20 +28,22 @@ import { Outbound } from "./outbound";
 import * as presence from "./presence";
 import { Shelf } from "./arrived-bodies";
 
-/** How long to wait for a host before nobody serves the queue, and how often to ask. */
-const WELCOME_MS = 10_000;
-const HELLO_MS = 250;
 /** So many frames of the host may make no sense. */
 const STRIKES_MAX = 3;
 /** Where no lock tells of the host's life: how long it may be silent while it is to answer before it is asked, and then again. */
 const SILENT_MS = 15_000;
 /** So many frames of the host may be heard without a word: it is told from time to time, even if there is nothing else to say. */
 const UNTOLD_MAX = 16;
-/** Numbers of a policy that fit into the row of a hello; the others go before, in one of their own. */
-const POLICY_FIRST = 9;
 /** What changes something at the host. */
 const CHANGES = new Set([frame.CANCEL, frame.PURGE, frame.PAUSE, frame.REDRIVE]);
-const DURABILITIES = ["none", "relaxed", "strict"] as const;
+
+/** Who waits for a welcome. */
+export interface Welcome {
+  resolve(): void;
+  reject(error: unknown): void;
+  /** Someone begins to serve here. */
+  again(): void;
+}
 
 export class ClientBacking implements Backing, End, Station {
   readonly handle: Handle;
@@ -51,7 +52,7 @@ export class ClientBacking implements Backing, End, Station {
   visibilityMs = 0;
   /** Orders of the frame that is being made. */
   readonly draft = new Draft();
-  private readonly session = Math.floor(Math.random() * 2 ** 52) + 1;
+  readonly session = Math.floor(Math.random() * 2 ** 52) + 1;
   private readonly port: Multiplexer;
   private readonly channel: Channel;
   readonly shelf = new Shelf();
@@ -79,12 +80,22 @@ export class ClientBacking implements Backing, End, Station {
   private flushing = false;
   private storage = "";
   private durability: Queue["mode"]["durability"] = "none";
-  private own: presence.Release | undefined;
+  /** Our own lock. */
+  own: presence.Release | undefined;
   private hosts: presence.Release | undefined;
-  private welcome: { resolve(): void; reject(error: unknown): void; again(): void } | undefined;
+  private welcome: Welcome | undefined;
 
   constructor(readonly name: string, port: EventPort, readonly clock: Clock, policy: PolicyOptions) {
-    this.handle = { name, id: 0, policy: policy.numbers, packs: true, parcel: (form, length) => this.channel.open(form as typeof BYTES, length, this.outbound.isBlocked), deadLetterQueue: policy.deadLetterQueue, onlookers: new Set(), ready: undefined };
+    this.handle = {
+      name,
+      id: 0,
+      policy: policy.numbers,
+      packs: true,
+      parcel: (form, length) => this.channel.open(form as typeof BYTES, length, this.outbound.isBlocked),
+      deadLetterQueue: policy.deadLetterQueue,
+      onlookers: new Set(),
+      ready: undefined,
+    };
     this.alarm = new Alarm(clock);
     this.silence = new Alarm(clock);
     this.port = Multiplexer.at(port, this);
@@ -102,51 +113,21 @@ export class ClientBacking implements Backing, End, Station {
 
   /* ----------------------------------------------------------- opening */
 
-  /** Resolves when the host has welcomed us. */
-  async open(policy: PolicyOptions, signal: AbortSignal | undefined): Promise<void> {
-    const lock = `posthaste:client:${this.session}`;
-    const timers: unknown[] = [];
-    try {
-      await abortable(signal, new Promise<void>((resolve, reject) => {
-        this.welcome = { resolve, reject, again: () => undefined };
-        timers.push(setTimeout(() => reject(platformError("TimeoutError", `nobody serves the queue ${show(this.name)} at this port: no answer for ${WELCOME_MS / 1000} s`)), WELCOME_MS));
-        const begin = (): void => {
-          // Its host may have gone meanwhile.
-          if (this.closed) return reject(this.closed);
-          const again = this.hello(policy, this.own ? lock : "");
-          this.welcome = { resolve, reject, again };
-          const ask = (): void => {
-            again();
-            timers.push(setTimeout(ask, HELLO_MS));
-          };
-          ask();
-        };
-        // Where there are none it begins at once, and has no lock yet.
-        this.own = presence.hold(lock, () => soon(begin));
-      }));
-    } catch (error) {
-      this.end(error);
-      throw error;
-    } finally {
-      this.welcome = undefined;
-      timers.forEach((timer) => clearTimeout(timer as number));
-    }
+  /** Its host may welcome it from now on: `welcome` hears of that, and of its end before. */
+  begin(welcome: Welcome | undefined): void {
+    this.welcome = welcome;
   }
 
-  /** The first frame; it is posted again until there is a welcome, as who serves may not have listened yet. */
-  private hello({ given, numbers, deadLetterQueue, givenDeadLetterQueue }: PolicyOptions, lock: string): () => void {
-    const policy = Array.from(numbers, (number, at) => (given[at] ? number : NaN));
-    const letters = !givenDeadLetterQueue ? 0 : deadLetterQueue === undefined ? 2 : 1;
-    this.draft.row(frame.HELLO, canShare() ? 1 : 0, letters, ...policy.slice(POLICY_FIRST));
-    this.draft.row(frame.POLICY, ...policy.slice(0, POLICY_FIRST));
+  /** A first frame, made now, which may be posted again and again. */
+  hello(fill: (draft: Draft) => string[]): () => void {
+    const texts = fill(this.draft);
     const first = this.frameMade().slice();
-    const texts = [this.name, lock, ...(letters === 1 ? [deadLetterQueue!] : [])];
-    return () => this.port.post(this.session, first, texts, [], [], (error) => this.broken(error));
+    return () => this.port.post(this.channel, first, texts, [], []);
   }
 
   welcomed(visibilityMs: number, durability: number, messages: number, bytes: number, along: Along): void {
     this.visibilityMs = visibilityMs;
-    this.durability = DURABILITIES[durability];
+    this.durability = frame.DURABILITIES[durability];
     this.outbound.credit.grant(messages, bytes);
     this.storage = along.nextText();
     const lock = along.nextText();
@@ -157,8 +138,7 @@ export class ClientBacking implements Backing, End, Station {
   /* ------------------------------------------------------------ asking */
 
   private register(asker: Asker): number {
-    do this.token = (this.token + 1) % AHEAD_TOKEN;
-    while (this.asked.has(this.token));
+    do this.token = (this.token + 1) % AHEAD_TOKEN; while (this.asked.has(this.token));
     this.asked.set(this.token, asker);
     return this.token;
   }
@@ -187,7 +167,11 @@ export class ClientBacking implements Backing, End, Station {
   /** What is answered with a number or a value. */
   private request<T>(kind: number, a = 0, b = 0, c = 0, text?: string): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const asker: Asker & { frame?: number } = { done: resolve as (value: number) => void, value: resolve as (value: unknown) => void, fail: reject };
+      const asker: Asker & { frame?: number } = {
+        done: resolve as (value: number) => void,
+        value: resolve as (value: unknown) => void,
+        fail: reject,
+      };
       this.ask(asker, (_, token) => this.order(text, kind, token, a, b, c));
       if (CHANGES.has(kind)) asker.frame = this.number + 1;
     });
@@ -266,9 +250,8 @@ export class ClientBacking implements Backing, End, Station {
     this.inbound.giveBack(this.now(), false);
     // It may be closed by what can't be posted.
     while (!this.closed && this.post());
-    this.channel.settle();
-    if (this.asked.size === 0 && this.outbound.isIdle) this.channel.spare.clear();
-    if (!this.outbound.isBlocked) for (const resolve of this.unblocked.splice(0)) resolve();
+    this.channel.settle(!this.talking);
+    if (!this.outbound.isBlocked) { for (const resolve of this.unblocked.splice(0)) resolve(); }
     this.setTimer();
   }
 
@@ -289,7 +272,7 @@ export class ClientBacking implements Backing, End, Station {
 
   private frameMade(): Float64Array {
     this.told = this.heard;
-    return this.draft.frame((this.number += 1), this.heard, this.now());
+    return this.draft.frame(this.number += 1, this.heard, this.now());
   }
 
   private setTimer(): void {
@@ -324,8 +307,13 @@ export class ClientBacking implements Backing, End, Station {
     return this.closed !== undefined;
   }
 
-  broken(error: unknown): void {
+  dismiss(error: unknown): void {
     this.end(error);
+  }
+
+  sharing(): void {
+    this.order(undefined, frame.SHARED, 1);
+    this.flush();
   }
 
   /** An answer is awaited. */
@@ -334,14 +322,7 @@ export class ClientBacking implements Backing, End, Station {
   }
 
   hear(heard: unknown, texts: readonly unknown[], values: readonly unknown[]): void {
-    const accepted = heard === undefined ? this.channel.accept(values) : undefined;
-    if (accepted === false) return;
-    if (accepted) {
-      this.order(undefined, frame.SHARED, 1);
-      // This still goes through the port: the host looks into the ring from then on.
-      this.flush();
-      return this.channel.share();
-    }
+    if (heard === undefined && this.channel.accept(values)) return;
     try {
       const answers = frame.read(heard, frame.ANSWERS);
       const now = this.now();
@@ -458,11 +439,14 @@ export class ClientBacking implements Backing, End, Station {
   readonly gone = (): void => this.end(undefined);
 
   /** `error` undefined: the host is gone, with what was under way. `heard`: the last of our frames that it may have heard. */
-  private end(error: unknown, heard = Infinity): void {
+  end(error: unknown, heard = Infinity): void {
     if (this.closed) return;
     const why = `the context that serves the queue ${show(this.name)} is gone`;
     this.closed = error ?? new StorageLostError(why, false);
-    const unknown = new StorageLostError(error ? `the port to the queue ${show(this.name)} was closed before there was an answer: ${messageOf(error)}` : why, true);
+    const unknown = new StorageLostError(
+      error ? `the port to the queue ${show(this.name)} was closed before there was an answer: ${messageOf(error)}` : why,
+      true,
+    );
     this.alarm.clear();
     this.silence.clear();
     this.port.leave(this);

@@ -23,7 +23,7 @@ import * as border from "../engine/codes";
 
 /** Numbers of a row. */
 export const WIDTH = border.WIDTH;
-const VERSION = 3;
+const VERSION = 4;
 const MARK = 0x7068 + VERSION * 2 ** 16;
 const HEAD = 6;
 /** Rows and lengths of one frame, at most: those of the largest batch, and of what goes with it. */
@@ -68,6 +68,10 @@ export const PING = 26;
 /** Why an order failed: of two kinds beside an error that is told. */
 export const OUTCOME_UNKNOWN = 1;
 export const FORBIDDEN = 2;
+
+/** What a welcome, and a change of the storage, name by their places. */
+export const DURABILITIES = ["none", "relaxed", "strict"] as const;
+export const STATES_OF_STORAGE = ["ok", "degraded", "lost"] as const;
 
 /** What a receive asks for beside its number. */
 export const WAIT = 1;
@@ -170,6 +174,12 @@ export function read(frame: unknown, kinds: Fields): Frame {
   for (let at = HEAD; at < end; at += WIDTH) check(frame, at, kinds);
   for (let at = end; at < frame.length; at += 1) if (!isWhole(frame[at], MOST.w)) throw new FrameError("lengths");
   return { number, heard, time, rows: frame.subarray(HEAD, end), lengths: frame.subarray(end) };
+}
+
+/** How many numbers the frame that begins there has, as it says itself; NaN where that makes no sense. */
+export function sizeOf(numbers: Float64Array, at: number): number {
+  const [rows, lengths] = [numbers[at + 4], numbers[at + 5]];
+  return isWhole(rows, ROWS_MAX) && isWhole(lengths, LENGTHS_MAX) ? HEAD + rows * WIDTH + lengths : NaN;
 }
 
 /** Whether it is a client's first frame: that of another version in any case, which is to be told so. */

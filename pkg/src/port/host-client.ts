@@ -1,13 +1,13 @@
 /** One client of a served queue, as its host has it: what it may do is checked, what it holds is known, and what it is told is numbered. */
 
 import { Alarm } from "../schedule/alarm";
-import { DEAD, DELIVERED, DONE, DROPPED, EXTEND, LEASE_LOST, LOST, QUEUE_GONE, RECEIVED, REFUSED, RELEASE, RETRY, STATES, WITHDRAWN, FORBIDDEN as NOT_ALLOWED } from "../engine/codes";
+import { DEAD, DELIVERED, DONE, DROPPED, EXTEND, LEASE_LOST, LOST, QUEUE_GONE, RECEIVED, REFUSED, RELEASE, RETRY, WITHDRAWN,
+  FORBIDDEN as NOT_ALLOWED } from "../engine/codes";
 import type { Asker, Delivery, Onlooker, Part } from "../engine/effects";
 import { platformError } from "../contract/errors";
 import { headersBetween } from "../bodies/headers";
 import type { LocalBacking } from "../journal/local";
 import { unreadable } from "../queue/receive";
-import { Stop } from "../schedule/cancellation";
 import { Beside } from "./attachments";
 import { Along, packed } from "./bodies";
 import { Channel, type End } from "./transport";
@@ -16,6 +16,7 @@ import { BYTES_MAX, Credit, MESSAGES_MAX } from "./credit";
 import { helloError, textsOf } from "./errors";
 import * as frame from "./frame";
 import { AHEAD_TOKEN, Draft, FrameError, WIDTH, type Frame } from "./frame";
+import { ADMIN, requested } from "./host-requests";
 import { Held, gaps, type Span } from "./held";
 import { InOrder } from "./in-order";
 import type { Multiplexer } from "./multiplexer";
@@ -23,8 +24,6 @@ import * as presence from "./presence";
 import { ALLOW, type Agree } from "./registry";
 import { ServedOutgoing } from "./host-sends";
 
-const DURABILITY = { none: 0, relaxed: 1, strict: 2 };
-const STORAGE = { ok: 0, degraded: 1, lost: 2 };
 /** A frame with so many bytes of bodies goes before more are added: shared memory has room for a few of these. */
 const FULL_BYTES = 1 << 20;
 /** Frames of a client that were refused before its port is closed. */
@@ -37,8 +36,6 @@ const UNHEARD_MAX = 256;
 const SILENT_MS = 15_000;
 /** Steps of promises from a message that is there to what a handler that does not wait has said of it. */
 const PATIENCE = 16;
-/** What changes the queue, beyond what sending and receiving do. */
-const ADMIN = [frame.PURGE, frame.PAUSE, frame.REDRIVE, frame.CANCEL];
 
 interface Receive {
   readonly ahead: boolean;
@@ -76,14 +73,18 @@ export class ServedClient implements Onlooker, End {
   private heardAt = 0;
   private askedAt = 0;
 
-  constructor(readonly backing: LocalBacking, port: Multiplexer, session: number, private readonly allow: number, private readonly leave: () => void) {
+  constructor(
+    readonly backing: LocalBacking,
+    port: Multiplexer,
+    session: number,
+    private readonly allow: number,
+    private readonly leave: () => void,
+  ) {
     this.silence = new Alarm(backing.clock);
     this.channel = new Channel(port, session, this);
   }
 
-  broken(error: unknown): void {
-    this.dismiss(error);
-  }
+  sharing(): void {}
 
   /** Whoever consumes waits for what this client sends. */
   get talking(): boolean {
@@ -104,7 +105,8 @@ export class ServedClient implements Onlooker, End {
     let sharing: boolean;
     try {
       const { rows } = this.understood(hello, texts.length, 0);
-      if (rows.length !== 2 * WIDTH || rows[0] !== frame.HELLO || rows[WIDTH] !== frame.POLICY) throw new FrameError("a hello, and nothing else, comes first");
+      if (rows.length !== 2 * WIDTH || rows[0] !== frame.HELLO || rows[WIDTH] !== frame.POLICY)
+        throw new FrameError("a hello, and nothing else, comes first");
       sharing = rows[1] > 0;
       agree(Float64Array.of(...rows.slice(WIDTH + 1), ...rows.slice(3, 6)), [undefined, texts[2], null][rows[2]]);
     } catch (error) {
@@ -123,7 +125,7 @@ export class ServedClient implements Onlooker, End {
     if (sharing) this.channel.offer();
     const { durability, storage } = this.backing.mode;
     this.draft.texts.push(storage, lock);
-    this.answer(frame.WELCOME, this.backing.visibilityMs, DURABILITY[durability], MESSAGES_MAX, BYTES_MAX);
+    this.answer(frame.WELCOME, this.backing.visibilityMs, frame.DURABILITIES.indexOf(durability), MESSAGES_MAX, BYTES_MAX);
     this.backing.handle.onlookers.add(this);
   }
 
@@ -141,7 +143,8 @@ export class ServedClient implements Onlooker, End {
     try {
       orders = this.understood(heard, texts.length, values.length);
     } catch (error) {
-      if ((this.strikes += 1) >= STRIKES_MAX) this.dismiss(platformError("DataError", `the frames of a client make no sense: ${(error as Error).message}`));
+      if ((this.strikes += 1) >= STRIKES_MAX)
+        this.dismiss(platformError("DataError", `the frames of a client make no sense: ${(error as Error).message}`));
       return;
     }
     try {
@@ -175,7 +178,8 @@ export class ServedClient implements Onlooker, End {
       case frame.UNRECEIVE:
         return this.unreceive(a);
       case frame.SETTLE:
-        return this.settle(a, b, { number: c, index: d, count: rows[at + 5], grant: rows[at + 6] }, rows[at + 7], rows[at + 8] ? along.nextText() : undefined);
+        return this.settle(a, b, { number: c, index: d, count: rows[at + 5], grant: rows[at + 6] }, rows[at + 7],
+          rows[at + 8] ? along.nextText() : undefined);
       case frame.STARTED:
         return this.held.start({ number: a, index: b, count: c, grant: d }).forEach((span) => this.backing.started(span));
       case frame.LISTEN:
@@ -206,7 +210,8 @@ export class ServedClient implements Onlooker, End {
     const sizes = flags & frame.SIZED ? along.sizes(count) : undefined;
     const { parcel, headers } = along.bodies(count, form);
     if (!this.allows("send")) return this.answer(REFUSED, token, NOT_ALLOWED, count);
-    const outgoing = new ServedOutgoing(this, token, { delayMs, expiresMs: Math.max(0, expiresMs), key }, [flags & 3, more, moreBytes], size, sizes, parcel, headers);
+    const outgoing = new ServedOutgoing(this, token, { delayMs, expiresMs: Math.max(0, expiresMs), key }, [flags & 3, more, moreBytes],
+      size, sizes, parcel, headers);
     this.credit.take(count, outgoing.bytes);
     this.backing.depart(outgoing);
   }
@@ -240,7 +245,8 @@ export class ServedClient implements Onlooker, End {
       delivered: (delivery) => {
         if (this.over) return backing.leases.giveBack(backing.handle, delivery);
         const { life } = backing.leases;
-        loaded = this.deliveries.add(this.load(delivery, life), ([parts]) => this.deliver(token, receive.ahead, delivery, parts, life)) ?? loaded;
+        loaded = this.deliveries.add(this.load(delivery, life), ([parts]) => this.deliver(token, receive.ahead, delivery, parts, life)) ??
+          loaded;
       },
       received: () => {
         if (loaded) void loaded.then(end, fail);
@@ -251,7 +257,9 @@ export class ServedClient implements Onlooker, End {
     // The lease is always named: the client leases ahead itself, and what is leased ahead here would come out of order.
     const ask = (): void => {
       if (this.over || receive.ended) return end();
-      receive.token = backing.ask(asker, (commands, own) => commands.receive(own, backing.handle.id, max, leaseMs || backing.visibilityMs, wait, backing.clock.now(), receive.ahead));
+      receive.token = backing.ask(asker,
+        (commands, own) =>
+          commands.receive(own, backing.handle.id, max, leaseMs || backing.visibilityMs, wait, backing.clock.now(), receive.ahead));
     };
     const begin = (): void => {
       // What waits hears of everything new; what does not is to see what is there.
@@ -296,9 +304,9 @@ export class ServedClient implements Onlooker, End {
         continue;
       }
       const own = headersBetween(headers, offset, count);
-      // What is not bytes does not go by shared memory, nor what is beside it.
-      if (this.channel.shared && this.beside.mixes(parcel)) this.flush();
+      // What a ring does not take keeps what is beside it from going there.
       const segment = { parcel, from: offset, count };
+      if (this.channel.shared && this.beside.mixes(segment)) this.flush();
       this.beside.addBodies(segment);
       if (own) this.beside.addValue(own);
       const form = packed(segment, own !== undefined, this.draft);
@@ -319,7 +327,7 @@ export class ServedClient implements Onlooker, End {
     // It is over with its last part.
     const over = (): void => {
       if ((left -= 1) > 0) return;
-      if (!(this.returning -= unasked)) for (const begin of this.behind.splice(0)) begin();
+      if (!(this.returning -= unasked)) { for (const begin of this.behind.splice(0)) begin(); }
       if (failure) this.failed(token, failure.error);
       else this.answer(DONE, token, 1);
     };
@@ -331,25 +339,17 @@ export class ServedClient implements Onlooker, End {
     for (const part of parts) {
       if (kind === EXTEND) this.held.add(part, false);
       const { number, index, count, grant } = part;
-      this.backing.ask(asker, (commands, own) => commands.settle(own, this.backing.handle.id, kind, number, index, count, grant, argument, text));
+      this.backing.ask(asker, (commands, own) =>
+        commands.settle(own, this.backing.handle.id, kind, number, index, count, grant, argument, text));
     }
   }
 
   private request(kind: number, token: number, a: number, b: number, to: string | undefined): void {
-    const { backing } = this;
-    const number = (value: number): void => this.answer(DONE, token, value);
-    const value = (value: unknown): void => {
-      this.beside.addValue(value);
+    requested(this.backing, kind, a, b, to).then((answer) => {
+      if (typeof answer === "number") return this.answer(DONE, token, answer);
+      this.beside.addValue(answer);
       this.answer(frame.VALUE, token);
-    };
-    const fail = (error: unknown): void => this.failed(token, error);
-    if (kind === frame.METRICS) backing.metrics().then(value, fail);
-    else if (kind === frame.PEEK) backing.peek(a, STATES[b - 1]).then(value, fail);
-    else if (kind === frame.CANCEL) backing.cancel(a, b).then((done) => number(done ? 1 : 0), fail);
-    else if (kind === frame.PURGE) backing.purge().then(number, fail);
-    else if (kind === frame.PAUSE) backing.pause(a === 1).then(() => number(1), fail);
-    else if (kind === frame.REDRIVE) backing.redrive(to, a, b, new Stop()).then(number, fail);
-    else backing.flushed().then(() => number(1), fail);
+    }, (error) => this.failed(token, error));
   }
 
   /* --------------------------------------------------------- answering */
@@ -389,7 +389,7 @@ export class ServedClient implements Onlooker, End {
     this.beside = new Beside(false);
     const texts = this.draft.texts.splice(0);
     this.watch();
-    this.channel.post(this.draft.frame((this.number += 1), this.heard, this.backing.leases.now()), texts, beside);
+    this.channel.post(this.draft.frame(this.number += 1, this.heard, this.backing.leases.now()), texts, beside);
   }
 
   /* ------------------------------------------------------------ events */
@@ -418,10 +418,10 @@ export class ServedClient implements Onlooker, End {
     this.answer(QUEUE_GONE);
   }
 
-  storage(state: keyof typeof STORAGE, error?: unknown): void {
+  storage(state: (typeof frame.STATES_OF_STORAGE)[number], error?: unknown): void {
     if (this.over) return;
     this.draft.texts.push(...textsOf(error));
-    this.answer(frame.STORAGE, STORAGE[state]);
+    this.answer(frame.STORAGE, frame.STATES_OF_STORAGE.indexOf(state));
   }
 
   error(error: unknown): void {

@@ -4,10 +4,13 @@ import { disposable } from "../contract/dispose";
 import { closedError } from "../contract/errors";
 import type { Serving } from "../contract/types";
 import { isFirst } from "./frame";
-import { Multiplexer, type Station } from "./multiplexer";
+import { Multiplexer, type Speaker, type Station } from "./multiplexer";
 import * as presence from "./presence";
 import type { Place } from "./registry";
 import { ServedClient } from "./host-client";
+
+/** To no session: someone begins to serve here. It does not matter whether that arrives. */
+const NOBODY: Speaker = { session: 0, posted() {}, failed() {} };
 
 /** Serves one queue at one port. */
 export class PortServing implements Serving, Station {
@@ -24,7 +27,7 @@ export class PortServing implements Serving, Station {
       const name = `posthaste:host:${Math.random().toString(36).slice(2)}`;
       this.presence = presence.hold(name, () => settled(name));
     });
-    this.target.post(0, undefined, [place.backing.handle.name], [], [], () => undefined);
+    this.target.post(NOBODY, undefined, [place.backing.handle.name], [], []);
   }
 
   arrived(session: unknown, frame: unknown, texts: unknown, values: unknown): void {

@@ -1,7 +1,14 @@
 /** Listens to all rings to this context at once. A worker that may block does, between turns of its event loop, while it is in a conversation. */
 
 import { Bell } from "./event-count";
-import { turn, turned } from "../../schedule/macrotask";
+
+/** Turns of the event loop, which those who load this count. */
+export interface Turns {
+  /** One turn: timers and input get their time. */
+  turn(): Promise<void>;
+  /** One has begun. */
+  turned(): void;
+}
 
 /** One ring that is listened to. */
 export interface Ear {
@@ -24,7 +31,7 @@ const LOOKS = 8;
 /** However much there is to hear, the event loop turns after so long. */
 const TURN_MS = 2;
 
-class Listener {
+export class Listener {
   readonly bell = new Bell();
   private readonly ears = new Set<Ear>();
   private listening = false;
@@ -33,6 +40,8 @@ class Listener {
   /** When something was heard last, and how long after what was heard before. */
   private heardAt = 0;
   private gap = Infinity;
+
+  constructor(private readonly turns: Turns) {}
 
   add(ear: Ear): void {
     this.ears.add(ear);
@@ -91,6 +100,7 @@ class Listener {
 
   private async listen(): Promise<void> {
     this.listening = true;
+    const { turn, turned } = this.turns;
     let turnedAt = 0;
     while (this.ears.size) {
       if (this.drain()) this.heard();
@@ -105,7 +115,11 @@ class Listener {
       if (talks ? await this.poll() : this.some()) continue;
       if (talks && mayBlock()) {
         await turn();
-        if (!this.some()) this.bell.block(BLOCK_MS, this.some);
+        if (!this.some()) {
+          this.bell.block(BLOCK_MS, this.some);
+          // What woke it may be in the port.
+          if (!this.some()) await turn();
+        }
       } else {
         const woken = this.bell.sleep(this.some);
         // Where one can't sleep on memory, a call comes through the port: it is armed for that.
@@ -118,13 +132,6 @@ class Listener {
     }
     this.listening = false;
   }
-}
-
-let own: Listener | undefined;
-
-/** This context's. */
-export function listener(): Listener {
-  return (own ??= new Listener());
 }
 
 /** Whether this context may block: a worker of its own, where nobody looks at a page meanwhile. */

@@ -1,14 +1,15 @@
 /**
- * Rings in shared memory: one each way beside a port, for frames whose bodies are bytes, or that have none. The positions
+ * Rings in shared memory: one each way beside a port, for frames whose bodies are bytes or texts, or that have none. The positions
  * are the business of the ring's own module (`src/ring`); this copies bytes in, and lends them out.
  *
  * What lies in a ring: `u32` bytes of bodies, `u32` bytes of the frame, `u32` pieces the bodies come in, 4 bytes for later,
- * the bodies, the frame, each at a multiple of 8.
+ * the bodies, the frame, each at a multiple of 8. A piece that is a text is a `u32`, the bytes of its UTF-8, 4 bytes for later, and these.
  */
 
 import module from "../../../wasm/ring.js";
 import { platformError } from "../../contract/errors";
-import { Bytes, aligned, ownCopy, type BYTES, type Segment } from "../../bodies/pack";
+import { aligned, ownCopy, type Bytes } from "../../bodies/pack";
+import type { Piece } from "../attachments";
 
 /** Bytes of each ring: what a client may have under way (5 MiB), what it fills meanwhile, and the gap where neither fits before the end. */
 const SIZE = 8 << 20;
@@ -24,7 +25,7 @@ const BODIES_MIN = 64 << 10;
 const CROWDED = 128 << 10;
 const ROWS_MAX = 8 << 10;
 /** Pieces that the bodies of one frame come in, at most. */
-export const PIECES_MAX = 4096;
+const PIECES_MAX = 4096;
 /** A frame's own head. */
 const FRAME_MIN = 48;
 /** As answers of the module: no frame, and no sound ring. */
@@ -71,11 +72,6 @@ export class Rings {
   }
 }
 
-/** Whether memory can be shared here at all. */
-export function canShare(): boolean {
-  return typeof SharedArrayBuffer === "function" && (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated !== false;
-}
-
 export class Writer {
   private readonly bytes: Uint8Array;
   private readonly words: Int32Array;
@@ -97,9 +93,9 @@ export class Writer {
   }
 
   /** A parcel that is filled in the ring itself, for bodies of at least `length` bytes; undefined: not now. */
-  open(form: typeof BYTES | 3, length: number): RingBytes | undefined {
+  open(make: (memory: Uint8Array) => Bytes, length: number): Bytes | undefined {
     this.arena ??= this.newArena(aligned(length));
-    return this.arena?.open(form, aligned(length));
+    return this.arena?.open(make, aligned(length));
   }
 
   private newArena(length: number): Arena | undefined {
@@ -119,7 +115,7 @@ export class Writer {
   }
 
   /** Puts a frame behind the bodies that were written in place, as far as they are its own. False: they are not, or it does not fit there. */
-  commit(bodies: readonly (Segment & { parcel: Bytes })[], frame: Uint8Array): boolean {
+  commit(bodies: readonly Piece[], frame: Uint8Array): boolean {
     const { arena } = this;
     if (!arena || frame.length > ROWS_MAX || !arena.beginsWith(bodies)) return false;
     this.arena = undefined;
@@ -136,6 +132,7 @@ export class Writer {
 
   /** Puts a frame with bodies in these pieces, while nothing is filled in place. False: there is no room now. */
   put(pieces: Uint8Array[], frame: Uint8Array): boolean {
+    if (pieces.length > PIECES_MAX) return false;
     const used = pieces.reduce((sum, { length }) => sum + aligned(length), 0);
     const position = this.module.reserve(this.at, SIZE, PREFIX + used + aligned(frame.length)) >>> 0;
     if (position === NONE) return false;
@@ -161,13 +158,14 @@ export class Writer {
 
 /** Room in the ring for bodies that are written where they will be read, parcel after parcel. */
 class Arena {
-  private readonly parcels: RingBytes[] = [];
+  /** Each with the place where it begins. */
+  private readonly parcels: { parcel: Bytes; from: number }[] = [];
 
   constructor(readonly position: number, private readonly memory: Uint8Array) {}
 
   private get used(): number {
     const last = this.parcels.at(-1);
-    return last ? last.from + last.used : 0;
+    return last ? last.from + last.parcel.used : 0;
   }
 
   get left(): number {
@@ -175,50 +173,38 @@ class Arena {
   }
 
   /** The parcel before gets no more then. */
-  open(form: Bytes["form"], length: number): RingBytes | undefined {
-    const { used } = this;
+  open(make: (memory: Uint8Array) => Bytes, length: number): Bytes | undefined {
+    const { used, parcels } = this;
     if (used + length > this.memory.length) return undefined;
-    this.parcels.at(-1)?.seal();
-    const parcel = new RingBytes(form, this.memory.subarray(used), used);
-    this.parcels.push(parcel);
+    const last = parcels.at(-1);
+    if (last) seal(last.parcel);
+    const parcel = make(this.memory.subarray(used));
+    parcels.push({ parcel, from: used });
     return parcel;
   }
 
   /** Whether these are the first parcels here, whole and in their order. */
-  beginsWith(bodies: readonly Segment[]): boolean {
+  beginsWith(bodies: readonly Piece[]): boolean {
     return bodies.length > 0 &&
-      bodies.every(({ parcel, from, count }, at) => parcel === this.parcels[at] && from === 0 && count === parcel.count);
+      bodies.every((body, at) =>
+        typeof body !== "string" && body.parcel === this.parcels[at]?.parcel && body.from === 0 && body.count === body.parcel.count
+      );
   }
 
   /** The first `count` parcels go; the others move out of the way. Answers where the bodies end that go. */
   send(count: number): number {
-    this.parcels.forEach((parcel, at) => (at < count ? parcel.seal() : parcel.detach()));
+    this.parcels.forEach(({ parcel }, at) => {
+      if (at < count) seal(parcel);
+      else parcel.memory = ownCopy(parcel.memory, 0, parcel.used);
+    });
     this.parcels.length = count;
     return this.used;
   }
 }
 
-/** Bodies that are written where they will be read. */
-class RingBytes extends Bytes {
-  /** `from`: where it begins in its arena. */
-  constructor(form: Bytes["form"], memory: Uint8Array, readonly from: number) {
-    super(form, memory);
-  }
-
-  /** There is no more room than was reserved. */
-  protected override grow(): boolean {
-    return false;
-  }
-
-  /** What is behind belongs to others. */
-  seal(): void {
-    this.memory = this.memory.subarray(0, this.used);
-  }
-
-  /** What does not go in place is kept elsewhere. */
-  detach(): void {
-    this.memory = ownCopy(this.memory, 0, this.used);
-  }
+/** What is behind belongs to others. */
+function seal(parcel: Bytes): void {
+  parcel.memory = parcel.memory.subarray(0, parcel.used);
 }
 
 /** A frame in the ring, until everything in it is done with. */
@@ -229,8 +215,8 @@ interface Unfreed {
 }
 
 export interface RingFrame {
-  /** In shared memory: to be copied before it is looked at. */
-  frame: Uint8Array;
+  /** A copy of it: the other side could write the one in shared memory again. */
+  frame: Float64Array;
   /** Bodies in shared memory; whoever is done with them calls `done`, once. */
   bodies: Uint8Array;
   /** How many pieces they come in. */
@@ -268,7 +254,7 @@ export class Reader {
     const found = this.find();
     if (!found || found.number > number) return undefined;
     const { position, length, from, used, pieces, size } = found;
-    const frame = this.bytes.subarray(from + used, from + used + size);
+    const frame = new Float64Array(ownCopy(this.bytes, from + used, from + used + size).buffer);
     const end = (position + HEAD + aligned(length)) >>> 0;
     const unfreed: Unfreed = { end, done: false };
     this.unfreed.push(unfreed);

@@ -1,6 +1,6 @@
 /** Memory of bodies that have gone, for others that wait to go: new memory costs several times what the copy into it does. */
 
-import { Bytes, aligned } from "./pack";
+import { aligned, type Bytes } from "../../bodies/pack";
 
 /** So much is kept. */
 const KEPT_MAX = 8 << 20;
@@ -9,13 +9,13 @@ export class Spare {
   private readonly kept: Uint8Array[] = [];
   private bytes = 0;
 
-  /** A parcel that is filled in such memory, for bodies of at least `length` bytes; undefined: there is none. */
-  open(form: Bytes["form"], length: number): Bytes | undefined {
+  /** Such memory, for bodies of at least `length` bytes; undefined: there is none. */
+  open(length: number): Uint8Array | undefined {
     const memory = this.kept.pop();
     if (!memory) return undefined;
     this.bytes -= memory.length;
     // What is too little for one will be for the next.
-    return memory.length < aligned(length) ? undefined : new Bytes(form, memory);
+    return memory.length < aligned(length) ? undefined : memory;
   }
 
   /** Keeps the memory of a parcel that nobody needs any more. */
