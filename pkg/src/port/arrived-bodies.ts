@@ -1,57 +1,36 @@
 /** Bodies that came through a port, until the messages they belong to are handed out. */
 
-import type { Delivery, Part } from "../engine/effects";
 import type { Parcel } from "../bodies/pack";
-import { Spans, type Span } from "../delivery/spans";
 import type { HeadersByIndex } from "../contract/store";
+import type { Part } from "../engine/effects";
+import { Pieces, gaps, type Span } from "./pieces";
 
-/** Neighbours that lie here, from that place of their parcel on. */
+/** Neighbours that lie here. */
 interface Shelved extends Span {
-  readonly offset: number;
+  /** The message that is the first of the parcel. */
+  readonly first: number;
   readonly parcel: Parcel;
   readonly headers: HeadersByIndex | undefined;
 }
 
 export class Shelf {
-  private readonly shelved = new Spans<Shelved>();
+  private readonly shelved = new Pieces<Shelved>();
 
   add(number: number, index: number, count: number, grant: number, parcel: Parcel, headers: HeadersByIndex | undefined): void {
-    this.shelved.add({ number, index, count, grant, offset: 0, parcel, headers });
+    this.shelved.add({ number, index, count, grant, first: index, parcel, headers });
   }
 
   /** The bodies of these messages, which leave the shelf. What came under another lease stays: the same message may have come again. */
-  take({ number, index, count, grant }: Pick<Delivery, "number" | "index" | "count" | "grant">): Part[] {
-    const parts: Part[] = [];
-    const end = index + count;
-    let at = index;
-    const bare = (to: number): void => {
-      if (at < to) parts.push({ number, index: at, count: to - at, parcel: undefined, offset: 0, headers: undefined, leaving: true });
-      at = to;
-    };
-    for (const one of this.shelved.at({ number, index, count, grant })) {
-      bare(Math.max(at, one.index));
-      const stop = one.index + one.count;
-      const here = Math.min(end, stop) - at;
-      parts.push({
-        number,
-        index: at,
-        count: here,
-        parcel: one.parcel,
-        offset: one.offset + at - one.index,
-        headers: one.headers,
-        leaving: true,
-      });
-      this.shelved.delete(one);
-      if (one.index < at) this.shelved.add({ ...one, count: at - one.index });
-      at += here;
-      if (at < stop) this.shelved.add({ ...one, index: at, count: stop - at, offset: one.offset + at - one.index });
-    }
-    bare(end);
-    return parts;
+  take({ number, index, count, grant }: Span): Part[] {
+    const range = { number, index, count, grant };
+    const found = this.shelved.take(range);
+    const bare = gaps(range, found).map((gap) => ({ ...gap, first: gap.index, parcel: undefined, headers: undefined }));
+    const all = bare.length ? [...found, ...bare].sort((a, b) => a.index - b.index) : found;
+    return all.map((part) => ({ ...part, offset: part.index - part.first, leaving: true }));
   }
 
   /** They went back unread; those that were handed out are not here any more. */
   drop(number: number, index: number, count: number, grant: number): void {
-    for (const { parcel, count: gone } of this.take({ number, index, count, grant })) parcel?.gone?.(gone);
+    for (const { parcel, count: gone } of this.shelved.take({ number, index, count, grant })) parcel.gone?.(gone);
   }
 }

@@ -17,9 +17,10 @@ import { helloError, textsOf } from "./errors";
 import * as frame from "./frame";
 import { AHEAD_TOKEN, Draft, FrameError, WIDTH, type Frame } from "./frame";
 import { ADMIN, requested } from "./host-requests";
-import { Held, gaps, type Span } from "./held";
+import { Held, type HeldSpan } from "./held";
 import { InOrder } from "./in-order";
 import type { Multiplexer } from "./multiplexer";
+import { gaps, type Span } from "./pieces";
 import * as presence from "./presence";
 import { ALLOW, type Agree } from "./registry";
 import { ServedOutgoing } from "./host-sends";
@@ -87,9 +88,7 @@ export class ServedClient implements Onlooker, End {
   sharing(): void {}
 
   /** Whoever consumes waits for what this client sends. */
-  get talking(): boolean {
-    return true;
-  }
+  readonly talking = true;
 
   get consuming(): boolean {
     return this.receivesNow > 0;
@@ -191,8 +190,7 @@ export class ServedClient implements Onlooker, End {
         return this.end();
       default: {
         const to = kind === frame.REDRIVE && d ? along.nextText() : undefined;
-        const peeks = kind === frame.PEEK;
-        const allowed = this.allows("admin") || (!ADMIN.includes(kind) && (!peeks || this.allows("receive")));
+        const allowed = this.allows("admin") || (!ADMIN.includes(kind) && (kind !== frame.PEEK || this.allows("receive")));
         return allowed ? this.request(kind, a, b, c, to) : this.forbid(a);
       }
     }
@@ -310,7 +308,7 @@ export class ServedClient implements Onlooker, End {
       this.beside.addBodies(segment);
       if (own) this.beside.addValue(own);
       const form = packed(segment, own !== undefined, this.draft);
-      this.held.add({ number, index, count, grant }, ahead);
+      this.held.add({ number, index, count, grant, ahead });
       this.answer(DELIVERED, token, number, index, count, grant, until, attempts, sent, form);
     }
   }
@@ -337,7 +335,7 @@ export class ServedClient implements Onlooker, End {
       fail: (error) => void ((failure ??= { error }), over()),
     };
     for (const part of parts) {
-      if (kind === EXTEND) this.held.add(part, false);
+      if (kind === EXTEND) this.held.add({ ...part, ahead: false });
       const { number, index, count, grant } = part;
       this.backing.ask(asker, (commands, own) =>
         commands.settle(own, this.backing.handle.id, kind, number, index, count, grant, argument, text));
@@ -435,7 +433,7 @@ export class ServedClient implements Onlooker, End {
 
   /** It is told at once: this context may be about to be stopped. */
   leasesGone(): void {
-    this.tellLost(this.held.takeAll().flat());
+    this.tellLost(this.held.takeAll());
     this.join();
   }
 
@@ -477,12 +475,13 @@ export class ServedClient implements Onlooker, End {
   }
 
   /** What the client held goes back, and what it was handed out counts as a delivery. */
-  private takeBack(): Span[] {
-    const { handle, leases } = this.backing;
-    const [given, ahead] = this.held.takeAll();
-    for (const span of given) void leases.settle(RETRY, { queue: handle, ...span }, 0, "the client that had it is gone");
-    for (const span of ahead) void leases.settle(RELEASE, { queue: handle, ...span });
-    return [...given, ...ahead];
+  private takeBack(): HeldSpan[] {
+    const { handle: queue, leases } = this.backing;
+    const all = this.held.takeAll();
+    const gone = "the client that had it is gone";
+    for (const span of all)
+      void (span.ahead ? leases.settle(RELEASE, { queue, ...span }) : leases.settle(RETRY, { queue, ...span }, 0, gone));
+    return all;
   }
 
   /** The client is gone. What it sent goes on. */
