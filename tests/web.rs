@@ -9,8 +9,6 @@ mod bodies;
 mod cleaning;
 #[path = "web/foreign.rs"]
 mod foreign;
-#[path = "web/hints.rs"]
-mod hints;
 #[path = "web/lab.rs"]
 mod lab;
 #[path = "web/losing.rs"]

@@ -39,10 +39,10 @@ const changes = [
     /\(typeof FinalizationRegistry === 'undefined'\)\n {4}\? \{ register: \(\) => \{\}, unregister: \(\) => \{\} \}\n {4}: new FinalizationRegistry\(/g,
     "registryOf(",
   ],
-  ["const IndexedDbFinalization",
-    "const registryOf = (free) => typeof FinalizationRegistry === 'undefined' ? { register() {}, unregister() {} } : new FinalizationRegistry(free);\nconst IndexedDbFinalization"],
+  ["const PeerFinalization",
+    "const registryOf = (free) => typeof FinalizationRegistry === 'undefined' ? { register() {}, unregister() {} } : new FinalizationRegistry(free);\nconst PeerFinalization"],
   // What is passed can be: nothing is freed halfway.
-  [/ {8}try \{\n([^]*?) {8}\} catch \(e\) \{\n(?: {12}if \(ptr\d\) .*\n)+ {12}throw e;\n {8}\}\n/g, "$1"],
+  [/^( +)try \{\n([^]*?)\1\} catch \(e\) \{\n(?:\1 {4}if \(ptr\d\) .*\n)+\1 {4}throw e;\n\1\}\n/gm, "$2"],
   // Bytes are a byte each.
   [/ [*/] 1(?=[,) ])/g, ""],
   // Memory that grew has another buffer.
@@ -56,9 +56,9 @@ for (const [what, instead] of changes) {
   text = text.replace(what, instead);
 }
 // Numbers become numbers at the border anyhow.
-text = text.replace(/(?: {8}const val\d+ = \+\w+;\n)+([^]*?)(?=\n {4}\}\n)/g, (body) => {
+text = text.replace(/(?:^( *) {4}const val\d+ = \+\w+;\n)+[^]*?(?=\n\1\}\n)/gm, (body) => {
   const named = new Map([...body.matchAll(/const (val\d+) = \+(\w+);/g)].map(([, value, name]) => [value, name]));
-  return body.replace(/ {8}const val\d+ = \+\w+;\n/g, "").replace(/\bval\d+\b/g, (value) => named.get(value));
+  return body.replace(/^ +const val\d+ = \+\w+;\n/gm, "").replace(/\bval\d+\b/g, (value) => named.get(value));
 });
 
 const modules = [...new Set(imports.map(([from]) => from))];

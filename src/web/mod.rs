@@ -3,6 +3,7 @@
 mod crossing;
 mod door;
 pub mod indexeddb;
+mod platform;
 mod rows;
 
 /// 1.4 KB less to download than the allocator of the standard library.

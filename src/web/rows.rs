@@ -4,7 +4,7 @@ use js_sys::Array;
 use serde::Serialize;
 use wasm_bindgen::JsValue;
 
-use super::{crossing::real, indexeddb::platform::set};
+use super::{crossing::real, platform::set};
 use crate::{
     border::{self, *},
     engine::{Cause, MessageState, Queue, Run, Standing, State},

@@ -11,15 +11,16 @@ promise("the store on IndexedDB passes every case of stores", (world) =>
   world.page().then((page) =>
     suite(page, "storeCases", async () => {
       const { storeCases } = await import("/posthaste/testing/index.js");
-      const { default: init, IndexedDb } = await import("/wasm/posthaste.js");
-      await init({ module_or_path: "/posthaste/posthaste.wasm" });
+      const { IndexedDbStore, loadEngine, provide } = await import("/store.js");
+      provide(() => WebAssembly.compileStreaming(fetch("/posthaste/posthaste.wasm")));
+      await loadEngine();
       ok(storeCases.length > 35, "there are cases");
       const failures = [];
       for (const { name, run } of storeCases) {
         let databases = 0;
         const make = async () => {
           const database = `${name} ${(databases += 1)}`;
-          return { kind: "indexeddb", open: () => IndexedDb.open(database) };
+          return { kind: "indexeddb", open: () => IndexedDbStore.open(database) };
         };
         await run(make).catch((error) => failures.push(`${name}: ${error.stack}`));
       }

@@ -4,6 +4,7 @@ import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
 const installed = join(here, "../node_modules/posthaste/dist");
@@ -13,7 +14,6 @@ export const dist = process.env.POSTHASTE_DIST ?? (existsSync(installed) ? insta
 /** URL prefix -> folder. */
 const folders = {
   "/posthaste/": dist,
-  "/wasm/": join(here, "../../pkg/wasm"),
   "/workerd/": join(here, "../workerd"),
   "/kills/": join(here, "../kills"),
   "/indexeddb/": join(here, "../sim/indexeddb"),
@@ -37,6 +37,17 @@ const isolation = {
   "cross-origin-resource-policy": "cross-origin",
 };
 
+/** The store in IndexedDB by itself, as `/store.js`: the package does not export it. */
+const storeSource = {
+  contents: 'export * from "./journal/indexeddb"; export { loadEngine, provide } from "./engine/load";',
+  resolveDir: join(here, "../../pkg/src"),
+};
+let bundled;
+const store =
+  () => (bundled ??= build({ stdin: storeSource, bundle: true, format: "esm", write: false }).then(({ outputFiles: [{ contents }] }) =>
+    contents
+  ));
+
 /** Origins that were used: the system gives ports again, with all that the browser keeps for them. */
 const used = new Set();
 
@@ -46,7 +57,7 @@ export async function serve(isolated, kept) {
     const path = decodeURIComponent(new URL(request.url, "http://x").pathname);
     const prefix = Object.keys(folders).find((prefix) => path.startsWith(prefix));
     const file = join(folders[prefix], normalize("/" + path.slice(prefix.length)).replace(/[/\\]$/, "/index.html"));
-    const content = await readFile(file).catch(() => undefined);
+    const content = path === "/store.js" ? await store() : await readFile(file).catch(() => undefined);
     const type = types[extname(file)] ?? "application/octet-stream";
     // A missing icon is nobody's mistake; browsers ask for it unasked.
     const status = content ? 200 : ["/favicon.ico", "/clear-site-data"].includes(path) ? 204 : 404;

@@ -47,7 +47,7 @@ async fn values_come_in_the_order_asked_and_the_missing_are_undefined() {
     for number in 1..=6 {
         append(&store, &step(number, &["[", &number.to_string(), "]"].concat())).await;
     }
-    store.snapshot(6.0, 6.0, lab::bytes(&[0]), vec![3.0, 3.0], None).await.unwrap();
+    store.snapshot(6.0, 6.0, lab::bytes(&[0]), vec![3.0, 3.0], vec![]).await.unwrap();
     let own = |numbers: &[f64]| numbers.iter().flat_map(|number| [*number, -1.0]).collect::<Vec<_>>();
     let found = values(&store, &own(&[6.0, 1.0, 2.0, 3.0, 4.0, 9.0, 5.0])).await;
     let body = |number: u8| ["{\"bodies\":[", &number.to_string(), "]}"].concat();

@@ -13,7 +13,7 @@ async fn a_snapshot_replaces_the_records_and_chunks_of_its_ranges() {
     append(&store, &answer("{ record: new Uint8Array([7]), bodies: [0, 1, 2], chunk: 0 }")).await;
     append(&store, &answer("{ record: new Uint8Array([8]), bodies: [0, 1, 2], chunk: 0 }")).await;
     append(&store, &step(9, "[]")).await;
-    let written = store.snapshot(8.0, 7.0, bytes(&[1, 2, 3]), vec![1.0, 2.0, 4.0, 7.0], None).await.unwrap();
+    let written = store.snapshot(8.0, 7.0, bytes(&[1, 2, 3]), vec![1.0, 2.0, 4.0, 7.0], vec![]).await.unwrap();
     assert_eq!(written, true);
     let keys = js("return JSON.stringify(await lab.keys(a))", &[&name.as_str().into()]).await;
     assert_eq!(keys, "[-3,-1,0,3,8,9,[8,0],[8,1],[8,2]]");
@@ -29,7 +29,7 @@ async fn chunks_that_are_named_go_and_their_records_stay() {
             .await;
     }
     let parts = vec![1.0, 0.0, 0.0, 1.0, 2.0, 1_048_575.0, 2.0, 1.0, 1.0];
-    assert_eq!(store.snapshot(2.0, 0.0, bytes(&[1]), vec![], Some(parts)).await.unwrap(), true);
+    assert_eq!(store.snapshot(2.0, 0.0, bytes(&[1]), vec![], parts).await.unwrap(), true);
     let keys = js("return JSON.stringify(await lab.keys(a))", &[&name.as_str().into()]).await;
     assert_eq!(keys, "[-3,-1,0,1,2,[1,1],[2,0],[2,2],[2,3]]");
     lab::done(&[&store], &name).await;
@@ -41,7 +41,7 @@ async fn a_peer_that_slept_gets_the_snapshot_and_what_came_after_it() {
     for number in 1..=5 {
         append(&store, &step(number, "[]")).await;
     }
-    store.snapshot(4.0, 3.0, bytes(&[44]), vec![1.0, 2.0], None).await.unwrap();
+    store.snapshot(4.0, 3.0, bytes(&[44]), vec![1.0, 2.0], vec![]).await.unwrap();
     let whole = r#"{"snapshot":[4,[44]],"numbers":[5],"records":[[5]]}"#;
     for from in [1.0, 2.0, 3.0] {
         assert_eq!(read(&store, from).await, whole);
@@ -62,9 +62,9 @@ async fn an_older_snapshot_never_replaces_a_newer_one() {
     for number in 1..=5 {
         append(&store, &step(number, "[]")).await;
     }
-    assert_eq!(store.snapshot(4.0, 0.0, bytes(&[44]), vec![], None).await.unwrap(), true);
+    assert_eq!(store.snapshot(4.0, 0.0, bytes(&[44]), vec![], vec![]).await.unwrap(), true);
     for number in [3.0, 4.0] {
-        let written = other.snapshot(number, number, bytes(&[33]), vec![1.0, number], None).await.unwrap();
+        let written = other.snapshot(number, number, bytes(&[33]), vec![1.0, number], vec![]).await.unwrap();
         assert_eq!(written, false);
     }
     assert_eq!(read(&other, 1.0).await, r#"{"snapshot":[4,[44]],"numbers":[5],"records":[[5]]}"#);
@@ -78,7 +78,7 @@ async fn numbers_go_on_after_everything_was_cleaned_away() {
     for number in 1..=3 {
         append(&store, &step(number, "[]")).await;
     }
-    store.snapshot(3.0, 3.0, bytes(&[3]), vec![1.0, 3.0], None).await.unwrap();
+    store.snapshot(3.0, 3.0, bytes(&[3]), vec![1.0, 3.0], vec![]).await.unwrap();
     store.close();
     let again = lab::open(&name).await;
     assert_eq!(append(&again, &step(4, "[]")).await, 4.0);
@@ -87,15 +87,16 @@ async fn numbers_go_on_after_everything_was_cleaned_away() {
 }
 
 #[wasm_bindgen_test]
-async fn the_reserve_is_given_up_once_and_the_next_snapshot_makes_up_for_it() {
+async fn the_reserve_is_given_up_once_and_made_up_for() {
     let (store, name) = new_store().await;
     append(&store, &step(1, "[]")).await;
     let size = "return (await lab.get(a, -3))?.length ?? 0";
     assert!(js(size, &[&name.as_str().into()]).await.as_f64() > Some(65_536.0), "larger than what stays in the log");
-    assert_eq!(store.release().await.unwrap(), true);
+    assert_eq!(store.reserve(true).await.unwrap(), false);
+    assert_eq!(store.reserve(false).await.unwrap(), true);
     assert_eq!(js(size, &[&name.as_str().into()]).await, 0);
-    assert_eq!(store.release().await.unwrap(), false);
-    assert_eq!(store.snapshot(1.0, 0.0, bytes(&[1]), vec![], None).await.unwrap(), true);
-    assert_eq!(store.release().await.unwrap(), true);
+    assert_eq!(store.reserve(false).await.unwrap(), false);
+    assert_eq!(store.reserve(true).await.unwrap(), true);
+    assert_eq!(store.reserve(false).await.unwrap(), true);
     lab::done(&[&store], &name).await;
 }

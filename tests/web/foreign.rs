@@ -86,7 +86,7 @@ async fn a_header_that_is_not_one_stops_everything_that_needs_it() {
             store.read(1.0),
             store.read(2.0),
             store.append(1.0, decide, false),
-            store.snapshot(1.0, 1.0, bytes(&[1]), vec![], None),
+            store.snapshot(1.0, 1.0, bytes(&[1]), vec![], vec![]),
             IndexedDb::open(name.clone()),
         ] {
             let (error, message) = refusal(promise).await;
@@ -155,7 +155,7 @@ async fn bodies_and_snapshots_that_are_none_are_named() {
     }
     // The record's own value holds none: they lie apart.
     assert_eq!(refusal(store.values(vec![1.0, -1.0])).await.0, "CorruptionError");
-    store.snapshot(1.0, 1.0, bytes(&[1]), vec![], None).await.unwrap();
+    store.snapshot(1.0, 1.0, bytes(&[1]), vec![], vec![]).await.unwrap();
     js("await lab.put(a, -1, 'text')", &[&name.as_str().into()]).await;
     let (error, message) = refusal(store.read(1.0)).await;
     assert_eq!((error.as_str(), message.ends_with("at key -1")), ("CorruptionError", true), "{message}");

@@ -1,9 +1,8 @@
 //! What the tests of the store work with: databases of their own, steps to append, and hands on the platform's classes.
 
 use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
+use posthaste::web::indexeddb;
 use wasm_bindgen::prelude::*;
-
-pub use posthaste::web::indexeddb::IndexedDb;
 
 #[wasm_bindgen(inline_js = r#"
     /** Runs `body` as an async function of `args`. */
@@ -72,6 +71,61 @@ extern "C" {
     pub fn run(body: &str, args: &Array) -> Promise;
 }
 
+/// An open store. Its functions, which call back, are promises here.
+pub struct IndexedDb {
+    number: u32,
+    pub strict: bool,
+}
+
+impl IndexedDb {
+    /// Opens a store that nobody closes.
+    pub fn open(name: String) -> Promise {
+        promise(|done| _ = indexeddb::open(factory(), name, Function::new_no_args(""), done))
+    }
+
+    pub fn append(&self, from: f64, decide: Function, strict: bool) -> Promise {
+        promise(|done| indexeddb::append(self.number, from, decide, strict, done))
+    }
+
+    pub fn read(&self, from: f64) -> Promise {
+        promise(|done| indexeddb::read(self.number, from, done))
+    }
+
+    pub fn values(&self, keys: Vec<f64>) -> Promise {
+        promise(|done| indexeddb::values(self.number, keys, done))
+    }
+
+    pub fn snapshot(&self, number: f64, floor: f64, bytes: Uint8Array, ranges: Vec<f64>, parts: Vec<f64>) -> Promise {
+        promise(|done| indexeddb::snapshot(self.number, number, floor, &bytes, ranges, parts, done))
+    }
+
+    pub fn reserve(&self, keep: bool) -> Promise {
+        promise(|done| indexeddb::reserve(self.number, keep, done))
+    }
+
+    pub fn refused(&self, bodies: Array) -> Promise {
+        promise(|done| indexeddb::refused(self.number, bodies, done))
+    }
+
+    pub fn close(&self) {
+        indexeddb::close(self.number);
+    }
+}
+
+fn factory() -> web_sys::IdbFactory {
+    property(&js_sys::global(), "indexedDB").unchecked_into()
+}
+
+fn promise(start: impl FnOnce(Function)) -> Promise {
+    let (mut resolve, mut reject) = (None, None);
+    let promise = Promise::new(&mut |good, bad| (resolve, reject) = (Some(good), Some(bad)));
+    let settle = Function::new_with_args("good, bad", "return (well, value) => (well ? good : bad)(value)");
+    let (resolve, reject) = (resolve.expect("is called at once"), reject.expect("is called at once"));
+    let done = settle.call2(&JsValue::UNDEFINED, &resolve, &reject).expect("a function");
+    start(done.unchecked_into());
+    promise
+}
+
 /// A name no other test has.
 pub fn new_name() -> String {
     ["test-", &js_sys::Math::random().to_string()].concat()
@@ -84,10 +138,30 @@ pub async fn new_store() -> (IndexedDb, String) {
 }
 
 pub async fn open(name: &str) -> IndexedDb {
-    // The promise holds a JavaScript object; taking the Rust value out of it needs the class's own cast.
-    use wasm_bindgen::convert::TryFromJsValue;
-    let store = IndexedDb::open(name.into()).await.expect("opens");
-    IndexedDb::try_from_js_value(store).expect("a store")
+    open_told(name, Function::new_no_args("")).await
+}
+
+/// A store that calls `tell` when it is lost, with the error, and without one when it was opened again.
+pub async fn open_told(name: &str, tell: Function) -> IndexedDb {
+    let mut number = 0;
+    let opened = promise(|done| number = indexeddb::open(factory(), name.into(), tell, done));
+    let strict = opened.await.expect("opens") == true;
+    IndexedDb { number, strict }
+}
+
+/// A store on a database of its own, and what resolves when it tells of its loss (the error) or of being opened again.
+pub async fn new_told_store() -> (IndexedDb, String, Promise) {
+    let name = new_name();
+    let (told, tell) = signal();
+    (open_told(&name, tell).await, name, told)
+}
+
+pub fn deleted(name: &str) -> Promise {
+    run("await lab.ended(indexedDB.deleteDatabase(a))", &Array::of1(&name.into()))
+}
+
+pub async fn exists(name: &str) -> bool {
+    js("return (await indexedDB.databases()).some((database) => database.name === a)", &[&name.into()]).await == true
 }
 
 /// Runs JavaScript with `lab`, `a`, `b`, `c`, `d`.
@@ -155,5 +229,5 @@ pub fn signal() -> (Promise, Function) {
 
 pub async fn done(stores: &[&IndexedDb], name: &str) {
     stores.iter().for_each(|store| store.close());
-    IndexedDb::delete_database(name.into()).await.expect("deletes");
+    deleted(name).await.expect("deletes");
 }

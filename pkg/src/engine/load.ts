@@ -1,8 +1,6 @@
 /** The wasm engine: loaded once a context, when the first queue is opened. */
 
-import { initSync, IndexedDb } from "../../wasm/posthaste.js";
-
-export { IndexedDb };
+import { initSync } from "../../wasm/posthaste.js";
 
 let source: (() => Promise<WebAssembly.Module>) | undefined;
 let loading: Promise<void> | undefined;

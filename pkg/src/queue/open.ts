@@ -3,11 +3,11 @@
 import type { Backing } from "../journal/backend";
 import { BACKLOG, METRICS, REMOVE } from "../engine/codes";
 import type { Handle } from "../engine/effects";
-import { IndexedDb, loadEngine } from "../engine/load";
+import { loadEngine } from "../engine/load";
+import { IndexedDbStore, databaseExists } from "../journal/indexeddb";
 import { notSupported, platformError, publicError, show } from "../contract/errors";
 import type { Journal } from "../journal/journal";
 import { LocalBacking } from "../journal/local";
-import { presence } from "../journal/presence";
 import { MemoryJournal } from "../journal/memory";
 import { object, openingOptions, queueName, storageOption, systemClock, type CheckedStorage,
   type PolicyOptions } from "../contract/options";
@@ -40,11 +40,11 @@ loadWith(() => import("../ports"));
 
 async function openStore(storage: "indexeddb" | StorageDriver): Promise<Store> {
   if (storage !== "indexeddb") return storage.open();
-  if (typeof indexedDB === "undefined")
+  if (!globalThis.indexedDB)
     throw platformError("NotSupportedError",
       `storage "indexeddb" needs IndexedDB, which is not here: Node and Bun have fileStorage of posthaste/node, Deno has posthaste/deno, Workers have posthaste/cloudflare`);
   try {
-    return Object.assign((await IndexedDb.open(DATABASE)) as unknown as Store, { presence });
+    return await IndexedDbStore.open(DATABASE);
   } catch (error) {
     throw publicError(error);
   }
@@ -194,7 +194,8 @@ function clocksOf(storage: CheckedStorage): Clock[] {
 export async function listQueues(options: { storage?: StorageOption } = {}): Promise<QueueInfo[]> {
   object("options", options);
   const storage = storageOption(options.storage);
-  if (storage === "indexeddb" && !(await databaseExists())) return [];
+  await loadEngine();
+  if (storage === "indexeddb" && !(await databaseExists(DATABASE))) return [];
   const infos: QueueInfo[] = [];
   for (const clock of clocksOf(storage)) {
     const { journal, release } = await borrow(storage, clock);
@@ -207,12 +208,6 @@ export async function listQueues(options: { storage?: StorageOption } = {}): Pro
     }
   }
   return infos;
-}
-
-async function databaseExists(): Promise<boolean> {
-  await loadEngine();
-  if (typeof indexedDB === "undefined") return false;
-  return (await (IndexedDb as unknown as { exists(name: string): Promise<boolean | undefined> }).exists(DATABASE)) ?? true;
 }
 
 /**

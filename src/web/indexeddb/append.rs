@@ -3,21 +3,21 @@
 use js_sys::{Array, Function, Object, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::job::{Job, Next};
+use super::job::Next;
 use super::layout;
-use super::platform::{self, Request, array};
 use super::tail::Reading;
-use super::transaction::{Mode, Transaction};
+use super::transaction::Transaction;
+use crate::web::crossing::named;
+use crate::web::platform::{property, run};
 
 pub struct Append {
     decide: Function,
-    strict: bool,
     /// The tail, while it is being read.
     reading: Option<Reading>,
     /// What was decided.
     step: Option<Step>,
-    /// The record's put, while its number is awaited for the chunks.
-    record: Option<Request>,
+    /// The record's number is awaited for the chunks.
+    numbering: bool,
 }
 
 /// What is to be written, checked.
@@ -30,125 +30,114 @@ struct Step {
 }
 
 impl Append {
-    pub fn new(from: f64, decide: Function, strict: bool) -> Self {
+    pub fn new(from: f64, decide: Function) -> Self {
         let reading = (from > 0.0).then(|| Reading::new(from));
-        Append { decide, strict, reading, step: None, record: None }
+        Append { decide, reading, step: None, numbering: false }
     }
 
     /// Calls `decide`; answers whether there is anything to write. What it throws is what the append rejects with.
     fn ask(&mut self, tail: &JsValue) -> Result<bool, JsValue> {
-        let answer = self.decide.call1(&JsValue::UNDEFINED, tail)?;
+        let answer = run(&self.decide, tail)?;
         if answer.is_undefined() {
             return Ok(false);
         }
         self.step = Step::of(&answer);
-        if self.step.is_some() { Ok(true) } else { Err(js_sys::TypeError::new("no record with its bodies").into()) }
-    }
-}
-
-impl Job for Append {
-    fn mode(&self) -> Mode {
-        Mode { write: true, strict: self.strict }
+        if self.step.is_some() { Ok(true) } else { Err(named("TypeError", "no record with its bodies")) }
     }
 
-    fn prepare(&mut self) -> Result<Option<JsValue>, JsValue> {
-        let done = self.reading.is_none() && !self.ask(&JsValue::UNDEFINED)?;
-        Ok(done.then(|| JsValue::from_f64(0.0)))
+    pub fn prepare(&mut self) -> Option<Result<JsValue, JsValue>> {
+        if self.reading.is_some() {
+            return None;
+        }
+        match self.ask(&JsValue::UNDEFINED) {
+            Ok(true) => None,
+            Ok(false) => Some(Ok(0.into())),
+            Err(error) => Some(Err(error)),
+        }
     }
 
-    fn step(&mut self, transaction: &Transaction) -> Result<Next, JsValue> {
+    pub fn step(&mut self, transaction: &mut Transaction) -> Result<Next, JsValue> {
         if let Some(reading) = &mut self.reading {
-            if let Some(request) = reading.step(transaction)? {
-                return Ok(Next::Wait(request));
-            }
-            let tail = reading.tail(transaction)?;
+            let Some(tail) = reading.step(transaction)? else {
+                return Ok(Next::Wait);
+            };
             self.reading = None;
-            if !self.ask(&tail)? {
-                return Ok(Next::Done(JsValue::from_f64(0.0)));
+            self.ask(&tail)?;
+        }
+        let Some(step) = &self.step else {
+            return Ok(Next::Done(0.into()));
+        };
+        Ok(match step.apart {
+            None => {
+                step.put(transaction, &step.bodies);
+                Next::Commit(JsValue::UNDEFINED)
             }
-        }
-        if let Some(record) = self.record.take() {
-            let last =
-                self.step.as_ref().map(|step| step.put_chunks(transaction, &record.result())).transpose()?.flatten();
-            // The record has succeeded, the chunks may not: then nothing may stay.
-            return Ok(Next::Complete(record.clone(), last.unwrap_or(record)));
-        }
-        match &self.step {
-            Some(step @ Step { apart: None, .. }) => Ok(Next::Commit(Some(step.put(transaction, &step.bodies)?))),
-            Some(step) => {
-                let request = step.put(transaction, &JsValue::from_f64(0.0))?;
-                self.record = Some(request.clone());
-                Ok(Next::Wait(request))
+            Some(size) if self.numbering => {
+                let number = transaction.found();
+                step.put_chunks(transaction, number.as_f64().unwrap_or_default(), size);
+                // The record has succeeded, the chunks may not: then nothing may stay.
+                Next::Complete(number)
             }
-            None => Ok(Next::Done(JsValue::from_f64(0.0))),
-        }
+            Some(_) => {
+                step.put(transaction, &0.into());
+                self.numbering = true;
+                Next::Wait
+            }
+        })
     }
 
     /// Decided once is decided: what was decided is put again as it is, and stands as far as it can where it lands then.
-    fn restart(&mut self) -> bool {
-        self.record = None;
+    pub fn restart(&mut self) {
+        self.numbering = false;
         if let Some(reading) = &mut self.reading {
             reading.restart();
         }
-        true
     }
 }
 
 impl Step {
     fn of(answer: &JsValue) -> Option<Self> {
-        if !answer.is_object() {
-            return None;
-        }
-        let answer: &platform::Append = answer.unchecked_ref();
-        let record = layout::own(answer.record().dyn_ref()?);
-        let bodies = answer.bodies().dyn_into().ok()?;
-        let chunk = answer.chunk();
-        let apart = (chunk >= 0.0).then(|| 1 << (chunk as u32).min(20));
-        Some(Step { record, bodies, headers: answer.headers(), apart })
+        let record = layout::own(property(answer, "record").dyn_ref()?);
+        let bodies = property(answer, "bodies").dyn_into().ok()?;
+        let chunk = property(answer, "chunk").as_f64().filter(|chunk| *chunk >= 0.0);
+        let apart = chunk.map(|chunk| 1 << (chunk as u32).min(20));
+        Some(Step { record, bodies, headers: property(answer, "headers"), apart })
     }
 
-    fn put(&self, transaction: &Transaction, bodies: &JsValue) -> Result<Request, JsValue> {
-        let value = array(&[&self.record, bodies]);
+    fn put(&self, transaction: &mut Transaction, bodies: &JsValue) {
+        let value = Array::new();
+        value.push(&self.record);
+        value.push(bodies);
         if self.apart.is_none() && !self.headers.is_undefined() {
             value.push(&self.headers);
         }
-        transaction.store.put(&value)
+        transaction.put(&value, JsValue::UNDEFINED);
     }
 
-    /// Answers the last request.
-    fn put_chunks(&self, transaction: &Transaction, number: &JsValue) -> Result<Option<Request>, JsValue> {
-        let mut last = None;
-        let size = self.apart.unwrap_or(1);
+    fn put_chunks(&self, transaction: &mut Transaction, number: f64, size: u32) {
         let (mut first, mut chunk) = (0, 0.0);
         while first < self.bodies.length() {
-            let value = array(&[&self.bodies.slice(first, first + size)]);
-            let headers = self.headers_between(first, size);
-            if headers.is_object() {
+            let value = Array::new();
+            value.push(&self.bodies.slice(first, first + size));
+            if let Some(headers) = self.headers_between(first, size) {
                 value.push(&headers);
             }
-            last = Some(transaction.store.put_at(&value, &layout::chunk_key(number, chunk))?);
+            transaction.put(&value, layout::chunk_key(number, chunk));
             first += size;
             chunk += 1.0;
         }
-        Ok(last)
     }
 
-    /// The headers of `size` messages from `first` on, by their place among these; undefined: none has any.
-    fn headers_between(&self, first: u32, size: u32) -> JsValue {
-        let mut found = JsValue::UNDEFINED;
-        if !self.headers.is_object() {
-            return found;
-        }
+    /// The headers of `size` messages from `first` on, by their place among these, where any have some.
+    fn headers_between(&self, first: u32, size: u32) -> Option<Object> {
+        // They are no array, but an array's elements are read as theirs are.
+        let headers: &Array = Some(&self.headers).filter(|headers| headers.is_object())?.unchecked_ref();
+        let mut found: Option<Object> = None;
         for place in 0..size.min(self.bodies.length() - first) {
-            // They are no array, but an array's elements are read as theirs are.
-            let own = self.headers.unchecked_ref::<Array>().get(first + place);
-            if own.is_undefined() {
-                continue;
+            let own = headers.get(first + place);
+            if !own.is_undefined() {
+                found.get_or_insert_default().unchecked_ref::<Array>().set(place, own);
             }
-            if found.is_undefined() {
-                found = Object::new().into();
-            }
-            found.unchecked_ref::<Array>().set(place, own);
         }
         found
     }

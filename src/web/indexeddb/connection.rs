@@ -3,280 +3,271 @@
 //! Browsers drop connections on their own (WebKit when its network process dies or an app sleeps, Chromium when a backing
 //! store fails). The cure is a new connection, never a new try on the old one. It must lead to the same journal: a database
 //! that was deleted is not made anew in silence, the store is lost then.
+//!
+//! All that a connection waits for comes to one function, [`hear`](Connection::hear), and what is to be done follows from the
+//! state. Nothing here waits for ever.
 
 use std::cell::{Cell, RefCell};
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 use js_sys::Function;
-use wasm_bindgen::prelude::*;
-use web_sys::{DomException, IdbDatabase};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{DomException, IdbFactory};
 
 use super::errors;
-use super::opening;
-use super::operation::{self, Operation, Part};
-use super::platform::{Database, property, set};
-use super::transaction::{Mode, Options, Transaction};
+use super::layout::Header;
+use super::opening::{self, Database};
+use super::transaction::{Mode, Transaction};
+use crate::web::platform::{clear_timeout, handler, property, run, set, set_timeout};
+
+/// How long opening may take before it counts as blocked by another connection or a sick browser.
+const PATIENCE_MS: f64 = 10_000.0;
 
 enum State {
-    Open(Database),
     /// Dropped; the next operation opens it again.
     Gone,
-    /// An operation is opening it; once there, the database that is being proved.
-    Opening(Option<Database>),
-    /// For good, with the reason.
-    Lost(JsValue),
-    Closed,
+    Opening(Box<Opening>),
+    /// Its header is being read.
+    Proving(Database, Box<Transaction>),
+    Open(Database),
+    /// Closed by its owner (undefined), or lost for good: with the error.
+    Over(JsValue),
 }
 
-/// Who is told what happens to the journal.
-struct Watch {
-    moved: Function,
-    lost: Function,
+/// A request for the database; its patience ends when it is dropped.
+struct Opening {
+    request: JsValue,
+    handler: JsValue,
+    timer: JsValue,
+    /// The browser's storage service may just have died: a second try starts it again.
+    again: bool,
 }
 
 pub struct Connection {
-    pub name: String,
+    factory: IdbFactory,
+    name: String,
     /// The mark of the journal this store was opened on.
     birth: Cell<Option<f64>>,
-    strict: Cell<bool>,
+    /// Whether the platform takes `durability: "strict"`.
+    pub strict: Cell<bool>,
+    /// Whether a strict commit was ever asked for: what replaces its record must be as safe.
+    pub strict_used: Cell<bool>,
     state: RefCell<State>,
-    /// Operations that wait for the one that is opening.
-    waiting: RefCell<Vec<Rc<Operation>>>,
-    watch: RefCell<Option<Watch>>,
-    strict_used: Cell<bool>,
-    options: Options,
-    on_version_change: Closure<dyn Fn(JsValue)>,
-    on_close: Closure<dyn Fn(JsValue)>,
+    /// The browser closed the connection: if the journal is not there any more the store is lost.
+    recovering: Cell<bool>,
+    /// Functions that wait for the connection: called with the error when it could not be opened; without one to look again.
+    waiting: RefCell<Vec<JsValue>>,
+    /// Called with the error when the store is lost for good; without one when the journal was opened again: it may be an
+    /// older copy.
+    tell: Function,
 }
 
 impl Connection {
-    /// Opens the journal `name`, and makes it where there is none.
-    pub async fn open(operation: &Rc<Operation>, name: String) -> Result<Rc<Self>, JsValue> {
-        let connection = Rc::new_cyclic(|this: &Weak<Self>| {
-            let (changed, dropped) = (this.clone(), this.clone());
-            Connection {
-                name,
-                birth: Cell::default(),
-                strict: Cell::default(),
-                state: RefCell::new(State::Gone),
-                waiting: RefCell::default(),
-                watch: RefCell::default(),
-                strict_used: Cell::default(),
-                options: Options::new(),
-                on_version_change: Closure::new(move |event: JsValue| {
-                    if let Some(connection) = changed.upgrade() {
-                        connection.give_way(&event);
-                    }
-                }),
-                on_close: Closure::new(move |_event: JsValue| {
-                    if let Some(connection) = dropped.upgrade() {
-                        connection.recover();
-                    }
-                }),
-            }
-        });
-        connection.reopen(operation).await?;
-        Ok(connection)
+    pub fn new(factory: IdbFactory, name: String, tell: Function) -> Rc<Self> {
+        Rc::new(Connection {
+            factory,
+            name,
+            birth: Cell::default(),
+            strict: Cell::default(),
+            strict_used: Cell::default(),
+            state: RefCell::new(State::Gone),
+            recovering: Cell::default(),
+            waiting: RefCell::default(),
+            tell,
+        })
     }
 
-    /// Whether the platform takes `durability: "strict"`.
-    pub fn strict(&self) -> bool {
-        self.strict.get()
-    }
-
-    /// Whether a strict commit was ever asked for: what replaces its record must be as safe.
-    pub fn strict_used(&self) -> bool {
-        self.strict_used.get()
-    }
-
-    /// Begins a transaction; none: the connection is to be opened again first.
-    pub fn begin(&self, operation: &Rc<Operation>, mode: Mode) -> Result<Option<Transaction>, JsValue> {
-        let Some(database) = self.open_database()? else {
-            return Ok(None);
+    /// Begins a transaction; none: the connection is to be opened first.
+    pub fn begin(&self, mode: Mode, handler: &JsValue) -> Result<Option<Box<Transaction>>, JsValue> {
+        let begun = match &*self.state.borrow() {
+            State::Open(database) => database.begin(mode, handler),
+            State::Over(error) => return Err(error.clone()),
+            _ => return Ok(None),
         };
         if mode.strict {
             self.strict_used.set(true);
         }
-        let begun = Transaction::begin(operation, &database, mode, &self.options);
-        if let Err(error) = &begun {
-            self.let_go_if_lost(&database, error);
+        if begun.as_ref().is_err_and(errors::lost_connection) {
+            self.state.replace(State::Gone);
         }
         begun.map(Some)
     }
 
-    /// Drops a connection on which something failed, where the error says that it is lost; the next operation opens it again.
-    pub fn let_go_if_lost(&self, failed: &IdbDatabase, error: &JsValue) {
-        if errors::lost_connection(error) {
-            self.let_go(failed);
+    /// Drops the connection on which something failed, where the error says that it is lost; the next operation opens it again.
+    pub fn let_go_if_lost(&self, failed: &JsValue, error: &JsValue) {
+        if errors::lost_connection(error) && matches!(&*self.state.borrow(), State::Open(open) if open.is(failed)) {
+            self.state.replace(State::Gone);
         }
     }
 
-    pub fn watch(&self, moved: Function, lost: Function) {
-        let late = match &*self.state.borrow() {
-            State::Lost(error) => Some(error.clone()),
-            _ => None,
-        };
-        if let Some(error) = late {
-            call(&lost, &error);
-        }
-        *self.watch.borrow_mut() = Some(Watch { moved, lost });
+    /// Opens the journal, unless that is under way, and makes it where there never was one.
+    pub fn open(self: &Rc<Self>, waiting: JsValue) {
+        self.waiting.borrow_mut().push(waiting);
+        self.reopen();
     }
 
-    /// Tells the watcher that there may be new records; `anew`: or an older copy of all of them.
-    pub fn moved(&self, anew: bool) {
-        let moved = self.watch.borrow().as_ref().map(|watch| watch.moved.clone());
-        if let Some(moved) = moved {
-            call(&moved, &anew.into());
-        }
-    }
-
+    /// What is in flight still ends as it would, everything later rejects.
     pub fn close(&self) {
-        self.end(State::Closed);
-        *self.watch.borrow_mut() = None;
+        self.state.replace(State::Over(JsValue::UNDEFINED));
+        self.wake(&JsValue::UNDEFINED);
     }
 
-    fn let_go(&self, failed: &IdbDatabase) {
-        let mut state = self.state.borrow_mut();
-        if let State::Open(database) = &*state
-            && **database == *failed
-        {
-            release(database);
-            *state = State::Gone;
+    fn reopen(self: &Rc<Self>) {
+        let gone = matches!(&*self.state.borrow(), State::Gone);
+        if gone {
+            self.ask(true);
         }
     }
 
-    /// None: to be opened again.
-    fn open_database(&self) -> Result<Option<Database>, JsValue> {
-        match &*self.state.borrow() {
-            State::Open(database) => Ok(Some(database.clone())),
-            State::Gone | State::Opening(_) => Ok(None),
-            State::Lost(error) => Err(error.clone()),
-            State::Closed => Err(errors::closed(&self.name)),
+    fn ask(self: &Rc<Self>, again: bool) {
+        // No version: a database of another kind is opened as it is, and never upgraded.
+        let request: JsValue = match self.factory.open(&self.name) {
+            Ok(request) => request.into(),
+            Err(error) => return self.refused(error, again),
+        };
+        let connection = self.clone();
+        let handler = handler(move |event| connection.hear(event));
+        for event in ["onsuccess", "onupgradeneeded", "onerror"] {
+            set(&request, event, &handler);
+        }
+        let timer = set_timeout(&handler, PATIENCE_MS);
+        self.state.replace(State::Opening(Box::new(Opening { request, handler, timer, again })));
+    }
+
+    fn opened(self: &Rc<Self>, opening: Box<Opening>, event: &str) {
+        let request = &opening.request;
+        match event {
+            "success" => self.prove(property(request, "result"), &opening.handler),
+            "upgradeneeded" => match self.make(request) {
+                Ok(()) => drop(self.state.replace(State::Opening(opening))),
+                Err(error) => {
+                    opening::undo(request, event);
+                    self.refused(error, opening.again);
+                }
+            },
+            "error" => self.refused(property(request, "error"), opening.again),
+            // The timer. The request may still come true, and is undone then.
+            _ => self.fail(errors::blocked(&self.name)),
         }
     }
 
-    /// Opens the journal, or waits for the operation that does.
-    pub fn reopen<'a>(&'a self, operation: &'a Rc<Operation>) -> Part<'a, ()> {
-        Box::pin(async move {
-            if self.open_database()?.is_some() {
-                return Ok(());
-            }
-            if matches!(&*self.state.borrow(), State::Opening(_)) {
-                self.waiting.borrow_mut().push(operation.clone());
-                return if operation.event().await { Ok(()) } else { Err(operation.value()) };
-            }
-            *self.state.borrow_mut() = State::Opening(None);
-            let result = self.connect(operation).await;
-            if let Err(error) = &result {
-                self.give_up(error);
-            }
-            for other in self.waiting.take() {
-                other.hear(result.is_ok(), result.clone().err().unwrap_or_default());
-            }
-            result
-        })
+    fn make(&self, request: &JsValue) -> Result<(), JsValue> {
+        if self.birth.get().is_some() {
+            return Err(errors::storage_lost(&self.name, "was deleted"));
+        }
+        opening::make(property(request, "result"))
     }
 
-    async fn connect(&self, operation: &Rc<Operation>) -> Result<(), JsValue> {
-        let known = self.birth.get();
-        let database = opening::connect(operation, &self.name, known.is_none()).await?;
-        self.still_opening(&database)?;
+    fn refused(self: &Rc<Self>, error: JsValue, again: bool) {
+        if again && errors::lost_connection(&error) { self.ask(false) } else { self.fail(error) }
+    }
+
+    fn prove(&self, database: JsValue, handler: &JsValue) {
         // Before anything else is awaited: whoever deletes the database must never wait for this connection.
-        set(&database, "onversionchange", self.on_version_change.as_ref());
-        set(&database, "onclose", self.on_close.as_ref());
-        *self.state.borrow_mut() = State::Opening(Some(database.clone()));
-        let proof = opening::prove(operation, &database, &self.options).await?;
-        self.still_opening(&database)?;
-        if known.is_some_and(|birth| birth != proof.birth) {
-            return Err(errors::storage_lost(&[&errors::quoted(&self.name), " was deleted and made anew"].concat()));
+        let database = Database::new(database, handler);
+        match opening::prove(&database, &self.name, handler) {
+            Ok(transaction) => drop(self.state.replace(State::Proving(database, transaction))),
+            Err(error) => {
+                drop(database);
+                self.fail(error);
+            }
         }
-        self.birth.set(Some(proof.birth));
-        self.strict.set(proof.strict);
-        *self.state.borrow_mut() = State::Open(database);
-        if known.is_some() {
-            self.moved(true);
-        }
-        Ok(())
     }
 
-    /// Error: the store was closed or lost meanwhile.
-    fn still_opening(&self, database: &Database) -> Result<(), JsValue> {
-        let refused = self.open_database().err();
-        if refused.is_some() {
-            database.close();
+    fn proved(&self, database: Database, transaction: &Transaction, event: &str) {
+        let header = if event == "abort" { Err(transaction.reason()) } else { Header::read(transaction) };
+        let known = self.birth.get();
+        let proof = header.and_then(|Header { birth, .. }| match known {
+            Some(known) if known != birth => Err(errors::storage_lost(&self.name, "was deleted and made anew")),
+            _ => Ok(birth),
+        });
+        match proof {
+            Err(error) => {
+                drop(database);
+                self.fail(error);
+            }
+            Ok(birth) => {
+                self.birth.set(Some(birth));
+                self.strict.set(transaction.is_strict());
+                self.recovering.set(false);
+                self.state.replace(State::Open(database));
+                if known.is_some() {
+                    hand(&self.tell, &JsValue::UNDEFINED);
+                }
+                self.wake(&JsValue::UNDEFINED);
+            }
         }
-        refused.map_or(Ok(()), Err)
     }
 
     /// What the platform says of an opening may pass; what was found in the database stays.
-    fn give_up(&self, error: &JsValue) {
-        if !error.is_instance_of::<DomException>() {
+    fn fail(&self, error: JsValue) {
+        if self.recovering.get() || !error.is_instance_of::<DomException>() {
             self.lose(error);
-        } else if matches!(&*self.state.borrow(), State::Opening(_)) {
-            self.end(State::Gone);
+        } else {
+            self.wake(&error);
+        }
+    }
+
+    fn lose(&self, error: JsValue) {
+        self.state.replace(State::Over(error.clone()));
+        hand(&self.tell, &error);
+        self.wake(&error);
+    }
+
+    fn wake(&self, error: &JsValue) {
+        for waiting in self.waiting.take() {
+            hand(waiting.unchecked_ref(), error);
         }
     }
 
     /// The database is to be deleted or upgraded by someone: this connection must not stand in the way.
     fn give_way(&self, event: &JsValue) {
-        let name = errors::quoted(&self.name);
-        self.lose(&if property(event, "newVersion").is_null() {
-            errors::storage_lost(&[&name, " was deleted"].concat())
+        self.lose(if property(event, "newVersion") == JsValue::NULL {
+            errors::storage_lost(&self.name, "was deleted")
         } else {
-            errors::version(&[&name, " is being upgraded by a newer posthaste"].concat())
+            errors::version(&self.name, "is being upgraded by a newer posthaste")
         });
     }
 
-    /// The browser closed the connection: try at once whether the journal is still there, for a watcher that waits.
-    fn recover(self: &Rc<Self>) {
-        let open = match &*self.state.borrow() {
-            State::Open(database) => Some(database.clone()),
-            _ => None,
-        };
-        if let Some(database) = open {
-            self.let_go(&database);
-        }
-        let connection = self.clone();
-        let _ = operation::run(async move |operation| {
-            if let Err(error) = connection.reopen(&operation).await {
-                connection.lose(&error);
+    fn hear(self: &Rc<Self>, event: JsValue) {
+        let name = property(&event, "type").as_string().unwrap_or_default();
+        let target = property(&event, "target");
+        let state = self.state.replace(State::Gone);
+        match (name.as_str(), state) {
+            ("versionchange", state) => {
+                drop(state);
+                self.give_way(&event);
             }
-            Ok(JsValue::UNDEFINED)
-        });
-    }
-
-    fn lose(&self, error: &JsValue) {
-        if matches!(&*self.state.borrow(), State::Lost(_) | State::Closed) {
-            return;
-        }
-        self.end(State::Lost(error.clone()));
-        let lost = self.watch.borrow().as_ref().map(|watch| watch.lost.clone());
-        if let Some(lost) = lost {
-            call(&lost, error);
-        }
-    }
-
-    fn end(&self, state: State) {
-        if let State::Open(database) | State::Opening(Some(database)) = self.state.replace(state) {
-            release(&database);
+            // The browser closed the connection: tried at once whether the journal is still there, for a watcher that waits.
+            ("close", state) => {
+                self.recovering.set(true);
+                match state {
+                    State::Proving(..) => drop(self.state.replace(state)),
+                    lost => drop(lost),
+                }
+                self.reopen();
+            }
+            (event, State::Opening(opening)) if event.is_empty() || opening.request == target => {
+                self.opened(opening, event)
+            }
+            (event, State::Proving(database, transaction)) if transaction.concerns(&target) => {
+                self.proved(database, &transaction, event);
+            }
+            (event, state) => {
+                self.state.replace(state);
+                opening::undo(&target, event);
+            }
         }
     }
 }
 
-impl Drop for Connection {
+/// Whoever is called and throws harms itself alone.
+fn hand(callback: &Function, error: &JsValue) {
+    let _ = run(callback, error);
+}
+
+impl Drop for Opening {
     fn drop(&mut self) {
-        self.end(State::Closed);
+        clear_timeout(&self.timer);
     }
-}
-
-/// Closes; what is in flight still ends as it would.
-fn release(database: &Database) {
-    set(database, "onversionchange", &JsValue::NULL);
-    set(database, "onclose", &JsValue::NULL);
-    database.close();
-}
-
-/// A watcher that throws harms itself alone.
-fn call(callback: &Function, argument: &JsValue) {
-    let _ = callback.call1(&JsValue::UNDEFINED, argument);
 }

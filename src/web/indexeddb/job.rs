@@ -1,122 +1,115 @@
-//! A job: what one operation does in one transaction, request by request.
-//!
-//! Jobs are stepped, not awaited: one future drives them all. A future for each, with all that drops it, made twice the
-//! wasm.
+//! A job: what is done in one transaction, request by request. An operation steps it.
 
-use std::rc::Rc;
-
+use js_sys::Array;
 use wasm_bindgen::JsValue;
 
-use super::connection::Connection;
-use super::errors;
-use super::operation::{Answer, Operation};
-use super::platform::{Request, property};
-use super::transaction::{Mode, Transaction};
+use super::append::Append;
+use super::layout;
+use super::snapshot::Replacement;
+use super::tail::Reading;
+use super::transaction::Transaction;
+use super::values::Values;
+
+pub enum Job {
+    /// Nothing but an open connection.
+    Open,
+    Append(Append),
+    Read(Reading),
+    Values(Values),
+    Snapshot(Replacement),
+    Reserve(Reserve),
+    /// Answers for each of these bodies the error it cannot be stored for, or undefined.
+    Trial(Array),
+}
 
 pub enum Next {
-    /// Step again once this request has succeeded, and so all before it.
-    Wait(Request),
-    /// Commit. The answer is the result of this request, or true.
-    Commit(Option<Request>),
-    /// The same, but let the platform commit when all requests have succeeded, of which the second is the last.
-    Complete(Request, Request),
+    /// Step again once the last request has succeeded, and so all before it.
+    Wait,
+    /// Commit. That is the answer; undefined: what the last request finds.
+    Commit(JsValue),
+    /// The same, but let the platform commit when all requests have succeeded.
+    Complete(JsValue),
     /// The answer is there already; nothing was written that is to stay.
     Done(JsValue),
 }
 
-pub trait Job {
-    fn mode(&self) -> Mode;
+/// Room that is kept for a full storage: what drains a queue has to write a little first, its leases and acks. Sees that it is
+/// there (`keep`), or gives it up; answers whether that changed anything.
+///
+/// It is one value that says nothing, in a file of its own: its room is free at once when it is deleted. What lies in the log is
+/// only free after a compaction.
+pub struct Reserve {
+    pub keep: bool,
+    pub asked: bool,
+}
 
+impl Job {
     /// Before any transaction: the answer, where that is all.
-    fn prepare(&mut self) -> Result<Option<JsValue>, JsValue> {
-        Ok(None)
+    pub fn prepare(&mut self) -> Option<Result<JsValue, JsValue>> {
+        match self {
+            Job::Append(append) => append.prepare(),
+            _ => None,
+        }
     }
 
     /// Makes the requests that can be made now. On an error the transaction is aborted.
-    fn step(&mut self, transaction: &Transaction) -> Result<Next, JsValue>;
+    pub fn step(&mut self, transaction: &mut Transaction) -> Result<Next, JsValue> {
+        match self {
+            Job::Open => Ok(Next::Wait),
+            Job::Append(append) => append.step(transaction),
+            Job::Read(reading) => Ok(reading.step(transaction)?.map_or(Next::Wait, Next::Done)),
+            Job::Values(values) => values.step(transaction),
+            Job::Snapshot(replacement) => replacement.step(transaction),
+            Job::Reserve(reserve) => Ok(reserve.step(transaction)),
+            Job::Trial(bodies) => Ok(trial(bodies, transaction)),
+        }
+    }
 
     /// Whether it may begin in what was opened again: that may be an older copy of what it was made for.
-    fn outlives(&self) -> bool {
-        true
+    pub fn outlives(&self) -> bool {
+        !matches!(self, Job::Snapshot(_))
     }
 
     /// Goes back to the start, for a new transaction; false where that could do something twice.
-    fn restart(&mut self) -> bool {
-        false
+    pub fn restart(&mut self) -> bool {
+        match self {
+            Job::Append(append) => append.restart(),
+            Job::Read(reading) => reading.restart(),
+            Job::Values(values) => values.divide(true),
+            _ => return false,
+        }
+        true
     }
 }
 
-/// Does the job, once more where the connection was lost on the way and that is safe.
-pub async fn perform(connection: Rc<Connection>, operation: Rc<Operation>, mut job: Box<dyn Job>) -> Answer {
-    if let Some(answer) = job.prepare()? {
-        return Ok(answer);
-    }
-    let mut again = true;
-    loop {
-        let error = match connection.begin(&operation, job.mode()) {
-            Ok(Some(transaction)) => match steps(&transaction, &operation, &mut *job).await {
-                Err(error) => {
-                    transaction.abort();
-                    connection.let_go_if_lost(&transaction.database(), &error);
-                    if errors::is_unknown(&error) || !job.restart() {
-                        return Err(error);
-                    }
-                    error
-                }
-                answer => return answer,
-            },
-            Ok(None) => {
-                connection.reopen(&operation).await?;
-                if job.outlives() {
-                    continue;
-                }
-                return Err(errors::closed(&connection.name));
-            }
-            Err(error) => error,
-        };
-        if !again || !errors::lost_connection(&error) {
-            return Err(error);
+impl Reserve {
+    fn step(&mut self, transaction: &mut Transaction) -> Next {
+        let key = JsValue::from_f64(layout::RESERVE_KEY);
+        if !self.asked {
+            self.asked = true;
+            transaction.get_all("getAllKeys", &key, &key, 1);
+            return Next::Wait;
         }
-        again = false;
+        let found: Array = transaction.found().into();
+        if self.keep == (found.length() > 0) {
+            return Next::Done(JsValue::FALSE);
+        }
+        if self.keep {
+            transaction.put(&layout::reserve(), key);
+        } else {
+            transaction.delete(key.clone(), key);
+        }
+        Next::Commit(JsValue::TRUE)
     }
 }
 
-async fn steps(transaction: &Transaction, operation: &Operation, job: &mut dyn Job) -> Answer {
-    loop {
-        let (commit, last) = match job.step(transaction)? {
-            Next::Wait(request) => {
-                request.set_onsuccess(operation.good());
-                (None, None)
-            }
-            Next::Commit(request) => {
-                transaction.commit();
-                transaction.tell_complete();
-                (Some(request), None)
-            }
-            Next::Complete(request, last) => {
-                transaction.tell_complete();
-                (Some(Some(request)), Some(last))
-            }
-            Next::Done(answer) => {
-                transaction.commit();
-                return Ok(answer);
-            }
-        };
-        let good = operation.event().await;
-        match (good, commit) {
-            (true, None) => {}
-            (true, Some(None)) => return Ok(JsValue::TRUE),
-            (true, Some(Some(request))) => {
-                // WebKit completes a transaction whose request failed after the commit was asked for.
-                let error = property(&request, "error");
-                return if error.is_object() { Err(error) } else { Ok(request.result()) };
-            }
-            (false, None) => return Err(transaction.reason()),
-            (false, Some(_)) => {
-                // Where the last request failed, by itself or with one before it, there was no commit.
-                let failed = last.is_some_and(|last| property(&last, "error").is_object());
-                return Err(errors::at_commit(transaction.reason(), !failed));
-            }
-        }
+/// Each is put, and all are taken back: only the store itself knows what it clones.
+fn trial(bodies: &Array, transaction: &mut Transaction) -> Next {
+    let errors = Array::new();
+    for index in 0..bodies.length() {
+        transaction.put(&bodies.get(index), layout::TRIAL_KEY.into());
+        errors.push(&transaction.wrong.take().unwrap_or_default());
     }
+    transaction.abort();
+    Next::Done(errors.into())
 }

@@ -17,8 +17,8 @@ use js_sys::{Array, Object, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
 
 use super::errors;
-use super::platform::{Bodies, array, between, property, set};
 use super::transaction::Transaction;
+use crate::web::platform::{pair, property, set};
 
 pub const VERSION: f64 = 1.0;
 const FORMAT: f64 = 1.0;
@@ -28,6 +28,8 @@ pub const SNAPSHOT_KEY: f64 = -1.0;
 pub const TRIAL_KEY: f64 = -2.0;
 /// Room for a full storage.
 pub const RESERVE_KEY: f64 = -3.0;
+/// Bytes of the reserve. Chromium keeps values past 64 KiB in a file of their own.
+const RESERVE: usize = 72 << 10;
 /// Numbers stay below 2^44: the engine packs them with an index.
 const NUMBER_END: f64 = 17_592_186_044_416.0;
 const BIRTH_END: f64 = 9_007_199_254_740_992.0;
@@ -56,14 +58,16 @@ impl Header {
         header
     }
 
-    pub fn read(value: &JsValue, transaction: &Transaction) -> Result<Self, JsValue> {
-        let number = |name: &str| property(value, name).as_f64().unwrap_or(f64::NAN);
-        let format = number("format");
+    /// The header that the last request found.
+    pub fn read(transaction: &Transaction) -> Result<Self, JsValue> {
+        let value = transaction.found();
+        // What is no number is NaN, and fails below.
+        let number = |name: &str| property(&value, name).as_f64().unwrap_or(f64::NAN);
+        let (format, read) =
+            (number("format"), Header { birth: number("birth"), number: number("number"), floor: number("floor") });
         if format > FORMAT {
-            return Err(errors::newer(&transaction.database().name()));
+            return Err(errors::newer(&transaction.name()));
         }
-        let read = Header { birth: number("birth"), number: number("number"), floor: number("floor") };
-        // What is no number is NaN by now, and fails here.
         let good = format == FORMAT
             && is_integer(read.birth, BIRTH_END)
             && is_integer(read.number, NUMBER_END)
@@ -73,23 +77,13 @@ impl Header {
     }
 }
 
-pub fn chunk_key(number: &JsValue, chunk: f64) -> JsValue {
-    array(&[number, &chunk.into()]).into()
+pub fn chunk_key(number: f64, chunk: f64) -> JsValue {
+    pair(&number.into(), &chunk.into()).into()
 }
 
-/// Every record from `number` on.
-pub fn records_from(number: f64) -> Result<JsValue, JsValue> {
-    records_between(number, f64::INFINITY)
-}
-
-/// Records `low` to `high`.
-pub fn records_between(low: f64, high: f64) -> Result<JsValue, JsValue> {
-    between(&low.into(), &high.into())
-}
-
-/// All chunks of records `low` to `high`: `[low]` sorts before `[low, 0]`, and an array after every number.
-pub fn chunks_between(low: f64, high: f64) -> Result<JsValue, JsValue> {
-    between(&array(&[&low.into()]), &array(&[&high.into(), &Array::new()]))
+/// Before and after the keys of all chunks of records `low` to `high`: an array sorts after every number.
+pub fn chunk_keys(low: f64, high: f64) -> (JsValue, JsValue) {
+    (chunk_key(low, f64::NEG_INFINITY), pair(&high.into(), &Array::new()).into())
 }
 
 /// The number in a key found among the records, if the generator could have made it.
@@ -114,18 +108,26 @@ pub fn bodies_of(value: &JsValue, apart: bool) -> Option<JsValue> {
         return None;
     }
     let place = u32::from(!apart);
-    let bodies = value.get(place);
-    let headers = value.get(place + 1);
+    let (bodies, headers) = (value.get(place), value.get(place + 1));
     if !Array::is_array(&bodies) || !(headers.is_undefined() || headers.is_object()) {
         return None;
     }
-    let object = JsValue::from(Object::new());
-    let found: &Bodies = object.unchecked_ref();
-    found.set_bodies(&bodies);
+    let found = JsValue::from(Object::new());
+    set(&found, "bodies", &bodies);
     if !headers.is_undefined() {
-        found.set_headers(&headers);
+        set(&found, "headers", &headers);
     }
-    Some(object)
+    Some(found)
+}
+
+/// Bytes that no store can make smaller: a Weyl sequence, mixed.
+pub fn reserve() -> JsValue {
+    let mut bytes = vec![0; RESERVE];
+    for (place, byte) in (1u32..).zip(&mut bytes) {
+        let state = place.wrapping_mul(0x9E37_79B9);
+        *byte = ((state ^ (state >> 16)).wrapping_mul(0x85EB_CA6B) >> 24) as u8;
+    }
+    Uint8Array::from(&bytes[..]).into()
 }
 
 fn is_integer(value: f64, end: f64) -> bool {

@@ -1,195 +1,130 @@
 //! The IndexedDB store: one database is one journal, shared by every context of the origin.
 //!
-//! What lies where is in [`layout`]. Each file does one thing the store does: [`append`], [`tail`] (reading), [`values`]
-//! (bodies), [`snapshot`], [`reserve`], [`hint`], [`trial`], [`usage`]. Below them [`connection`] keeps a connection or gets a new one,
-//! [`opening`] makes and proves databases, [`transaction`] and [`operation`] turn events into things to wait for.
+//! What lies where is in [`layout`]. Each [`job`] is one thing the store does: [`append`], [`tail`] (reading), [`values`]
+//! (bodies), [`snapshot`]. An [`operation`] does a job in a [`transaction`]; [`connection`] keeps a connection or gets a new
+//! one, [`opening`] makes and proves databases.
 //!
-//! JavaScript is called from here in three places: `decide` in an append, and the two callbacks of `watch`. None of them
-//! is called while anything of the store is borrowed.
+//! TypeScript makes promises of these functions (`indexeddb.ts`): each takes the store by the number that [`open`] gave, and
+//! a function `done` that is called once, with whether it went well and the answer or the error, which is undefined when the
+//! store is closed. JavaScript is called in three places more: `decide` in an append, `tell` of a connection, and what a body
+//! does while it is cloned. The store is not borrowed then.
 
 mod append;
 mod connection;
 mod errors;
-mod hint;
 mod job;
 mod layout;
-pub(super) mod opening;
-pub(super) mod operation;
-pub(super) mod platform;
-mod reserve;
+mod opening;
+mod operation;
 mod snapshot;
 mod tail;
 mod transaction;
-mod trial;
-mod usage;
 mod values;
 
-use std::cell::OnceCell;
+use std::cell::RefCell;
 use std::rc::Rc;
 
-use js_sys::{Array, Function, JsString, Promise, Uint8Array};
+use js_sys::{Array, Function, Uint8Array};
 use wasm_bindgen::prelude::*;
+use web_sys::IdbFactory;
 
 use append::Append;
 use connection::Connection;
-use hint::Hints;
-use job::Job;
-use reserve::Reserve;
+use job::{Job, Reserve};
+use operation::Operation;
 use snapshot::Replacement;
-use tail::Read;
-use trial::Trial;
+use tail::Reading;
+use transaction::{Mode, READ, WRITE};
 use values::Values;
 
-/// A journal in IndexedDB, open in this context. The methods are those of `Store` in the package's `store.ts`.
-#[wasm_bindgen]
-pub struct IndexedDb {
-    connection: Rc<Connection>,
-    /// Made when first needed: a channel that nobody uses is one more thing that keeps a page out of the back-forward cache.
-    hints: OnceCell<Rc<Hints>>,
+thread_local! {
+    /// By number; those that are closed are gone, and their numbers not given again.
+    static STORES: RefCell<Vec<Option<Rc<Connection>>>> = const { RefCell::new(Vec::new()) };
 }
 
-#[wasm_bindgen]
-impl IndexedDb {
-    /// Opens the journal in the database `name`, and makes it where there is none. Rejects with `CorruptionError` when the
-    /// database is something else, `VersionError` when a newer posthaste wrote it (it is not touched then), `TimeoutError`
-    /// after 10 s.
-    #[wasm_bindgen(unchecked_return_type = "Promise<IndexedDb>")]
-    pub fn open(name: String) -> Promise {
-        operation::run(async move |operation| {
-            let connection = Connection::open(&operation, name).await?;
-            Ok(IndexedDb { connection, hints: OnceCell::new() }.into())
-        })
-    }
+/// Opens the journal in the database `name`, and makes it where there is none; answers the store's number. Done with whether
+/// the platform takes strict durability. Fails with `CorruptionError` when the database is something else, `VersionError`
+/// when a newer posthaste wrote it (it is not touched then), `TimeoutError` after 10 s. `tell` is called with the error once
+/// the store is lost for good, and without one before anything goes on in a journal that was opened again: it may be an older
+/// copy.
+#[wasm_bindgen(js_name = openIndexedDb)]
+pub fn open(factory: IdbFactory, name: String, tell: Function, done: Function) -> u32 {
+    let connection = Connection::new(factory, name, tell);
+    let number = STORES.with_borrow_mut(|stores| {
+        stores.push(Some(connection.clone()));
+        stores.len() - 1
+    });
+    Operation::start(connection, READ, Job::Open, done);
+    number as u32
+}
 
-    /// Whether there is a database `name`; true where the platform cannot tell.
-    #[wasm_bindgen(unchecked_return_type = "Promise<boolean>")]
-    pub fn exists(name: String) -> Promise {
-        operation::run(|operation| opening::exists(operation, name))
-    }
+/// One atomic step: what `decide` answers becomes the next record. `from` 0: nothing is read and `decide` is called at
+/// once, without a tail. Else the tail from number `from` is read in the same transaction and given to it. Done after the
+/// commit, with the record's number; 0 when `decide` answered undefined.
+#[wasm_bindgen(js_name = appendTo)]
+pub fn append(store: u32, from: f64, decide: Function, strict: bool, done: Function) {
+    perform(store, Mode { write: true, strict }, Job::Append(Append::new(from, decide)), done);
+}
 
-    /// "indexeddb".
-    #[wasm_bindgen(getter)]
-    pub fn kind(&self) -> JsString {
-        JsString::from("indexeddb")
-    }
+/// The tail from number `from` (1: everything).
+#[wasm_bindgen(js_name = readFrom)]
+pub fn read(store: u32, from: f64, done: Function) {
+    perform(store, READ, Job::Read(Reading::new(from)), done);
+}
 
-    /// The most that `append` can give: "strict" where the platform takes that option, else "relaxed".
-    #[wasm_bindgen(getter, unchecked_return_type = "\"relaxed\" | \"strict\"")]
-    pub fn durability(&self) -> JsString {
-        JsString::from(if self.connection.strict() { "strict" } else { "relaxed" })
-    }
+/// The bodies at `keys`, flat pairs (number, part): part -1 is the record's own value, else a chunk.
+#[wasm_bindgen(js_name = valuesIn)]
+pub fn values(store: u32, keys: Vec<f64>, done: Function) {
+    perform(store, READ, Job::Values(Values::new(keys)), done);
+}
 
-    /// One atomic step: what `decide` answers becomes the next record. `from` 0: nothing is read and `decide` is called at
-    /// once, without a tail. Else the tail from number `from` is read in the same transaction and given to it. Resolves,
-    /// after the commit, with the record's number; 0 when `decide` answered undefined.
-    #[wasm_bindgen(unchecked_return_type = "Promise<number>")]
-    pub fn append(
-        &self,
-        from: f64,
-        #[wasm_bindgen(unchecked_param_type = "(tail: any) => any")] decide: Function,
-        strict: bool,
-    ) -> Promise {
-        self.perform(Append::new(from, decide, strict))
-    }
+/// Puts a snapshot after record `number` in the place of the records in `ranges` (flat pairs low, high; inclusive), and of
+/// `parts` (triples record, first, last). Done with false when there is one as new.
+#[wasm_bindgen(js_name = putSnapshot)]
+pub fn snapshot(
+    store: u32,
+    number: f64,
+    floor: f64,
+    bytes: &Uint8Array,
+    ranges: Vec<f64>,
+    parts: Vec<f64>,
+    done: Function,
+) {
+    let job = Replacement { number, floor, bytes: layout::own(bytes).into(), ranges, parts, asked: false };
+    // As safe as what it replaces.
+    let strict = connection(store).is_some_and(|connection| connection.strict_used.get());
+    perform(store, Mode { write: true, strict }, Job::Snapshot(job), done);
+}
 
-    /// The tail from number `from` (1: everything).
-    pub fn read(&self, from: f64) -> Promise {
-        self.perform(Read::new(from))
-    }
+/// Sees that there is room kept for steps in a full storage, or gives it up (`keep` false). Done with whether that changed
+/// anything.
+#[wasm_bindgen(js_name = reserve)]
+pub fn reserve(store: u32, keep: bool, done: Function) {
+    perform(store, WRITE, Job::Reserve(Reserve { keep, asked: false }), done);
+}
 
-    /// The bodies at `keys`, flat pairs (number, part): part -1 is the record's own value, else a chunk.
-    #[wasm_bindgen(unchecked_return_type = "Promise<any[]>")]
-    pub fn values(&self, #[wasm_bindgen(unchecked_param_type = "ArrayLike<number>")] keys: Vec<f64>) -> Promise {
-        self.perform(Values::new(keys))
-    }
+/// For each body the error that the store refuses it with, or undefined.
+#[wasm_bindgen(js_name = refusedBy)]
+pub fn refused(store: u32, bodies: Array, done: Function) {
+    perform(store, WRITE, Job::Trial(bodies), done);
+}
 
-    /// Puts a snapshot after record `number` in the place of the records in `ranges` (flat pairs low, high; inclusive).
-    /// Resolves with false when there is one as new. Makes up for a reserve that was given up.
-    #[wasm_bindgen(unchecked_return_type = "Promise<boolean>")]
-    pub fn snapshot(
-        &self,
-        number: f64,
-        floor: f64,
-        bytes: Uint8Array,
-        #[wasm_bindgen(unchecked_param_type = "ArrayLike<number>")] ranges: Vec<f64>,
-        #[wasm_bindgen(unchecked_param_type = "ArrayLike<number>")] parts: Option<Vec<f64>>,
-    ) -> Promise {
-        let parts = parts.unwrap_or_default();
-        let connection = self.connection.clone();
-        let replacement = Box::new(Replacement::new(number, floor, &bytes, ranges, parts, connection.strict_used()));
-        operation::run(async move |operation| {
-            let written = job::perform(connection.clone(), operation.clone(), replacement).await?;
-            if written.is_truthy() {
-                // Where there is no room for it yet there may be after the next snapshot.
-                let _ = job::perform(connection, operation, Box::new(Reserve::new(true))).await;
-            }
-            Ok(written)
-        })
-    }
-
-    /// Gives up the room that is kept for steps in a full storage. Resolves with false when there is none left.
-    #[wasm_bindgen(unchecked_return_type = "Promise<boolean>")]
-    pub fn release(&self) -> Promise {
-        self.perform(Reserve::new(false))
-    }
-
-    /// `moved` is called when the journal may have new records (true: or be an older copy, as it was opened again), `lost` once when the
-    /// store is lost for good.
-    pub fn watch(
-        &self,
-        #[wasm_bindgen(unchecked_param_type = "(anew: boolean) => void")] moved: Function,
-        #[wasm_bindgen(unchecked_param_type = "(error: any) => void")] lost: Function,
-    ) {
-        self.hints();
-        self.connection.watch(moved, lost);
-    }
-
-    /// Tells other peers that the journal moved.
-    pub fn hint(&self) {
-        self.hints().hint();
-    }
-
-    /// Bytes used in IndexedDB by the origin, where the platform tells.
-    #[wasm_bindgen(unchecked_return_type = "Promise<number | undefined>")]
-    pub fn usage(&self) -> Promise {
-        operation::run(usage::usage)
-    }
-
-    /// For each body the error that the store refuses it with, or undefined.
-    #[wasm_bindgen(unchecked_return_type = "Promise<unknown[]>")]
-    pub fn refused(&self, bodies: Array) -> Promise {
-        self.perform(Trial(bodies))
-    }
-
-    /// Closes; what is in flight still ends as it would, everything later rejects with `InvalidStateError`. Idempotent.
-    pub fn close(&self) {
-        self.connection.close();
-        if let Some(hints) = self.hints.get() {
-            hints.close();
-        }
-    }
-
-    fn perform(&self, job: impl Job + 'static) -> Promise {
-        let connection = self.connection.clone();
-        let job = Box::new(job);
-        operation::run(move |operation| job::perform(connection, operation, job))
-    }
-
-    fn hints(&self) -> &Hints {
-        self.hints.get_or_init(|| Hints::new(&self.connection))
+/// Closes; what is in flight still ends as it would, everything later fails.
+#[wasm_bindgen(js_name = closeIndexedDb)]
+pub fn close(store: u32) {
+    let closed = STORES.with_borrow_mut(|stores| stores.get_mut(store as usize).and_then(Option::take));
+    if let Some(connection) = closed {
+        connection.close();
     }
 }
 
-/// Not for JavaScript.
-impl IndexedDb {
-    /// Deletes the database `name`, journal or not. Peers that have it open close it.
-    pub fn delete_database(name: String) -> Promise {
-        operation::run(|operation| opening::delete(operation, name))
-    }
+fn connection(store: u32) -> Option<Rc<Connection>> {
+    STORES.with_borrow(|stores| stores.get(store as usize).cloned().flatten())
 }
 
-impl Drop for IndexedDb {
-    fn drop(&mut self) {
-        self.close();
+fn perform(store: u32, mode: Mode, job: Job, done: Function) {
+    match connection(store) {
+        Some(connection) => Operation::start(connection, mode, job, done),
+        None => operation::answer(&done, Err(JsValue::UNDEFINED)),
     }
 }

@@ -1,135 +1,191 @@
-//! An operation: one piece of work that waits for events of IndexedDB and settles one promise.
+//! An operation: a job done in a transaction, once more where the connection was lost on the way and that is safe.
 //!
-//! Its future is polled inside the handler of the event it waits for, so the transaction is still active when the work goes
-//! on, and no microtask lies between an event and its consequence. An operation waits for one thing at a time; what it
-//! waits for is attached to its two handlers. Operations are used again, with their handlers: an append makes no closure.
+//! It goes on inside the handler of the event it waits for, so the transaction is still active, and no microtask lies between
+//! an event and its consequence. It waits for one thing at a time. Operations are used again, with their handlers: an append
+//! makes no closure.
 
 use std::cell::{Cell, RefCell};
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
-use std::rc::{Rc, Weak};
-use std::task::{Context, Poll, Waker};
+use std::rc::Rc;
 
-use js_sys::{Function, Promise};
-use wasm_bindgen::prelude::*;
+use js_sys::Function;
+use wasm_bindgen::JsValue;
 
-pub type Answer = Result<JsValue, JsValue>;
-
-/// A part of an operation. Boxed where several operations share it: a future that is built into each of them is there, with
-/// all that drops it, as often in the wasm.
-pub type Part<'a, T> = Pin<Box<dyn Future<Output = Result<T, JsValue>> + 'a>>;
+use super::connection::Connection;
+use super::errors;
+use super::job::{Job, Next};
+use super::transaction::{Mode, Transaction};
+use crate::web::platform::{handler, property};
 
 /// How many operations are kept for the next ones. A peer has an append, a load of bodies and little else in flight.
 const IDLE_MAX: usize = 8;
 
 thread_local! {
-    static IDLE: RefCell<Vec<Rc<Operation>>> = const { RefCell::new(Vec::new()) };
+    /// With their handlers, which keep them.
+    static IDLE: RefCell<Vec<(Rc<Operation>, JsValue)>> = const { RefCell::new(Vec::new()) };
 }
 
+/// Tells what became of a job: whether it went well, and the answer or the error; undefined: the store is closed.
+pub fn answer(done: &Function, result: Result<JsValue, JsValue>) {
+    let good = result.is_ok();
+    let (Ok(value) | Err(value)) = result;
+    let told = done.call2(&JsValue::UNDEFINED, &good.into(), &value);
+    debug_assert!(told.is_ok());
+}
+
+#[derive(Default)]
 pub struct Operation {
-    work: RefCell<Option<Part<'static, JsValue>>>,
-    settle: RefCell<Option<(Function, Function)>>,
-    heard: Cell<Option<bool>>,
-    value: RefCell<JsValue>,
-    good: Closure<dyn Fn(JsValue)>,
-    bad: Closure<dyn Fn(JsValue)>,
+    /// Not while it goes on.
+    work: Cell<Option<Box<Work>>>,
 }
 
-/// Starts `work` at once; the promise settles with its answer.
-pub fn run<F: Future<Output = Answer> + 'static>(work: impl FnOnce(Rc<Operation>) -> F) -> Promise {
-    let operation = Operation::take();
-    let work = Box::pin(work(operation.clone()));
-    operation.start(work)
+struct Work {
+    handler: JsValue,
+    connection: Rc<Connection>,
+    mode: Mode,
+    job: Job,
+    done: Function,
+    /// None: waits for the connection.
+    transaction: Option<Box<Transaction>>,
+    /// The commit is awaited.
+    end: Option<End>,
+    /// It may begin once more.
+    again: bool,
+}
+
+struct End {
+    /// Undefined: what the last request found.
+    answer: JsValue,
+    /// It was asked for.
+    asked: bool,
 }
 
 impl Operation {
-    /// The handler of the event that is hoped for.
-    pub fn good(&self) -> &Function {
-        self.good.as_ref().unchecked_ref()
-    }
-
-    /// The handler of the event that ends the hope.
-    pub fn bad(&self) -> &Function {
-        self.bad.as_ref().unchecked_ref()
-    }
-
-    /// Waits for either handler; true: the good one.
-    pub async fn event(&self) -> bool {
-        poll_fn(|_| match self.heard.take() {
-            Some(good) => Poll::Ready(good),
-            None => Poll::Pending,
-        })
-        .await
-    }
-
-    /// What the last handler was called with.
-    pub fn value(&self) -> JsValue {
-        self.value.replace(JsValue::UNDEFINED)
-    }
-
-    /// What a handler does; an operation may call it for another that waits for it.
-    pub fn hear(self: &Rc<Self>, good: bool, value: JsValue) {
-        *self.value.borrow_mut() = value;
-        self.heard.set(Some(good));
-        self.poll();
-    }
-
-    fn take() -> Rc<Self> {
-        let idle = IDLE.with_borrow_mut(Vec::pop);
-        idle.unwrap_or_else(|| {
-            Rc::new_cyclic(|this| Operation {
-                work: RefCell::default(),
-                settle: RefCell::default(),
-                heard: Cell::default(),
-                value: RefCell::default(),
-                good: handler(this.clone(), true),
-                bad: handler(this.clone(), false),
-            })
-        })
-    }
-
-    fn start(self: Rc<Self>, work: Part<'static, JsValue>) -> Promise {
-        let promise = Promise::new(&mut |resolve, reject| {
-            *self.settle.borrow_mut() = Some((resolve.unchecked_into(), reject.unchecked_into()));
+    pub fn start(connection: Rc<Connection>, mode: Mode, mut job: Job, done: Function) {
+        let (operation, handler) = IDLE.with_borrow_mut(Vec::pop).unwrap_or_else(|| {
+            let operation = Rc::<Operation>::default();
+            let hearing = operation.clone();
+            (operation, handler(move |event| hearing.hear(event)))
         });
-        *self.work.borrow_mut() = Some(work);
-        self.poll();
-        promise
+        let answer = job.prepare();
+        let work = Box::new(Work { handler, connection, mode, job, done, transaction: None, end: None, again: true });
+        match answer {
+            Some(answer) => operation.settle(work, answer),
+            None => operation.begin(work),
+        }
     }
 
-    fn poll(self: &Rc<Self>) {
-        // Borrowed: an event came while the work runs. It is kept in `heard` until the work asks.
-        let Ok(mut work) = self.work.try_borrow_mut() else {
+    fn begin(self: &Rc<Self>, mut work: Box<Work>) {
+        let begun = work.connection.begin(work.mode, &work.handler);
+        match begun {
+            Ok(Some(transaction)) => {
+                work.transaction = Some(transaction);
+                self.step(work);
+            }
+            Ok(None) => {
+                let (connection, handler) = (work.connection.clone(), work.handler.clone());
+                self.work.set(Some(work));
+                connection.open(handler);
+            }
+            Err(error) => self.fail(work, error),
+        }
+    }
+
+    /// The connection is open, or (an error) it is not.
+    fn connected(self: &Rc<Self>, work: Box<Work>, error: JsValue) {
+        let open = error.is_undefined();
+        match &work.job {
+            Job::Open if open => {
+                let strict = work.connection.strict.get().into();
+                self.settle(work, Ok(strict));
+            }
+            job if open && job.outlives() => self.begin(work),
+            // What was made for the connection that was lost finds it closed.
+            _ => self.settle(work, Err(error)),
+        }
+    }
+
+    fn step(self: &Rc<Self>, mut work: Box<Work>) {
+        let Work { handler, job, transaction: Some(transaction), end, .. } = &mut *work else {
             return;
         };
-        let Some(future) = work.as_mut() else { return };
-        let Poll::Ready(answer) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) else {
-            return;
-        };
-        *work = None;
-        drop(work);
-        self.heard.set(None);
-        self.value.replace(JsValue::UNDEFINED);
-        let settle = self.settle.take();
+        let next = job.step(transaction);
+        match transaction.wrong.take().map_or(next, Err) {
+            Err(error) => return self.fail(work, error),
+            Ok(Next::Done(answer)) => {
+                transaction.commit();
+                return self.settle(work, Ok(answer));
+            }
+            Ok(Next::Wait) => transaction.tell_found(handler),
+            Ok(Next::Commit(answer)) => {
+                transaction.commit();
+                transaction.tell_complete(handler);
+                *end = Some(End { answer, asked: true });
+            }
+            Ok(Next::Complete(answer)) => {
+                transaction.tell_complete(handler);
+                *end = Some(End { answer, asked: false });
+            }
+        }
+        self.work.set(Some(work));
+    }
+
+    fn fail(self: &Rc<Self>, mut work: Box<Work>, error: JsValue) {
+        if let Some(transaction) = work.transaction.take() {
+            transaction.abort();
+            work.connection.let_go_if_lost(&transaction.database(), &error);
+            if errors::is_unknown(&error) || !work.job.restart() {
+                return self.settle(work, Err(error));
+            }
+        }
+        if work.again && errors::lost_connection(&error) {
+            work.again = false;
+            self.begin(work);
+        } else {
+            self.settle(work, Err(error));
+        }
+    }
+
+    // Unboxed by each who calls it, it would be moved as often.
+    #[allow(clippy::boxed_local)]
+    fn settle(self: &Rc<Self>, work: Box<Work>, result: Result<JsValue, JsValue>) {
+        let Work { handler, done, transaction, .. } = *work;
+        drop(transaction);
         IDLE.with_borrow_mut(|idle| {
             if idle.len() < IDLE_MAX {
-                idle.push(self.clone());
+                idle.push((self.clone(), handler));
             }
         });
-        if let Some((resolve, reject)) = settle {
-            let settled = match answer {
-                Ok(value) => resolve.call1(&JsValue::UNDEFINED, &value),
-                Err(error) => reject.call1(&JsValue::UNDEFINED, &error),
-            };
-            debug_assert!(settled.is_ok());
+        answer(&done, result);
+    }
+
+    fn hear(self: &Rc<Self>, event: JsValue) {
+        let Some(mut work) = self.work.take() else {
+            return;
+        };
+        let Some(transaction) = &work.transaction else {
+            return self.connected(work, event);
+        };
+        let aborted = property(&event, "type") == "abort";
+        match work.end.take() {
+            None if aborted => {
+                let error = transaction.reason();
+                self.fail(work, error);
+            }
+            None => self.step(work),
+            Some(End { asked, .. }) if aborted => {
+                // Where the last request failed, by itself or with one before it, there was no commit.
+                let failed = !asked && transaction.failure().is_some();
+                let error = errors::at_commit(transaction.reason(), !failed);
+                self.fail(work, error);
+            }
+            Some(End { answer, .. }) => {
+                // WebKit completes a transaction whose request failed after the commit was asked for.
+                if let Some(error) = transaction.failure() {
+                    return self.fail(work, error);
+                }
+                let answer = if answer.is_undefined() { transaction.found() } else { answer };
+                self.settle(work, Ok(answer));
+            }
         }
     }
-}
-
-fn handler(operation: Weak<Operation>, good: bool) -> Closure<dyn Fn(JsValue)> {
-    Closure::new(move |value: JsValue| {
-        if let Some(operation) = operation.upgrade() {
-            operation.hear(good, value);
-        }
-    })
 }

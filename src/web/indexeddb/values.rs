@@ -3,10 +3,10 @@
 use js_sys::Array;
 use wasm_bindgen::{JsCast, JsValue};
 
-use super::job::{Job, Next};
+use super::job::Next;
 use super::layout;
-use super::platform::{Request, between};
-use super::transaction::{Mode, READ, Transaction};
+use super::transaction::Transaction;
+use crate::web::platform::property;
 
 /// Part of a key that names the record's own value.
 const OWN: f64 = -1.0;
@@ -15,73 +15,65 @@ pub struct Values {
     /// Flat pairs (number, part).
     keys: Vec<f64>,
     runs: Vec<Run>,
-    /// A request for each run, once they are made.
-    requests: Option<Array>,
+    asked: bool,
 }
 
 /// Keys that follow each other in the store: one request for all.
-#[derive(Clone, Copy)]
 struct Run {
     number: f64,
     part: f64,
     count: u32,
+    request: JsValue,
 }
 
 impl Values {
     pub fn new(keys: Vec<f64>) -> Self {
-        let mut values = Values { keys, runs: Vec::new(), requests: None };
-        values.restart();
+        let mut values = Values { keys, runs: Vec::new(), asked: false };
+        values.divide(true);
         values
     }
 
-    fn divide(&mut self, together: bool) {
-        self.requests = None;
+    /// Goes back to the start: with runs, or each value by itself.
+    pub fn divide(&mut self, together: bool) {
+        self.asked = false;
         self.runs.clear();
         for pair in self.keys.chunks_exact(2) {
             let (number, part) = (pair[0], pair[1]);
             match self.runs.last_mut() {
                 Some(run) if together && run.goes_on_with(number, part) => run.count += 1,
-                _ => self.runs.push(Run { number, part, count: 1 }),
+                _ => self.runs.push(Run { number, part, count: 1, request: JsValue::UNDEFINED }),
             }
         }
     }
 
-    fn ask(&mut self, transaction: &Transaction) -> Result<Next, JsValue> {
-        let requests = Array::new();
-        let mut last = None;
-        for run in &self.runs {
-            let request = run.ask(transaction)?;
-            requests.push(&request);
-            last = Some(request);
-        }
-        self.requests = Some(requests);
-        Ok(last.map_or_else(|| Next::Done(Array::new().into()), Next::Wait))
-    }
-}
-
-impl Job for Values {
-    fn mode(&self) -> Mode {
-        READ
-    }
-
-    fn step(&mut self, transaction: &Transaction) -> Result<Next, JsValue> {
-        let Some(requests) = &self.requests else {
-            return self.ask(transaction);
-        };
+    pub fn step(&mut self, transaction: &mut Transaction) -> Result<Next, JsValue> {
         let found = Array::new();
-        for (place, run) in self.runs.iter().enumerate() {
-            let request: Request = requests.get(place as u32).unchecked_into();
-            if !run.collect(transaction, &request.result(), &found)? {
-                self.divide(false);
-                return self.ask(transaction);
-            }
+        if self.asked && !self.collect(transaction, &found)? {
+            self.divide(false);
         }
-        Ok(Next::Done(found.into()))
+        if self.asked || self.runs.is_empty() {
+            return Ok(Next::Done(found.into()));
+        }
+        self.asked = true;
+        for run in &mut self.runs {
+            run.ask(transaction);
+        }
+        Ok(Next::Wait)
     }
 
-    fn restart(&mut self) -> bool {
-        self.divide(true);
-        true
+    /// Adds the bodies to those found; false when some of a run are gone: which, only each by itself can tell.
+    fn collect(&self, transaction: &Transaction, found: &Array) -> Result<bool, JsValue> {
+        for run in &self.runs {
+            let result = property(&run.request, "result");
+            let values = if run.count == 1 { Array::of1(&result) } else { result.unchecked_into() };
+            if values.length() != run.count {
+                return Ok(false);
+            }
+            for place in 0..run.count {
+                found.push(&run.bodies(transaction, place, &values.get(place))?);
+            }
+        }
+        Ok(true)
     }
 }
 
@@ -96,35 +88,17 @@ impl Run {
     }
 
     fn key(&self, place: u32) -> JsValue {
-        if self.part == OWN {
-            JsValue::from_f64(self.number + f64::from(place))
+        let place = f64::from(place);
+        if self.part == OWN { (self.number + place).into() } else { layout::chunk_key(self.number, self.part + place) }
+    }
+
+    fn ask(&mut self, transaction: &mut Transaction) {
+        if self.count == 1 {
+            transaction.get(self.key(0));
         } else {
-            layout::chunk_key(&JsValue::from_f64(self.number), self.part + f64::from(place))
+            transaction.get_all("getAll", &self.key(0), &self.key(self.count - 1), self.count);
         }
-    }
-
-    fn ask(&self, transaction: &Transaction) -> Result<Request, JsValue> {
-        let first = self.key(0);
-        if self.count == 1 {
-            return transaction.store.get(&first);
-        }
-        transaction.store.get_all(&between(&first, &self.key(self.count - 1))?, self.count)
-    }
-
-    /// Adds the bodies to those found; false when some of the run are gone: which, only each by itself can tell.
-    fn collect(&self, transaction: &Transaction, result: &JsValue, found: &Array) -> Result<bool, JsValue> {
-        if self.count == 1 {
-            found.push(&self.bodies(transaction, 0, result)?);
-            return Ok(true);
-        }
-        let values: &Array = result.unchecked_ref();
-        if values.length() != self.count {
-            return Ok(false);
-        }
-        for place in 0..self.count {
-            found.push(&self.bodies(transaction, place, &values.get(place))?);
-        }
-        Ok(true)
+        self.request = transaction.last.clone();
     }
 
     fn bodies(&self, transaction: &Transaction, place: u32, value: &JsValue) -> Result<JsValue, JsValue> {
