@@ -51,6 +51,7 @@ test("options out of range or of the wrong type are refused by value", async () 
     [{ overflow: "explode" }, "TypeError", "explode"],
     [{ schema: {} }, "TypeError"],
     [{ clock: {} }, "TypeError"],
+    [{ clock: null }, "TypeError", "not null"],
     [{ signal: 5 }, "TypeError", "5"],
     [5, "TypeError", "5"],
   ];

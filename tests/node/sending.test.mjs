@@ -285,6 +285,16 @@ test("content types carry what they do at Cloudflare", async () => {
   await fails(queue.send("a", { contentType: "xml" }), "TypeError", "xml");
 });
 
+test("what is no list of things to transfer is refused by value", async () => {
+  const { queue } = await freshQueue();
+  const bad = [[5, "5"], [NaN, "NaN"], [Symbol("s"), "Symbol(s)"], [() => {}, ""], [{}, ""], [null, "null"], ["7", '"7"']];
+  for (const [transfer, shown] of bad) {
+    await fails(queue.send(1, { transfer }), "TypeError", `transfer must be an array, not ${shown}`);
+    await fails(queue.sendBatch([{ body: 1, transfer }]), "TypeError", `message 0 of the batch: transfer must be an array, not ${shown}`);
+  }
+  await queue.send(1, { transfer: [] });
+});
+
 test("transferred buffers move", async () => {
   const { queue } = await freshQueue();
   const bytes = new Uint8Array([1, 2, 3]);

@@ -67,7 +67,7 @@ export function queueName(value: unknown, what = "a queue's name"): string {
 }
 
 export function clockOption(clock: unknown): void {
-  const { now, setTimeout, clearTimeout } = (clock ?? systemClock) as Partial<Clock>;
+  const { now, setTimeout, clearTimeout } = (clock === undefined ? systemClock : clock ?? {}) as Partial<Clock>;
   if ([now, setTimeout, clearTimeout].some((part) => typeof part !== "function")) {
     throw new TypeError(`clock must have now, setTimeout and clearTimeout, not ${show(clock)}`);
   }
@@ -206,6 +206,7 @@ export function sendOptions(options: SendOptions): Sending {
     if (!key || key.length > KEY_MAX)
       throw new RangeError(`idempotencyKey must have 1 to ${KEY_MAX} characters, not ${key.length}: ${show(key)}`);
   }
+  if (transfer !== undefined && !Array.isArray(transfer)) throw new TypeError(`transfer must be an array, not ${show(transfer)}`);
   return {
     delayMs: delaySeconds === undefined ? -1 : seconds("delaySeconds", delaySeconds),
     expiresMs: expirationSeconds === undefined ? 0 : seconds("expirationSeconds", expirationSeconds, 0.001),
