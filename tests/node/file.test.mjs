@@ -1,6 +1,7 @@
 // Queues in a folder, in Node and in Bun: file-cases.mjs says what they promise.
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import { test } from "node:test";
 import { fileStorage } from "posthaste/node";
 import { openQueue } from "posthaste";
@@ -60,6 +61,26 @@ test("whole steps that are cut off with a damaged one are told on the console, a
   }
   assert.match(String(said.mock.calls[0]?.arguments[0]),
     /journal is damaged at byte \d+, .* and the \d+ steps behind it, .* kept in .*journal\.cut\.1/);
+});
+
+test("a folder by whichever link, made before or after, is one storage", async () => {
+  const folder = newFolder();
+  const above = path.dirname(folder);
+  const link = `${folder}-link`;
+  symlinkSync(above, `${above}-above`);
+  try {
+    const made = fileStorage(folder);
+    assert.equal(fileStorage(path.join(`${above}-above`, path.basename(folder))), made, "not made yet");
+    mkdirSync(folder);
+    symlinkSync(folder, link);
+    assert.equal(fileStorage(link), made);
+    await using(folder, async (queue) => {
+      await queue.send("by its name");
+      assert.deepEqual(await waiting(link), ["by its name"]);
+    });
+  } finally {
+    rmSync(`${above}-above`);
+  }
 });
 
 test("a bit that turns in a file that was closed is told wherever it is, after relaxed steps too", async () => {

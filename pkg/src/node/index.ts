@@ -1,5 +1,6 @@
 /** `posthaste/node`: queues in a folder, for Node and Bun. Brings no engine: `openQueue` is that of "posthaste". */
 
+import { realpathSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import zlib from "node:zlib";
@@ -19,7 +20,8 @@ const drivers = new Map<string, StorageDriver>();
 
 /**
  * Keeps queues in the folder `path` (a path, or a `file:` URL), which is made where it is new:
- * `openQueue(name, { storage: fileStorage("./queues") })`. All calls with the same folder give the same storage.
+ * `openQueue(name, { storage: fileStorage("./queues") })`. All calls with the same folder give the same storage,
+ * links to it included.
  *
  * One process at a time has a folder: in another, opening rejects with `NoModificationAllowedError`, which names the pid. So it does
  * in other threads: `queue.serve` a port to them. `durability: "relaxed"` survives the death of the process, and is on the
@@ -31,7 +33,7 @@ const drivers = new Map<string, StorageDriver>();
  * `QuotaExceededError`; the queue goes on. Throws `TypeError` for what is no path.
  */
 export function fileStorage(path: string | FileUrl): StorageDriver {
-  const folder = resolved(path);
+  const folder = real(resolved(path));
   const known = drivers.get(folder);
   if (known) return known;
   const driver: StorageDriver = {
@@ -45,6 +47,16 @@ export function fileStorage(path: string | FileUrl): StorageDriver {
   };
   drivers.set(folder, driver);
   return driver;
+}
+
+/** Where that is, whichever links lead there; of what is not made yet, as far as there is something. */
+function real(folder: string): string {
+  try {
+    return realpathSync(folder);
+  } catch {
+    const above = path.dirname(folder);
+    return above === folder ? folder : path.join(real(above), path.basename(folder));
+  }
 }
 
 function resolved(given: string | FileUrl): string {
