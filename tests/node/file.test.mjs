@@ -1,6 +1,6 @@
 // Queues in a folder, in Node and in Bun: file-cases.mjs says what they promise.
 import assert from "node:assert/strict";
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { test } from "node:test";
 import { fileStorage } from "posthaste/node";
@@ -9,7 +9,13 @@ import { cases } from "./file-cases.mjs";
 import { bytesOf, journalOf, put, using, waiting } from "./file-folder.mjs";
 import { Program, bun, newFolder } from "./file-lab.mjs";
 
-for (const [name, run] of Object.entries(cases)) test(name, () => run(newFolder()));
+// What is cut off is told: that is a lot of it here.
+for (const [name, run] of Object.entries(cases)) {
+  test(name, (t) => {
+    t.mock.method(console, "error", () => undefined);
+    return run(newFolder());
+  });
+}
 
 test("all of it is so in Bun", async () => {
   const names = Object.keys(cases);
@@ -61,6 +67,21 @@ test("whole steps that are cut off with a damaged one are told on the console, a
   }
   assert.match(String(said.mock.calls[0]?.arguments[0]),
     /journal is damaged at byte \d+, .* and the \d+ steps behind it, .* kept in .*journal\.cut\.1/);
+});
+
+test("what is cut off though it is no whole step is told on the console, with its bytes", async (t) => {
+  const said = t.mock.method(console, "error", () => undefined);
+  const folder = newFolder();
+  await using(folder, async (queue) => {
+    for (let n = 0; n < 50; n += 1) await queue.send({ n });
+  });
+  truncateSync(journalOf(folder), Math.floor(bytesOf(folder).length / 2) + 3);
+  assert.ok((await waiting(folder)).length < 50);
+  assert.match(String(said.mock.calls[0]?.arguments[0]), /journal ends at byte \d+ with \d+ bytes of a step that is not whole/);
+  // Zeros that lay ready are nothing that anyone wrote.
+  put(folder, Buffer.concat([bytesOf(folder), Buffer.alloc(5000)]));
+  await waiting(folder);
+  assert.equal(said.mock.callCount(), 1);
 });
 
 test("a folder by whichever link, made before or after, is one storage", async () => {

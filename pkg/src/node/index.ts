@@ -29,8 +29,9 @@ const drivers = new Map<string, StorageDriver>();
  *
  * What is kept: whatever `structuredClone` takes, except objects of the platform's own (a Blob, a key). Opening rejects
  * with `CorruptionError` for a file that is damaged or no journal, `VersionError` for one of a newer posthaste,
- * `NotAllowedError` where the folder or the file may not be written. On a full disk `send` rejects with
- * `QuotaExceededError`; the queue goes on. Throws `TypeError` for what is no path.
+ * `NotAllowedError` where the folder or the file may not be written. A file that something else cut short can't be told from one that
+ * never was longer: it opens with the steps that are there, and the console says how many bytes of one that is not whole go. On a full
+ * disk `send` rejects with `QuotaExceededError`; the queue goes on. Throws `TypeError` for what is no path.
  */
 export function fileStorage(path: string | FileUrl): StorageDriver {
   const folder = real(resolved(path));

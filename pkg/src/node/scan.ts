@@ -172,10 +172,23 @@ export function scan(fd: number, size: number, birth: number, file: string): Sca
     tell(
       `${file} is damaged at byte ${end}, in what was not yet on the disk when its process or the machine ended. That and the ${found} steps behind it, with the messages in them, were cut off, and are kept in ${kept}.`,
     );
+  } else {
+    const bytes = writtenEnd(fd, end, size) - end;
+    if (bytes) tell(`${file} ends at byte ${end} with ${bytes} bytes of a step that is not whole: they were cut off.`);
   }
   ftruncateSync(fd, end);
   fsyncSync(fd);
   return scanned;
+}
+
+/** Where the last byte ends that is not one of the zeros that are laid ready. */
+function writtenEnd(fd: number, from: number, to: number): number {
+  let end = from;
+  for (let at = from; at < to; at += WINDOW_BYTES) {
+    const last = readAt(fd, at, Math.min(WINDOW_BYTES, to - at)).findLastIndex((byte) => byte !== 0);
+    if (last >= 0) end = at + last + 1;
+  }
+  return end;
 }
 
 /** Nobody has opened a queue yet who could be told otherwise. */
