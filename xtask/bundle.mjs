@@ -115,7 +115,7 @@ for (const old of existsSync(options.outdir) ? readdirSync(options.outdir, { rec
 
 for (const [name, text] of texts) {
   // It finds another thirtieth, gzipped.
-  const { code } = await minify(text, { module: true, ecma: 2022 });
+  const { code } = await minify(text, { module: true, ecma: 2022, compress: { passes: 3, inline: 1 } });
   const file = path.join(options.outdir, name);
   mkdirSync(path.dirname(file), { recursive: true });
   writeFileSync(file, code);

@@ -15,7 +15,7 @@ export type Form = typeof VALUES | typeof TEXT | typeof BYTES | typeof BUFFERS;
 
 /** A parcel takes no more when it has so many messages or bytes: one message that stays keeps its whole parcel. */
 const MESSAGES_MAX = 1024;
-const BYTES_MAX = 64 << 10;
+export const BYTES_MAX = 64 << 10;
 /** What a parcel of bytes has at least once a second body comes. */
 const BYTES_MORE = 4 << 10;
 const EMPTY = new Uint8Array();
@@ -139,35 +139,6 @@ export class Bytes implements Filling {
   /** Bytes can be stored anywhere. */
   remove(): void {}
 
-  /** The bodies from `from` on in a buffer that can be transferred: this memory itself, where it is theirs alone and they are `leaving`. */
-  buffer(from: number, count: number, leaving: boolean): ArrayBuffer {
-    const { buffer, byteOffset } = this.memory;
-    const alone = leaving && count === this.count && byteOffset === 0 && buffer instanceof ArrayBuffer &&
-      buffer.byteLength <= 2 * this.used;
-    return alone ? buffer : ownCopy(this.memory, this.place(from), this.place(from + count)).buffer;
-  }
-
-  /** Takes memory away that others can fill, where it is its own and large enough for that. Its bodies are gone then. */
-  taken(): Uint8Array | undefined {
-    const { memory } = this;
-    if (!(memory.buffer instanceof ArrayBuffer) || memory.length < BYTES_MAX) return undefined;
-    this.memory = EMPTY;
-    return memory;
-  }
-
-  /** A parcel of the bodies at these places alone. */
-  pick(places: number[]): Bytes {
-    const lengths = places.map((place) => (this.lengths ? this.lengths[place] : this.length));
-    const some = new Bytes(this.form, new Uint8Array(lengths.reduce((sum, length) => sum + aligned(length), 0)), places.length, lengths[0]);
-    if (this.lengths) some.lengths = lengths;
-    places.forEach((place, at) => {
-      const from = this.place(place);
-      some.memory.set(this.memory.subarray(from, from + lengths[at]), some.place(at));
-    });
-    some.used = some.memory.length;
-    return some;
-  }
-
   /** Where a body lies; of the one after the last: where they end. */
   place(at: number): number {
     return this.lengths ? this.offset(at) : at * aligned(this.length);
@@ -228,9 +199,22 @@ export interface Segment {
 
 /** The bodies at these places alone, for whoever comes later: who reads the parcel now goes on with it. */
 export function picked(parcel: Parcel, places: number[]): Parcel {
-  if (parcel instanceof Bytes) return parcel.pick(places);
+  if (parcel instanceof Bytes) return pickedBytes(parcel, places);
   const some = new Values(places.map((place) => (parcel instanceof Values ? parcel.values[place] : parcel.body(place, false))));
   some.json = parcel instanceof Values ? parcel.json : parcel.form === TEXT;
+  return some;
+}
+
+function pickedBytes(parcel: Bytes, places: number[]): Bytes {
+  const lengths = places.map((place) => (parcel.lengths ? parcel.lengths[place] : parcel.length));
+  const memory = new Uint8Array(lengths.reduce((sum, length) => sum + aligned(length), 0));
+  const some = new Bytes(parcel.form, memory, places.length, lengths[0]);
+  if (parcel.lengths) some.lengths = lengths;
+  places.forEach((place, at) => {
+    const from = parcel.place(place);
+    memory.set(parcel.memory.subarray(from, from + lengths[at]), some.place(at));
+  });
+  some.used = memory.length;
   return some;
 }
 

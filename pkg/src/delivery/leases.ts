@@ -34,7 +34,7 @@ type Lost = Set<number> | undefined;
 
 /** Neighbouring messages that were leased together and whose bodies lie in one parcel. */
 export class Lease<Body = unknown> {
-  readonly messages: ReceivedMessage<Body>[];
+  readonly messages: ReceivedMessage<Body>[] = [];
   readonly number: number;
   readonly index: number;
   readonly count: number;
@@ -64,7 +64,7 @@ export class Lease<Body = unknown> {
     ({ grant: this.grant, until: this.until } = delivery);
     this.left = this.count;
     part.parcel!.hold?.(receiver.borrow);
-    this.messages = Array.from({ length: this.count }, (_, place) => new ReceivedMessage<Body>(this, place));
+    for (let place = 0; place < this.count; place += 1) this.messages.push(new ReceivedMessage<Body>(this, place));
     leases.add(this);
   }
 

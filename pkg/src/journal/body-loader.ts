@@ -81,13 +81,19 @@ export class Loader {
     return places.map((spans) => spans.flatMap((span) => parts.get(span)!));
   }
 
-  /** As `load`, nothing remembered and each value by itself: parts that can't be read have the error, and the others go on. */
-  async each(deliveries: Delivery[]): Promise<Part[][]> {
+  /**
+   * These parts, those without bodies read once more: what is remembered is forgotten, and each value is read by itself, so that parts
+   * which can't be read have the error, and the others go on.
+   */
+  async mend(deliveries: Delivery[], parts: Part[][]): Promise<Part[][]> {
     this.clear();
     const one = (span: Span, chunk: number): Promise<Part[]> =>
       this.load([{ ...span, chunk } as Delivery & Span]).then(([parts]) => parts, (error: unknown) => [{ ...bare(span), error }]);
+    const again = ({ number, index, count }: Part, { chunk }: Delivery): Promise<Part[]>[] =>
+      spans({ number, index, count, chunk }).map((span) => one(span, chunk));
+    const mended = (part: Part, delivery: Delivery): (Part[] | Promise<Part[]>)[] => (part.parcel ? [[part]] : again(part, delivery));
     return Promise.all(
-      deliveries.map(async (delivery) => (await Promise.all(spans(delivery).map((span) => one(span, delivery.chunk)))).flat()),
+      parts.map(async (some, at) => (await Promise.all(some.flatMap((part) => mended(part, deliveries[at])))).flat()),
     );
   }
 
@@ -141,7 +147,7 @@ interface Span {
   place: number;
 }
 
-function spans({ number, index, count, chunk }: Delivery): Span[] {
+function spans({ number, index, count, chunk }: Pick<Delivery, "number" | "index" | "count" | "chunk">): Span[] {
   if (chunk < 0) return [{ number, index, count, part: -1, place: index }];
   const size = 1 << chunk;
   const found: Span[] = [];
@@ -157,6 +163,3 @@ function spans({ number, index, count, chunk }: Delivery): Span[] {
 function key({ number, part }: Span): string {
   return `${number}/${part}`;
 }
-
-/** Which messages these are. */
-export const placeOf = ({ number, index, count }: Part): Pick<Part, "number" | "index" | "count"> => ({ number, index, count });

@@ -5,7 +5,7 @@ import { StorageLostError, lostUnderWay, platformError, publicError, unstorable 
 import type { Delivery, Handle, Part } from "../engine/effects";
 import { Journal } from "./journal";
 import { Living } from "./peers";
-import { Loader, bare, placeOf } from "./body-loader";
+import { Loader, bare } from "./body-loader";
 import { valuesOf } from "../bodies/pack";
 import { soon } from "../schedule/microtask";
 import type { Append, Store, Tail } from "../contract/store";
@@ -99,9 +99,7 @@ export class StoredJournal extends Journal {
     if (found.every((parts) => parts.every(({ parcel }) => parcel)) && losses === this.losses) return found;
     // Others settle, purge and clean up meanwhile, and a store is lost and opened again: that is no damage.
     const held = await this.stillHeld(deliveries, found, losses);
-    const again = held.map((parts, at) => parts.map((part) => (part.parcel ? [part] : this.loader.each([{ ...deliveries[at], ...placeOf(part) }]).then(([parts]) => parts))));
-    const read = await Promise.all(again.map(async (parts) => (await Promise.all(parts)).flat()));
-    return this.stillHeld(deliveries, read, losses);
+    return this.stillHeld(deliveries, await this.loader.mend(deliveries, held), losses);
   }
 
   /** These parts, but for those without bodies that the journal as it is now does not say to be leased as they were. */
@@ -144,8 +142,9 @@ export class StoredJournal extends Journal {
   private async run(): Promise<void> {
     const { life } = this;
     try {
-      do this.wanted = false;
-      while (((await this.step()) || this.wanted) && life === this.life);
+      do {
+        this.wanted = false;
+      } while (((await this.step()) || this.wanted) && life === this.life);
     } catch (error) {
       if (life === this.life) await this.stumble(error);
     }
@@ -222,7 +221,8 @@ export class StoredJournal extends Journal {
     this.peer.parting(this.clock.now());
     const record = this.peer.bytes();
     // Where the store is not open, whoever finds that this peer is not there any more does that.
-    if (record.length && !this.recovering) void this.store.append(0, () => ({ record, bodies: [], chunk: -1 }), this.strict).catch(() => undefined);
+    if (record.length && !this.recovering)
+      void this.store.append(0, () => ({ record, bodies: [], chunk: -1 }), this.strict).catch(() => undefined);
     this.loseLeases();
   }
 
@@ -249,7 +249,8 @@ export class StoredJournal extends Journal {
       if (life !== this.life) return 0;
       // What fails again on a new connection is not the connection's fault: WebKit says so of Blobs that it does not keep.
       const unknown = name === "UnknownError" && this.failures > 0 && !(error as { outcomeUnknown?: boolean }).outcomeUnknown;
-      if (step?.bodies.length && (name === "DataCloneError" || name === "MessageTooLargeError" || unknown)) await this.withdraw(step, error);
+      if (step?.bodies.length && (name === "DataCloneError" || name === "MessageTooLargeError" || unknown))
+        await this.withdraw(step, error);
       else if (step && name === "QuotaExceededError") await this.overQuota(step, error);
       else throw error;
       // What is left of the step is decided again.
@@ -279,7 +280,8 @@ export class StoredJournal extends Journal {
   /** Applies what others wrote, and the own record in its place. */
   private meet(tail: Tail | undefined, own = 0): void {
     if (!tail) return;
-    this.checkBirth(tail);
+    if (this.birth && tail.birth !== this.birth) throw new StorageLostError("the storage was deleted and made anew");
+    this.birth = tail.birth;
     if (tail.numbers.length && !own) this.wary = CALM_STEPS;
     if (own > (tail.snapshot?.number ?? 0) && !tail.numbers.includes(own)) throw putBack(own);
     if (tail.snapshot) {
@@ -295,11 +297,6 @@ export class StoredJournal extends Journal {
     if (!tail.numbers.length && !tail.snapshot) return;
     this.last = tail.records.at(-1);
     this.living.look(() => this.others);
-  }
-
-  private checkBirth(tail: Tail): void {
-    if (this.birth && tail.birth !== this.birth) throw new StorageLostError("the storage was deleted and made anew");
-    this.birth = tail.birth;
   }
 
   private async catchUp(): Promise<void> {
@@ -334,7 +331,8 @@ export class StoredJournal extends Journal {
     const { life } = this;
     let refused = await this.patient(() => this.store.refused(step.bodies));
     if (life !== this.life) return;
-    if ((error as Error).name === "UnknownError") refused = step.bodies.map((body, at) => refused[at] ?? (holdsBlob(body) ? error : undefined));
+    if ((error as Error).name === "UnknownError")
+      refused = step.bodies.map((body, at) => refused[at] ?? (holdsBlob(body) ? error : undefined));
     // The store refused the step, and none of its bodies by itself: it can't be known which it was.
     const each = refused.some((one) => one !== undefined);
     this.desk.reconsider(this.peer, (outgoing, from, count) => {
@@ -403,7 +401,7 @@ export class StoredJournal extends Journal {
 
   /** Tries until the store is open again and was read. */
   private async persevere(first: unknown): Promise<void> {
-    for (let error = first; ; this.failures += 1) {
+    for (let error = first;; this.failures += 1) {
       if (isFinal(error)) throw error;
       await pause(this.failures, error);
       if (this.closed) return;

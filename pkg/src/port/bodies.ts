@@ -4,7 +4,7 @@
  */
 
 import type { LentBytes } from "../bodies/borrowed";
-import { BUFFERS, BYTES, Bytes, TEXT, VALUES, Values, aligned, type Form, type Parcel, type Segment } from "../bodies/pack";
+import { BUFFERS, BYTES, Bytes, TEXT, VALUES, Values, aligned, ownCopy, type Form, type Parcel, type Segment } from "../bodies/pack";
 import { Text } from "../bodies/text";
 import { Lent } from "./lent";
 import { checkedHeaders } from "../contract/options";
@@ -49,7 +49,11 @@ function neighbours({ values }: Values, from: number, count: number): unknown[] 
 export function asValue(segment: Segment, leaving: boolean, transfer: Transferable[]): unknown {
   const { parcel, from, count } = segment;
   if (parcel instanceof Bytes) {
-    const buffer = parcel.buffer(from, count, leaving);
+    const { memory, used } = parcel;
+    const { buffer: own, byteOffset } = memory;
+    // This memory itself, where it is theirs alone and they are leaving.
+    const alone = leaving && count === parcel.count && byteOffset === 0 && own instanceof ArrayBuffer && own.byteLength <= 2 * used;
+    const buffer = alone ? own : ownCopy(memory, parcel.place(from), parcel.place(from + count)).buffer;
     if (buffer.byteLength >= TRANSFER_MIN) transfer.push(buffer);
     return buffer;
   }

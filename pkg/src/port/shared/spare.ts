@@ -1,6 +1,6 @@
 /** Memory of bodies that have gone, for others that wait to go: new memory costs several times what the copy into it does. */
 
-import { aligned, type Bytes } from "../../bodies/pack";
+import { BYTES_MAX, aligned, type Bytes } from "../../bodies/pack";
 
 /** So much is kept. */
 const KEPT_MAX = 8 << 20;
@@ -18,10 +18,12 @@ export class Spare {
     return memory.length < aligned(length) ? undefined : memory;
   }
 
-  /** Keeps the memory of a parcel that nobody needs any more. */
+  /** Keeps the memory of a parcel that nobody needs any more, where it is its own and large enough for others. Its bodies are gone then. */
   keep(parcel: Bytes): void {
-    const memory = parcel.taken();
-    if (!memory || this.bytes + memory.length > KEPT_MAX) return;
+    const { memory } = parcel;
+    if (!(memory.buffer instanceof ArrayBuffer) || memory.length < BYTES_MAX) return;
+    parcel.memory = new Uint8Array();
+    if (this.bytes + memory.length > KEPT_MAX) return;
     this.kept.push(memory);
     this.bytes += memory.length;
   }
