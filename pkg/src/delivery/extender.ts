@@ -1,6 +1,5 @@
 /** Leases that wait in our hands, or are worked on: they are extended until they are let go, though timers may be late. */
 
-import type { Leases } from "./leases";
 import type { Clock } from "../contract/types";
 
 /** Hidden pages get their timers once a minute. */
@@ -14,6 +13,13 @@ export interface Kept {
   /** When the first of them ended as they were given. */
   readonly until: number;
   extend(ms: number, now: number): void;
+}
+
+/** All leases of a journal or port: told which of them are kept, and until when. */
+interface Leases {
+  readonly keepers: Set<Keeper>;
+  now(): number;
+  keptUntil(end: number): void;
 }
 
 /** A page, as far as it matters here. */

@@ -1,13 +1,12 @@
-/** Leases this context holds: messages leased together, and what their receivers say of them. */
+/** The leases of one journal or port in this context, and what is said under them on its way there. */
 
-import { EXTEND, RELEASE } from "../engine/codes";
-import type { Asker, Delivery, Handle, Part, Settle } from "../engine/effects";
+import { RELEASE } from "../engine/codes";
+import type { Asker, Delivery, Handle, Settle } from "../engine/effects";
 import type { Commands } from "../engine/commands";
 import type { Keeper } from "./extender";
-import { ReceivedMessage } from "./message";
 import { Deferred } from "../schedule/deferred";
 import { soon } from "../schedule/microtask";
-import { Spans } from "./spans";
+import { Spans, type Span } from "./spans";
 import type { Stop } from "../schedule/cancellation";
 
 /** Neighbouring messages of one queue under one lease. One record may bring neighbours of several queues, and lease them. */
@@ -19,131 +18,17 @@ export interface Range {
   readonly grant: number;
 }
 
-/** Who receives messages, as far as their lease goes by it. */
-export interface Receiver {
-  /** In a handler the first word counts and later ones are not heard; elsewhere another word is an error. */
-  firstWins: boolean;
-  /** Bodies of bytes may be views of lent memory. */
-  borrow: boolean;
-  /** Told of what was said in a handler and makes no sense. */
-  report?: (error: unknown) => void;
-}
-
 /** Those for which what was said does not stand, by their indices. */
-type Lost = Set<number> | undefined;
+export type Lost = Set<number> | undefined;
 
-/** Neighbouring messages that were leased together and whose bodies lie in one parcel. */
-export class Lease<Body = unknown> {
-  readonly messages: ReceivedMessage<Body>[] = [];
-  readonly number: number;
-  readonly index: number;
-  readonly count: number;
-  readonly grant: number;
-  /** Until when it is its receiver's at least, as far as is known here. */
-  until: number;
-  /** Messages of which nothing was said yet. */
-  left: number;
-  /** The handler has said something of all its batch: what it says of a message now is not heard. */
-  spokenFor = false;
-  /** Its handler has ended: what is said from now on comes too late. */
-  handled = false;
-  private keeper: Keeper | undefined = undefined;
+/** Messages that are held under one lease, as whoever ends it needs them. */
+export interface Held extends Span {
+  readonly messages: readonly { lose(): void; interrupt(reason: unknown): void; abandon(reason: unknown): void }[];
+  /** It ends with this. */
+  readonly closed: Stop;
   /** The journal or host that gave it is gone: its numbers mean nothing to another. */
-  forgotten = false;
-
-  constructor(
-    readonly leases: Leases,
-    readonly queue: Handle,
-    readonly part: Part,
-    readonly delivery: Delivery,
-    readonly receiver: Receiver,
-    /** It ends with this. */
-    readonly closed: Stop,
-  ) {
-    ({ number: this.number, index: this.index, count: this.count } = part);
-    ({ grant: this.grant, until: this.until } = delivery);
-    this.left = this.count;
-    part.parcel!.hold?.(receiver.borrow);
-    for (let place = 0; place < this.count; place += 1) this.messages.push(new ReceivedMessage<Body>(this, place));
-    leases.add(this);
-  }
-
-  /** From now on it is extended by that keeper, or none. */
-  keep(keeper: Keeper | undefined): void {
-    if (keeper === this.keeper || (keeper && this.left === 0)) return;
-    this.keeper?.delete(this);
-    this.keeper = keeper;
-    keeper?.add(this);
-  }
-
-  /**
-   * Those of which nothing was said go on for so long from `now`, unless they do so anyway; also of a queue that is closing: it waits
-   * for its handlers. Resolves when it is known of which it stood.
-   */
-  extend(ms: number, now = this.leases.now()): Promise<void> {
-    const { messages } = this;
-    const until = now + ms;
-    const asked = this.forgotten ? [] : this.runs(
-      (message) => message.isHeld && message.until < until,
-      (range) => this.leases.settle(EXTEND, range, ms).then((lost) => lost?.forEach((index) => messages[index - this.index]?.lose())),
-    );
-    const extended = Promise.all(asked).then(() => void (this.until = Math.max(this.until, until)));
-    // It need not be awaited.
-    extended.catch(() => undefined);
-    return extended;
-  }
-
-  /** A message's word. */
-  say(kind: Settle, place: number, arg = 0, text?: string): Promise<Lost> {
-    const range = this.range(place, 1);
-    return this.forgotten ? Promise.resolve(new Set([range.index])) : this.leases.settle(kind, range, arg, text);
-  }
-
-  /** The handler has ended: the same is said of all of which nothing was. The last promise; undefined where there are none. */
-  sayRest(kind: Settle, arg = 0, text?: string): Promise<Lost> | undefined {
-    this.handled = true;
-    const unsaid = (message: ReceivedMessage<Body>): boolean => {
-      if (message.said !== undefined) return false;
-      message.said = kind;
-      return true;
-    };
-    const said = this.runs(unsaid, (range) => (this.forgotten ? undefined : this.leases.settle(kind, range, arg, text)));
-    this.over(this.left);
-    return said.at(-1);
-  }
-
-  /** What `work` makes of each run of neighbours that are so. */
-  private runs<T>(isSo: (message: ReceivedMessage<Body>) => boolean, work: (range: Range) => T): T[] {
-    const { messages } = this;
-    const done: T[] = [];
-    for (let at = 0; at < messages.length; at += 1) {
-      const from = at;
-      while (at < messages.length && isSo(messages[at])) at += 1;
-      if (at > from) done.push(work(this.range(from, at - from)));
-    }
-    return done;
-  }
-
-  private range(place: number, count: number): Range {
-    const { queue, number, index, grant } = this;
-    return { queue, number, index: index + place, count, grant };
-  }
-
-  /** Something was said of so many more. */
-  over(count: number): void {
-    this.left -= count;
-    if (count === 0 || this.left > 0) return;
-    this.keep(undefined);
-    this.leases.end(this);
-  }
-
-  /** Bytes that were only lent are copied for who did not borrow them and has not looked yet. */
-  letGo(): void {
-    const { part: { parcel }, receiver: { borrow } } = this;
-    if (!parcel?.letGo) return;
-    if (!borrow) { for (const message of this.messages) message.own(); }
-    parcel.letGo(borrow);
-  }
+  forgotten: boolean;
+  letGo(): void;
 }
 
 /** A settlement of neighbouring messages that is one command. Resolves with those for which it did not stand. */
@@ -182,9 +67,9 @@ class Settlement extends Deferred<Lost> implements Asker {
 
 /** All leases of one journal or port in this context. Settlements of one moment that are alike and of neighbours are one command. */
 export class Leases {
-  private readonly held = new Spans<Lease>();
+  private readonly held = new Spans<Held>();
   /** By whoever's end they end with. */
-  private readonly ending = new Map<Stop, Set<Lease>>();
+  private readonly ending = new Map<Stop, Set<Held>>();
   private open: Settlement | undefined;
   /** Messages that were handed out, and are not in anyone's hands before their bodies are here. */
   readonly coming = new Set<Delivery>();
@@ -201,14 +86,14 @@ export class Leases {
     readonly now: () => number,
   ) {}
 
-  add(lease: Lease): void {
+  add(lease: Held): void {
     this.held.add(lease);
     const others = this.ending.get(lease.closed);
     if (others) others.add(lease);
     else this.ending.set(lease.closed, new Set([lease]));
   }
 
-  end(lease: Lease): void {
+  end(lease: Held): void {
     const others = this.ending.get(lease.closed);
     if (!others?.delete(lease)) return;
     if (!others.size) this.ending.delete(lease.closed);
@@ -217,7 +102,7 @@ export class Leases {
   }
 
   /** Of whoever closes: all leases that end with it. */
-  of(closed: Stop): Lease[] {
+  of(closed: Stop): Held[] {
     return [...(this.ending.get(closed) ?? [])];
   }
 

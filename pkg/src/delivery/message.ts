@@ -1,14 +1,138 @@
-/** A received message, and what its receiver says of it. */
+/** Received messages, the lease under which they came, and what their receiver says of them. */
 
 import { LeaseLostError, notSupported, platformError } from "../contract/errors";
 import { ACK, DEAD_LETTER, EXTEND, RELEASE, RETRY } from "../engine/codes";
-import type { Settle } from "../engine/effects";
+import type { Delivery, Handle, Part, Settle } from "../engine/effects";
 import { bounded } from "../contract/foreign";
-import type { Lease } from "./leases";
+import type { Keeper } from "./extender";
+import type { Held, Leases, Lost, Range } from "./leases";
+import type { Stop } from "../schedule/cancellation";
 import { seconds, text } from "../contract/options";
 import { messageId } from "../journal/sends";
 import type { Message } from "../contract/types";
 import { visible } from "../contract/inspectable";
+
+/** Who receives messages, as far as their lease goes by it. */
+export interface Receiver {
+  /** In a handler the first word counts and later ones are not heard; elsewhere another word is an error. */
+  firstWins: boolean;
+  /** Bodies of bytes may be views of lent memory. */
+  borrow: boolean;
+  /** Told of what was said in a handler and makes no sense. */
+  report?: (error: unknown) => void;
+}
+
+/** Neighbouring messages that were leased together and whose bodies lie in one parcel. */
+export class Lease<Body = unknown> implements Held {
+  readonly messages: ReceivedMessage<Body>[] = [];
+  readonly number: number;
+  readonly index: number;
+  readonly count: number;
+  readonly grant: number;
+  /** Until when it is its receiver's at least, as far as is known here. */
+  until: number;
+  /** Messages of which nothing was said yet. */
+  left: number;
+  /** The handler has said something of all its batch: what it says of a message now is not heard. */
+  spokenFor = false;
+  /** Its handler has ended: what is said from now on comes too late. */
+  handled = false;
+  private keeper: Keeper | undefined = undefined;
+  forgotten = false;
+
+  constructor(
+    readonly leases: Leases,
+    readonly queue: Handle,
+    readonly part: Part,
+    readonly delivery: Delivery,
+    readonly receiver: Receiver,
+    readonly closed: Stop,
+  ) {
+    ({ number: this.number, index: this.index, count: this.count } = part);
+    ({ grant: this.grant, until: this.until } = delivery);
+    this.left = this.count;
+    part.parcel!.hold?.(receiver.borrow);
+    for (let place = 0; place < this.count; place += 1) this.messages.push(new ReceivedMessage<Body>(this, place));
+    leases.add(this);
+  }
+
+  /** From now on it is extended by that keeper, or none. */
+  keep(keeper: Keeper | undefined): void {
+    if (keeper === this.keeper || (keeper && this.left === 0)) return;
+    this.keeper?.delete(this);
+    this.keeper = keeper;
+    keeper?.add(this);
+  }
+
+  /**
+   * Those of which nothing was said go on for so long from `now`, unless they do so anyway; also of a queue that is closing: it waits
+   * for its handlers. Resolves when it is known of which it stood.
+   */
+  extend(ms: number, now = this.leases.now()): Promise<void> {
+    const { messages } = this;
+    const until = now + ms;
+    const asked = this.forgotten ? [] : this.runs(
+      (message) => message.isHeld && message.until < until,
+      (range) => this.leases.settle(EXTEND, range, ms).then((lost) => lost?.forEach((index) => messages[index - this.index]?.lose())),
+    );
+    const extended = Promise.all(asked).then(() => void (this.until = Math.max(this.until, until)));
+    // It need not be awaited.
+    extended.catch(() => undefined);
+    return extended;
+  }
+
+  /** A message's word. */
+  say(kind: Settle, place: number, arg = 0, text?: string): Promise<Lost> {
+    const range = this.range(place, 1);
+    return this.forgotten ? Promise.resolve(new Set([range.index])) : this.leases.settle(kind, range, arg, text);
+  }
+
+  /** The handler has ended: the same is said of all of which nothing was. The last promise; undefined where there are none. */
+  sayRest(kind: Settle, arg = 0, text?: string): Promise<Lost> | undefined {
+    this.handled = true;
+    const unsaid = (message: ReceivedMessage<Body>): boolean => {
+      if (message.said !== undefined) return false;
+      message.said = kind;
+      return true;
+    };
+    const said = this.runs(unsaid, (range) => (this.forgotten ? undefined : this.leases.settle(kind, range, arg, text)));
+    this.over(this.left);
+    return said.at(-1);
+  }
+
+  /** What `work` makes of each run of neighbours that are so. */
+  private runs<T>(isSo: (message: ReceivedMessage<Body>) => boolean, work: (range: Range) => T): T[] {
+    const { messages } = this;
+    const done: T[] = [];
+    for (let at = 0; at < messages.length; at += 1) {
+      const from = at;
+      while (at < messages.length && isSo(messages[at])) at += 1;
+      if (at > from) done.push(work(this.range(from, at - from)));
+    }
+    return done;
+  }
+
+  private range(place: number, count: number): Range {
+    const { queue, number, index, grant } = this;
+    return { queue, number, index: index + place, count, grant };
+  }
+
+  /** Something was said of so many more. */
+  over(count: number): void {
+    this.left -= count;
+    if (count === 0 || this.left > 0) return;
+    this.keep(undefined);
+    this.leases.end(this);
+  }
+
+  /** Bytes that were only lent are copied for who did not borrow them and has not looked yet. */
+  letGo(): void {
+    const { part: { parcel }, receiver: { borrow } } = this;
+    if (!parcel?.letGo) return;
+    if (!borrow) { for (const message of this.messages) message.own(); }
+    parcel.letGo(borrow);
+  }
+}
 
 const NONE: Readonly<Record<string, string>> = Object.freeze({});
 const VERBS: Record<Settle, string> = { 0: "acked", 1: "retried", 2: "dead-lettered", 3: "extended", 4: "released" };

@@ -206,12 +206,15 @@ export class StoredJournal extends Journal {
   private async bury(peer: number, counted: () => boolean): Promise<void> {
     // Its last records may not be known here yet, nor how it went.
     await this.fresh();
-    if (this.others.includes(peer)) await this.request((commands, token) => commands.command(border.BURY, token, -1, peer, Number(counted())));
+    if (this.others.includes(peer))
+      await this.request((commands, token) => commands.command(border.BURY, token, -1, peer, Number(counted())));
   }
 
   /** Whoever else holds messages of that queue is gone: they go back. */
   async inherit(queue: number): Promise<void> {
-    await Promise.all(this.others.map((holder) => this.request((commands, token) => commands.command(border.BURY, token, queue, holder, 1))));
+    await Promise.all(
+      this.others.map((holder) => this.request((commands, token) => commands.command(border.BURY, token, queue, holder, 1))),
+    );
   }
 
   /** The context ends, in good order: what is held here goes back as if it had never been taken. */
@@ -234,7 +237,8 @@ export class StoredJournal extends Journal {
   /** The next record, with its bodies; undefined: there is nothing to write. */
   private take(): Append | undefined {
     const load = this.decide();
-    return load && { record: this.peer.bytes(), bodies: valuesOf(load.segments), headers: load.headers, chunk: this.peer.status(border.CHUNK) };
+    return load &&
+      { record: this.peer.bytes(), bodies: valuesOf(load.segments), headers: load.headers, chunk: this.peer.status(border.CHUNK) };
   }
 
   private async append(from: number, decide: (tail: Tail | undefined) => Append | undefined): Promise<number> {

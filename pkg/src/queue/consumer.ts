@@ -6,11 +6,9 @@ import { ACK, RELEASE, RETRY } from "../engine/codes";
 import { show } from "../contract/errors";
 import { nameOf, noteOf } from "../contract/foreign";
 import { inside, isInside } from "./in-handler";
-import type { Lease } from "../delivery/leases";
-import type { ReceivedMessage } from "../delivery/message";
+import type { Lease, ReceivedMessage } from "../delivery/message";
 import { flag, object, refuseLater, seconds, signalOption, whole } from "../contract/options";
-import type { OpenedQueue } from "./queue";
-import { leasesOf, stillHeld } from "./receive";
+import { leasesOf, stillHeld, type Source } from "./receive";
 import { Stop, onAbort } from "../schedule/cancellation";
 import type { BacklogMetrics, Consumer, ConsumerOptions, MessageBatch, QueueHandler } from "../contract/types";
 
@@ -22,7 +20,7 @@ class Batch<Body> implements MessageBatch<Body> {
 
   readonly queue: string;
 
-  constructor(private readonly from: OpenedQueue<Body>, readonly messages: readonly ReceivedMessage<Body>[]) {
+  constructor(private readonly from: Source<Body>, readonly messages: readonly ReceivedMessage<Body>[]) {
     this.queue = from.name;
   }
 
@@ -87,7 +85,7 @@ export class LocalConsumer<Body> implements Consumer {
   private readonly stopping = new Stop();
   private readonly settings: Settings;
 
-  constructor(private readonly queue: OpenedQueue<Body>, private readonly handler: QueueHandler<Body>, options: ConsumerOptions = {}) {
+  constructor(private readonly queue: Source<Body>, private readonly handler: QueueHandler<Body>, options: ConsumerOptions = {}) {
     if (typeof handler !== "function") throw new TypeError(`a handler must be a function, not ${show(handler)}`);
     this.settings = settings(options);
     const signal = signalOption(options.signal);

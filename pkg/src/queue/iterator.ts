@@ -2,7 +2,7 @@
 
 import { closedError } from "../contract/errors";
 import type { ReceivedMessage } from "../delivery/message";
-import type { OpenedQueue } from "./queue";
+import type { Source } from "./receive";
 import { Stop } from "../schedule/cancellation";
 import type { Message } from "../contract/types";
 
@@ -12,7 +12,7 @@ export class MessageIterator<Body> implements AsyncIterator<Message<Body>, undef
   private taken: ReceivedMessage<Body>[] = [];
 
   /** `all`: whatever was handed out is worked on until it is settled; else the last, until another is asked for. */
-  constructor(private readonly queue: OpenedQueue<Body>, private readonly all = false) {}
+  constructor(private readonly queue: Source<Body>, private readonly all = false) {}
 
   async next(): Promise<IteratorResult<Message<Body>, undefined>> {
     if (!this.all) this.queue.letGo(this.taken);

@@ -16,7 +16,7 @@ import { Keeper } from "../delivery/extender";
 import type { ReceivedMessage } from "../delivery/message";
 import { flag, messageIdOption, object, queueName, refuseLater, seconds, signalOption, whole, type Terms } from "../contract/options";
 import type { Port } from "../contract/platform";
-import { leasesOf, receive, stillHeld, type Request } from "./receive";
+import { leasesOf, receive, stillHeld, type Request, type Source } from "./receive";
 import { Batch, messageId, sameTerms, SingleOutgoing, type Outgoing } from "../journal/sends";
 import { soon } from "../schedule/microtask";
 import { onAbort, Stop, stopOf, unless } from "../schedule/cancellation";
@@ -36,7 +36,7 @@ const PLAIN: Terms = { delayMs: -1, expiresMs: 0, key: undefined };
 /** Serves the queue at a port. `over`: that has ended; `failed`: it could not begin. */
 export type ServeAt = (port: Port, allow: unknown, over: () => void, failed: (error: unknown) => void) => Serving;
 
-export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onlooker {
+export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Source<Body>, Onlooker {
   listening = false;
   /** Someone listens to "error" events. */
   private hearsErrors = false;
@@ -79,7 +79,6 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     return this.closing !== undefined;
   }
 
-  /** It will never give a message again. */
   get isOver(): boolean {
     return this.closing !== undefined || this.deleted !== undefined || this.backing.closed !== undefined;
   }
@@ -225,7 +224,6 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     });
   }
 
-  /** As `receive`; ends when the queue is closed. */
   async take(request: Request): Promise<ReceivedMessage<Body>[]> {
     this.receiving(1);
     try {
@@ -243,13 +241,11 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     }
   }
 
-  /** How long to ask for: 0, as the queue's policy says, while timers are on time. */
   get leaseMs(): number {
     const { margin } = this.keeper;
     return margin && margin + this.backing.visibilityMs;
   }
 
-  /** Extends the leases of these until all is said of them, or they are let go. */
   keep(messages: readonly ReceivedMessage<Body>[]): void {
     for (const { lease } of messages) lease.keep(this.keeper);
   }
@@ -424,7 +420,6 @@ export class OpenedQueue<Body> extends EventTarget implements Queue<Body>, Onloo
     if (this.backing.closed) this.closed.now(this.backing.closed);
   }
 
-  /** An "error" event: what went wrong and has no promise to reject. With `unheard`, the console says so where nobody listens. */
   report(error: unknown, unheard?: string): void {
     if (unheard && !this.hearsErrors) complain(`posthaste: ${unheard} ${show(this.name)}. Its "error" events tell it, too.`, error);
     const message = messageOf(error);

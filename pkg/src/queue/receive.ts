@@ -5,10 +5,10 @@ import type { Backing } from "../journal/backend";
 import type { Asker, Delivery, Part } from "../engine/effects";
 import { DEAD_LETTER, EXTEND } from "../engine/codes";
 import { CorruptionError, publicError } from "../contract/errors";
-import { Lease, type Receiver } from "../delivery/leases";
-import type { ReceivedMessage } from "../delivery/message";
+import { Lease, type ReceivedMessage, type Receiver } from "../delivery/message";
 import { messageId } from "../journal/sends";
 import { stopOf, unless, type Stop } from "../schedule/cancellation";
+import type { BacklogMetrics } from "../contract/types";
 
 /** A dead letter without a body is out of the way for so long. */
 const DAMAGED_MS = 3_600_000;
@@ -26,6 +26,25 @@ export interface Request extends Receiver {
   /** Ends it as the queue's own end does. */
   stop?: Stop;
   signal?: AbortSignal;
+}
+
+/** A queue as whoever receives from it again and again needs it. */
+export interface Source<Body> {
+  readonly name: string;
+  readonly backing: Backing;
+  /** How long to ask for: 0, as the queue's policy says, while timers are on time. */
+  readonly leaseMs: number;
+  readonly isClosed: boolean;
+  /** It will never give a message again. */
+  readonly isOver: boolean;
+  backlog(): { metrics: BacklogMetrics };
+  /** As `receive` of a queue; ends when the queue is closed. */
+  take(request: Request): Promise<ReceivedMessage<Body>[]>;
+  /** Extends the leases of these until all is said of them, or they are let go. */
+  keep(messages: readonly ReceivedMessage<Body>[]): void;
+  letGo(messages: readonly ReceivedMessage<Body>[]): void;
+  /** An "error" event: what went wrong and has no promise to reject. With `unheard`, the console says so where nobody listens. */
+  report(error: unknown, unheard?: string): void;
 }
 
 /** Messages under a lease, oldest first; empty: none came in time. Rejects with the signal's reason when it aborts. */
