@@ -206,15 +206,13 @@ export class StoredJournal extends Journal {
   private async bury(peer: number, counted: () => boolean): Promise<void> {
     // Its last records may not be known here yet, nor how it went.
     await this.fresh();
-    if (this.others.includes(peer))
-      await this.request((commands, token) => commands.command(border.BURY, token, -1, peer, Number(counted())));
+    if (this.others.includes(peer)) await this.request((engine, token) => engine.command(border.BURY, token, -1, peer, Number(counted())));
   }
 
   /** Whoever else holds messages of that queue is gone: they go back. */
   async inherit(queue: number): Promise<void> {
-    await Promise.all(
-      this.others.map((holder) => this.request((commands, token) => commands.command(border.BURY, token, queue, holder, 1))),
-    );
+    const bury = (holder: number): Promise<number> => this.request((engine, token) => engine.command(border.BURY, token, queue, holder, 1));
+    await Promise.all(this.others.map(bury));
   }
 
   /** The context ends, in good order: what is held here goes back as if it had never been taken. */
