@@ -72,7 +72,7 @@ export class Leases {
   private readonly ending = new Map<Stop, Set<Held>>();
   private open: Settlement | undefined;
   /** Messages that were handed out, and are not in anyone's hands before their bodies are here. */
-  readonly coming = new Set<Delivery>();
+  readonly coming = new Spans<Delivery>();
   /** Whoever extends leases here. */
   readonly keepers = new Set<Keeper>();
   /** Nothing that is kept ends before. */
@@ -112,8 +112,7 @@ export class Leases {
       const from = index - lease.index;
       for (const message of lease.messages.slice(Math.max(0, from), Math.max(0, from + count))) message.lose();
     }
-    for (const delivery of this.coming)
-      if (delivery.number === number && delivery.grant === grant) (delivery.lost ??= []).push({ number, index, count, grant });
+    for (const delivery of this.coming.at({ number, index, count, grant })) (delivery.lost ??= []).push({ number, index, count, grant });
   }
 
   /** They are in their receiver's hands, who hears of those that were lost on the way; or went back. */
