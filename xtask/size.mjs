@@ -10,11 +10,11 @@ const [folder, table, readme, update] = process.argv.slice(2);
 /** Bytes at most, after gzip and after brotli. They are to come down before a release: posthaste to 50,000 after brotli, its client to 11,000, its ports to 9,000. */
 const budget = {
   wasm: { gzip: 55_800, brotli: 49_650 },
-  scripts: { gzip: 31_000, brotli: 27_700 },
-  all: { gzip: 84_500, brotli: 80_800 },
-  client: { gzip: 25_700, brotli: 22_950 },
-  ports: { gzip: 14_200, brotli: 12_850 },
-  rings: { gzip: 3_800, brotli: 3_420 },
+  scripts: { gzip: 30_800, brotli: 27_500 },
+  all: { gzip: 84_100, brotli: 80_500 },
+  client: { gzip: 25_650, brotli: 23_000 },
+  ports: { gzip: 14_250, brotli: 12_900 },
+  rings: { gzip: 3_810, brotli: 3_450 },
 };
 
 const { default: inlined } = await import(pathToFileURL(path.join(folder, "wasm", "inline.js")));
