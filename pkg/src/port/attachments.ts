@@ -1,11 +1,14 @@
 /** What goes along with a frame: bodies, as parcels until it is known how they go, and values. */
 
-import { Bytes, type Segment } from "../bodies/pack";
+import { Bytes, Values, type Parcel, type Segment } from "../bodies/pack";
+import type { Text } from "../bodies/text";
 import type { Transferable } from "../contract/platform";
 import { asText, asValue, goesAsText } from "./bodies";
 
 /** A piece of what a ring takes: bytes, or a text. */
 export type Piece = (Segment & { parcel: Bytes }) | string;
+
+const RING_TEXT_MAX = 4 << 10;
 
 /** Takes the memory of bodies that are not needed any more. */
 interface Keeper {
@@ -64,6 +67,13 @@ export class Beside {
   }
 }
 
+/** A ring takes bytes, and texts that are short: of a conversation, which waits. Of many objects at once the port makes as short work. */
 function isPlain(segment: Segment): boolean {
-  return segment.parcel instanceof Bytes || goesAsText(segment);
+  const { parcel } = segment;
+  return parcel instanceof Bytes || (goesAsText(segment) && textBytes(parcel) <= RING_TEXT_MAX);
+}
+
+/** About how many bytes the text of a parcel has at most. */
+function textBytes(parcel: Parcel): number {
+  return parcel instanceof Values ? parcel.bytes : (parcel as Text).text.length;
 }

@@ -34,9 +34,8 @@ const HELD_MAX = 6 << 20;
 const LENT_MIN = 8192;
 /** The host shares memory with so many clients at a time: Chromium has room for some eighty wasm memories a process, and every worker needs one. */
 const OFFERS_MAX = 32;
-/** Memory for texts on their way into a ring, at least; and what is kept of it for the next. */
+/** Memory for texts on their way into a ring, at least. */
 const TEXTS_MIN = 64 << 10;
-const TEXTS_KEPT_MAX = 1 << 20;
 
 const offers = new Set<Link>();
 let encoder: TextEncoder | undefined;
@@ -123,7 +122,6 @@ export class Link implements Ear {
           ? this.encoded(piece)
           : piece.parcel.memory.subarray(piece.parcel.place(piece.from), piece.parcel.place(piece.from + piece.count))
       );
-      if (this.texts.length > TEXTS_KEPT_MAX) this.texts = new Uint8Array();
       if (!writer.put(bytes, frame)) return false;
     }
     beside.over(this.spare);
