@@ -66,7 +66,7 @@ test("a send in memory", () => using(MEMORY, (queue) => atMost({ in: 3, out: 0 }
 test("a receive in memory, and the ack", () =>
   using(MEMORY, async (queue) => {
     await filled(queue);
-    await atMost({ in: 5, out: 0 }, async () => {
+    await atMost({ in: 6, out: 0 }, async () => {
       const [message] = await queue.receive();
       await message.ack();
     });

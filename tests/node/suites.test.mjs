@@ -249,10 +249,9 @@ const QUEUES = {
   "delays are forgotten": ["waits for its delay",
     (queue) => ({ send: (body, options) => queue.send(body, { ...options, delaySeconds: 0 }) })],
   "keys are forgotten": ["same key", (queue) => ({ send: (body, options) => queue.send(body, { ...options, idempotencyKey: undefined }) })],
-  "headers are forgotten": ["headers travel",
-    (queue) => ({
-      sendBatch: (messages, options) => queue.sendBatch([...messages].map(({ headers: _headers, ...rest }) => rest), options),
-    })],
+  "headers are forgotten": ["headers travel", (queue) => ({
+    sendBatch: (messages, options) => queue.sendBatch([...messages].map(({ headers: _headers, ...rest }) => rest), options),
+  })],
   "a batch is sent message by message": ["can't be cloned", (queue) => ({
     sendBatch: async (messages) => ({
       ids: (await Promise.all([...messages].map(({ body, ...rest }) => queue.send(body, rest)))).map(({ id }) => id),

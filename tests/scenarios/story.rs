@@ -116,7 +116,7 @@ impl Stage {
             "look" => happened.push(state(&peer, queue_of(&peer, &words))),
             _ => self.ask(&mut peer, &words),
         }
-        happened.extend(peer.effects().iter().map(|effect| effect_text(effect)));
+        happened.extend(peer.effects().iter().map(effect_text));
         self.peers.insert(name.to_owned(), peer);
         happened
     }
