@@ -397,7 +397,7 @@ export class Model {
     const since = holder && holder.attempts >= delivery.attempts;
     // What is redriven begins anew; and by the attempt alone nobody can tell which of two came first where the host had not heard of one.
     const same = holder?.attempts === delivery.attempts;
-    const alike = same && (message.at.scope.late || holder.unheard);
+    const alike = same && (message.at.scope.late || holder.unheard || holder.untold);
     // A dead letter may be redriven, and in other hands, before who made it one has heard that it is.
     const again = kind === "dead" && message.at.scope.redriven && (message.at !== delivery.queue || same);
     if (holder !== delivery && since && holder.said !== "release" && !keeps && !delivery.back && !alike && !again) {

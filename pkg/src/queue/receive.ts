@@ -64,7 +64,9 @@ export async function receive<Body>(backing: Backing, request: Request, closed: 
     } finally {
       for (const delivery of deliveries) backing.leases.came(delivery);
     }
-    const still = lapsed(backing, messages) ? await stillHeld(backing, messages, leaseMs) : messages;
+    // Some may have been lost before their bodies were here.
+    const sound = messages.every(({ isHeld }) => isHeld) && !lapsed(backing, messages);
+    const still = sound ? messages : await stillHeld(backing, messages, leaseMs);
     if (still.length || waitMs === 0) return still;
     // Others had taken what came: it waits on.
     waitMs = Math.max(0, waitMs - Math.max(0, backing.clock.now() - began));
