@@ -71,6 +71,8 @@ export class QueueModel {
   unseen = 0;
   /** A batch may fill here for longer than a lease that nothing extends: what it loses was handed out, and nobody saw it. */
   lapses = false;
+  /** The shortest lease that was asked for, in milliseconds. */
+  shortest = Infinity;
   /** Batches fill here: where clocks differ, another's ends any lease. */
   fills = false;
   purgedAt = -Infinity;
@@ -108,6 +110,16 @@ export class QueueModel {
   get redrivenAt() {
     const its = this.scope.redrives.filter(({ from }) => from === this || from.dlq === this.name);
     return Math.max(-Infinity, ...its.map(({ overAt }) => overAt));
+  }
+
+  /** Someone asks for leases of so many milliseconds. */
+  asked(leaseMs) {
+    this.shortest = Math.min(this.shortest, leaseMs);
+  }
+
+  /** What goes by a port takes so long: a lease that is no longer may be over before it gets there, and is an attempt that nobody saw. */
+  delayed(ms) {
+    if (this.shortest <= 2 * ms) this.lapses = true;
   }
 
   /** Whether it may have been handed out, and nobody have seen it, since it was seen last. */

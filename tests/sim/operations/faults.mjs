@@ -201,6 +201,7 @@ export const FAULTS = {
     run(lab, _actor, op) {
       if (op.ms > 3) { for (const scope of lab.model.scopes.values()) Object.assign(scope, { late: true, skewed: true }); }
       lab.world.portDelay = op.ms ?? 0;
+      for (const scope of lab.model.scopes.values()) for (const queue of scope.queues.values()) queue.delayed(lab.world.portDelay);
     },
   },
 
