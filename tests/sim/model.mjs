@@ -146,7 +146,9 @@ export class Model {
     if (older) this.fail("order", `${uid} came from ${queue.name} before ${older.uid}, which was there before it`);
     // A client that was kept from running may have been given it long before.
     const stale = queue.scope.served && leaseMs < Infinity && context.disturbedAt >= world.scheduler.now - OUT_OF_DATE_MS;
-    const until = stale ? 0 : leaseMs === Infinity ? Infinity : asked + leaseMs - Math.min(AHEAD_MS, leaseMs / 2);
+    // Once a clock was set, contexts may be so much apart: each takes less than that for the clock's own unevenness.
+    const apart = queue.scope.clockSet ? SKEW_MS : 0;
+    const until = stale ? 0 : leaseMs === Infinity ? Infinity : asked + leaseMs - Math.min(AHEAD_MS, leaseMs / 2) - apart;
     const delivery = new Delivery(message, context, received.attempts, until, world.scheduler.now, queue.calls, until - asked);
     if (!message.holder) message.home.order.fresh.delete(message);
     message.holder = delivery;
