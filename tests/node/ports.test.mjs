@@ -20,6 +20,12 @@ async function served(options = {}, allow = undefined) {
   return { host, client, serving, port1, port2, clock, end };
 }
 
+/** As `served`, without shared memory: all there is goes by the port. */
+async function servedByPort() {
+  globalThis.crossOriginIsolated = false;
+  return served().finally(() => delete globalThis.crossOriginIsolated);
+}
+
 test("a client sends, receives, settles and looks as if the queue were its own", async () => {
   const { host, client, end } = await served();
   const { id, duplicate } = await client.send({ a: 1 });
@@ -382,7 +388,7 @@ test("a worker thread is a client of the page that made it; its death gives its 
 });
 
 test("a word of a message that the host may have heard before it died says that its outcome is unknown", async () => {
-  const { host, client, serving, port1, port2 } = await served();
+  const { host, client, serving, port1, port2 } = await servedByPort();
   await client.sendBatch([{ body: 1 }, { body: 2 }]);
   const [first, second] = await client.receive({ max: 2 });
   // Nothing comes from the host any more.
