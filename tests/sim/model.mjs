@@ -166,7 +166,8 @@ export class Model {
   #outOfDate(message, queue, context, { attempts }) {
     // Its lease may be over before it gets there, which looks there like a difference of clocks.
     const longer = queue.scope.served && queue.shortest <= 2 * this.world.portDelay;
-    if (longer && message.holder && message.holder.context !== context && attempts <= message.attempts) return true;
+    const others = message.at === queue && message.holder && message.holder.context !== context;
+    if (longer && others && attempts <= message.attempts) return true;
     if (!this.#late(queue, context)) return false;
     // What a client was sent ahead can be cancelled once its lease is over, which one that was kept from running does not know.
     const early = Math.max(context.disturbedAt, queue.scope.behindUntil) >= this.world.scheduler.now - OUT_OF_DATE_MS;
@@ -276,7 +277,10 @@ export class Model {
     const off = queue.scope.clockSet ? SKEW_MS : 0;
     // Where a clock stands, or runs fast, its context goes by what has passed.
     const { skewed } = queue.scope;
-    if (!skewed && latestWall + off < message.notBefore && now + off < message.notBeforeAt && !this.#mayBeBack(message)) {
+    // The last word of a client that died, or was cut off, may not have been heard.
+    const unheard = queue.scope.served && message.holder && this.#cutOff(message.holder);
+    const early = !skewed && !unheard && latestWall + off < message.notBefore && now + off < message.notBeforeAt;
+    if (early && !this.#mayBeBack(message)) {
       this.fail("early", `${uid} came ${message.notBefore - latestWall} ms before it was due`);
     }
     // What came back expires anew, and nobody saw from when on.
