@@ -27,10 +27,10 @@ const USAGE: &str = "\
 cargo xtask <command>
 
   demo             the demo, served at http://localhost:5173
-  test [part...]   every check; parts: engine ring web node deno browser types package sim style; --all: bundlers, too
+  test [part...]   every check; parts: style engine ring web types node sim deno edge workerd package browser; --all: bundlers, too
   sim              the packed package in simulated worlds: --seed N --minutes N --only KIND, others in tests/sim/README.md
   sabotage [NN...] plants the faults of tests/sim/sabotage, one after another, and sees that sim finds each
-  bench [name...]  the benchmarks: memory durable workers deno; options: those of www/bench/run.mjs
+  bench [name...]  the benchmarks: memory durable workers node deno workerd; options: those of www/bench/run.mjs
   kills [name...]  kills over and over: chromium firefox file deno workerd; options: --count N --seed N
   border           writes the numbers that Rust and TypeScript share down for TypeScript
   format           lays out all Rust, JavaScript and TypeScript

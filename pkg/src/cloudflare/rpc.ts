@@ -67,7 +67,7 @@ export interface Outcome {
   duplicate?: boolean;
   error?: Refusal;
 }
-/** Neighbouring messages of a lease, and what is said of them (border.ts). */
+/** Neighbouring messages of a lease, and what is said of them (engine/codes.ts). */
 export interface Settlement {
   kind: number;
   number: number;
@@ -90,7 +90,7 @@ export interface Leased {
   headers?: (Record<string, string> | undefined)[];
 }
 
-/** What onlookers are told (border.ts): "depth" has a count, the others messages, and why (`DROPPED`: a cause). */
+/** What onlookers are told (engine/codes.ts): "depth" has a count, the others messages, and why (`DROPPED`: a cause). */
 export interface Happening {
   what: "depth" | "dead" | "dropped";
   count: number;

@@ -54,7 +54,7 @@ export const PAUSE = 20;
 export const REDRIVE = 21;
 export const FLUSH = 22;
 
-/* ------------------------- answers: what a host says; up to LEASE_LOST they are the engine's effects (border.ts) */
+/* ------------------------- answers: what a host says; up to LEASE_LOST they are the engine's effects (engine/codes.ts) */
 
 export const VALUE = 20;
 export const FAILED = 21;
@@ -95,7 +95,7 @@ export const ORDERS: Fields = {
   [UNSEND]: "t",
   [RECEIVE]: "tcsk", // token, most, lease in ms (0: the queue's), flags
   [UNRECEIVE]: "t",
-  [SETTLE]: "tknicgsb", // token, kind as border.ts has it, first message, count, grant, its argument, whether a text goes along
+  [SETTLE]: "tknicgsb", // token, kind as engine/codes.ts has it, first message, count, grant, its argument, whether a text goes along
   [LISTEN]: "b",
   [SHARED]: "b",
   [BYE]: "",
