@@ -73,7 +73,7 @@ export function clockOption(clock: unknown): void {
   }
 }
 
-export function schemaOption(schema: unknown): void {
+function schemaOption(schema: unknown): void {
   if (schema === undefined) return;
   const standard = (schema as { "~standard"?: { validate?: unknown } } | null)?.["~standard"];
   if (typeof standard?.validate !== "function")
@@ -113,7 +113,7 @@ export function policyValue(at: number, value: number): string {
   return String([0, 2, 4, 6, 7, 8].includes(at) ? value / 1000 : value);
 }
 
-export function policyOptions(name: string, options: QueueOptions): PolicyOptions {
+function policyOptions(name: string, options: QueueOptions): PolicyOptions {
   const given: (number | undefined)[] = new Array(DEFAULTS.length).fill(undefined);
   const { visibilityTimeout, maxRetries, retryDelay, deliveryDelay, messageRetention, deduplicationWindow, capacity, overflow } = options;
   if (visibilityTimeout !== undefined) given[0] = seconds("visibilityTimeout", visibilityTimeout, 0.001);

@@ -10,12 +10,8 @@ import { Spans, type Span } from "./spans";
 import type { Stop } from "../schedule/cancellation";
 
 /** Neighbouring messages of one queue under one lease. One record may bring neighbours of several queues, and lease them. */
-export interface Range {
+export interface Range extends Span {
   readonly queue: Handle;
-  readonly number: number;
-  readonly index: number;
-  readonly count: number;
-  readonly grant: number;
 }
 
 /** Those for which what was said does not stand, by their indices. */
@@ -108,11 +104,12 @@ export class Leases {
 
   /** The journal took these leases away. */
   lost(number: number, index: number, count: number, grant: number): void {
-    for (const lease of this.held.at({ number, index, count, grant })) {
+    const range = { number, index, count, grant };
+    for (const lease of this.held.at(range)) {
       const from = index - lease.index;
       for (const message of lease.messages.slice(Math.max(0, from), Math.max(0, from + count))) message.lose();
     }
-    for (const delivery of this.coming.at({ number, index, count, grant })) (delivery.lost ??= []).push({ number, index, count, grant });
+    for (const delivery of this.coming.at(range)) (delivery.lost ??= []).push(range);
   }
 
   /** They are in their receiver's hands, who hears of those that were lost on the way; or went back. */
@@ -174,7 +171,7 @@ export class Leases {
   }
 
   /** As if it had never been taken. `life`: that in which it was leased. */
-  giveBack(queue: Handle, { number, index, count, grant }: Omit<Range, "queue">, life = this.life): void {
+  giveBack(queue: Handle, { number, index, count, grant }: Span, life = this.life): void {
     if (life === this.life) void this.settle(RELEASE, { queue, number, index, count, grant });
   }
 }

@@ -318,7 +318,7 @@ export class ReceivedMessage<Body> implements Message<Body> {
     if (closed.come && kind !== RELEASE && (!firstWins || this.said === RELEASE)) return rejected(closed.reason);
     if (spokenFor && this.said === undefined && kind !== RELEASE) return Promise.resolve();
     if (this.said !== undefined) {
-      if (firstWins && !this.lease.handled || this.said === kind) return (more.promise ??= Promise.resolve());
+      if ((firstWins && !this.lease.handled) || this.said === kind) return (more.promise ??= Promise.resolve());
       return rejected(this.settled(kind));
     }
     this.said = kind;

@@ -8,7 +8,7 @@ import { tooLarge, tooMany } from "./errors";
 import { ROW_BYTES_MAX, rowValue, type Row } from "./layout";
 
 /** The most of one step, and so of one message: in the several commits of its parts, some seconds of a disk. */
-export const STEP_BYTES_MAX = 64 << 20;
+const STEP_BYTES_MAX = 64 << 20;
 
 export const { write, read } = serializer();
 

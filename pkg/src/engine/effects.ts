@@ -10,11 +10,7 @@ import type { Span } from "../delivery/spans";
 export type Settle = typeof ACK | typeof RETRY | typeof DEAD_LETTER | typeof EXTEND | typeof RELEASE;
 
 /** Messages leased together. */
-export interface Delivery {
-  number: number;
-  index: number;
-  count: number;
-  grant: number;
+export interface Delivery extends Span {
   until: number;
   attempts: number;
   sent: number;

@@ -320,7 +320,7 @@ export class Batch extends Deferred<SendBatchReceipt> {
   }
 }
 
-export class BatchPart extends Outgoing {
+class BatchPart extends Outgoing {
   constructor(owner: unknown, handle: Handle, terms: Terms, private readonly batch: Batch, private readonly first: number) {
     super(owner, handle, terms);
   }

@@ -411,7 +411,7 @@ export function writeAll(fd: number, bytes: Uint8Array, at: number): void {
 }
 
 /** What names there are in a folder is on the disk by itself. */
-export function syncFolder(folder: string): void {
+function syncFolder(folder: string): void {
   let fd: number | undefined;
   try {
     fd = openSync(folder, "r");

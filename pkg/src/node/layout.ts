@@ -167,7 +167,7 @@ export function markFrame(number: number): Written {
   return { bytes: Buffer.alloc(HEADER_BYTES), frame: { kind: MARK, size: HEADER_BYTES, front: 0, rest: 0, number, sum: 0 } };
 }
 
-export interface SnapshotFront {
+interface SnapshotFront {
   floor: number;
   ranges: number[];
   bytes: Buffer;

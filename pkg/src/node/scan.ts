@@ -24,7 +24,7 @@ export interface SnapshotPlace {
   floor: number;
 }
 
-export interface Scanned {
+interface Scanned {
   places: Places;
   snapshot: SnapshotPlace | undefined;
   /** The last number that was given. */

@@ -38,7 +38,7 @@ const UNTOLD_MAX = 16;
 const CHANGES = new Set([frame.CANCEL, frame.PURGE, frame.PAUSE, frame.REDRIVE]);
 
 /** Who waits for a welcome. */
-export interface Welcome {
+interface Welcome {
   resolve(): void;
   reject(error: unknown): void;
   /** Someone begins to serve here. */

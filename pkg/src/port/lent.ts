@@ -9,7 +9,7 @@ export const TEXT_HEAD = 8;
 let decoder: TextDecoder | undefined;
 
 /** Their memory. */
-export interface Loan {
+interface Loan {
   readonly bodies: Uint8Array;
   /** Nobody needs them there any more; called once. */
   done(): void;

@@ -5,7 +5,7 @@ import { text } from "./check";
 import type { DeliveryFaults } from "./types";
 
 /** What the plan has for one batch. */
-export interface Trouble {
+interface Trouble {
   /** Places of the messages in the order in which the handler is to get them. */
   order: number[];
   crash: boolean;

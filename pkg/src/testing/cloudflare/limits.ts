@@ -9,7 +9,7 @@ export const METADATA_BYTES = 100;
 export const BATCH_MESSAGES_MAX = 100;
 export const BATCH_BYTES_MAX = 256_000;
 export const DELAY_MAX = 86_400;
-export const RETENTION = 4 * 86_400;
+const RETENTION = 4 * 86_400;
 export const WALL_MS = 15 * 60_000;
 
 export const PRODUCTION = { maxBatchTimeout: 5, messageRetention: RETENTION };
