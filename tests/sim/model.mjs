@@ -165,9 +165,9 @@ export class Model {
   /** A context that was kept from running hands out what it took long ago, and others have had since. */
   #outOfDate(message, queue, context, { attempts }) {
     // Its lease may be over before it gets there, which looks there like a difference of clocks.
-    const longer = queue.scope.served && queue.shortest <= 2 * this.world.portDelay;
+    const outrun = queue.scope.served && queue.isOutrun(this.world.portDelay);
     const others = message.at === queue && message.holder && message.holder.context !== context;
-    if (longer && others && attempts <= message.attempts) return true;
+    if (outrun && others && attempts <= message.attempts) return true;
     if (!this.#late(queue, context)) return false;
     // What a client was sent ahead can be cancelled once its lease is over, which one that was kept from running does not know.
     const early = Math.max(context.disturbedAt, queue.scope.behindUntil) >= this.world.scheduler.now - OUT_OF_DATE_MS;

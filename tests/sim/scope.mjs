@@ -112,14 +112,20 @@ export class QueueModel {
     return Math.max(-Infinity, ...its.map(({ overAt }) => overAt));
   }
 
-  /** Someone asks for leases of so many milliseconds. */
-  asked(leaseMs) {
-    this.shortest = Math.min(this.shortest, leaseMs);
+  /** Whether leases were asked for that may be over before their messages are through a port which takes so long. */
+  isOutrun(ms) {
+    return this.shortest <= 2 * ms;
   }
 
-  /** What goes by a port takes so long: a lease that is no longer may be over before it gets there, and is an attempt that nobody saw. */
+  /** Someone asks for leases of so many milliseconds, where a port takes `ms`. */
+  asked(leaseMs, ms) {
+    this.shortest = Math.min(this.shortest, leaseMs);
+    this.delayed(ms);
+  }
+
+  /** What goes by a port takes so long: a lease that is over before it gets there is an attempt that nobody saw. */
   delayed(ms) {
-    if (this.shortest <= 2 * ms) this.lapses = true;
+    if (this.isOutrun(ms)) this.lapses = true;
   }
 
   /** Whether it may have been handed out, and nobody have seen it, since it was seen last. */

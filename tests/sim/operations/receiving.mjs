@@ -109,8 +109,7 @@ export const RECEIVING = {
         ...(signal && { signal }),
       };
       const leaseMs = op.lease === undefined ? model.leaseMs : op.lease * 1000;
-      model.asked(leaseMs);
-      model.delayed(lab.world.portDelay);
+      model.asked(leaseMs, lab.world.portDelay);
       model.calls += 1;
       waiting(opened, 1);
       lab.follow(actor, "receive", opened, opened.queue.receive(options), {
