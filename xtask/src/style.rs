@@ -1,7 +1,6 @@
 //! How JavaScript and TypeScript look: laid out by dprint, looked over by oxlint, as `format.json` and `lint.json` say.
 
-use crate::step::Outcome;
-use crate::step::Plan;
+use crate::step::{Outcome, Plan};
 use crate::{root, setup};
 use anyhow::{Result, ensure};
 use std::process::Command;
@@ -26,9 +25,12 @@ pub fn layout(check: bool) -> Command {
     node
 }
 
-/// Looks over every file that git knows. Generated ones, too.
+/// Looks over the files that are laid out, and the generated ones: what git knows, and what is new.
 pub fn lint() -> Result<Command> {
-    let listed = Command::new("git").args(["ls-files", "-z", "*.ts", "*.mjs"]).current_dir(root()).output()?;
+    let listed = Command::new("git")
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard", "*.ts", "*.mjs", "*.js"])
+        .current_dir(root())
+        .output()?;
     let listed = String::from_utf8(listed.stdout)?;
     ensure!(!listed.is_empty(), "git lists no files");
     let mut oxlint = setup::node();
