@@ -55,7 +55,7 @@ test("a host that can't sleep on memory is called through the port", async () =>
     await bounded(client.send(new Uint8Array(8)), `answer ${n}`);
     await turn();
   }
-  while (client.mode.transport !== "shared-memory") await client.metrics();
+  await byRings(client);
   await client.close();
   await worker.terminate();
 });
@@ -89,13 +89,27 @@ test("a client that can't sleep on memory is called through the port, also when 
   await worker.terminate();
 });
 
-test("a borrowed body can be read until its message is settled, and says so after", async () => {
+/** A served queue and a client of it, both in this thread, once they share memory: the rings are loaded when that was offered. */
+async function servedByRings() {
   const { queue: host } = await freshQueue();
   const { port1, port2 } = new MessageChannel();
   const serving = host.serve(port1);
   const client = await openQueue(host.name, { port: port2 });
-  // The rings are loaded once memory was offered.
+  await byRings(client);
+  const end = async () => {
+    await client.close();
+    await serving.close();
+    port1.close();
+  };
+  return { host, client, port1, end };
+}
+
+async function byRings(client) {
   while (client.mode.transport !== "shared-memory") await client.metrics();
+}
+
+test("a borrowed body can be read until its message is settled, and says so after", async () => {
+  const { host, client, end } = await servedByRings();
   await client.send(new Uint8Array([1, 2, 3]));
   const [lent] = await host.receive({ borrow: true });
   assert.ok(lent.body.buffer instanceof SharedArrayBuffer);
@@ -107,17 +121,11 @@ test("a borrowed body can be read until its message is settled, and says so afte
   const [own] = await host.receive();
   await own.ack();
   assert.deepEqual(own.body, new Uint8Array([4]));
-  await client.close();
-  await serving.close();
-  port1.close();
+  await end();
 });
 
 test("short objects that JSON can say go by shared memory too, and come as they were", async () => {
-  const { queue: host } = await freshQueue();
-  const { port1, port2 } = new MessageChannel();
-  const serving = host.serve(port1);
-  const client = await openQueue(host.name, { port: port2 });
-  while (client.mode.transport !== "shared-memory") await client.metrics();
+  const { host, client, port1, end } = await servedByRings();
   await client.metrics();
   // A call to look into the ring has no frame.
   let posted = 0;
@@ -144,7 +152,5 @@ test("short objects that JSON can say go by shared memory too, and come as they 
     { b: "ü" },
     { c: "d" },
   ]]);
-  await client.close();
-  await serving.close();
-  port1.close();
+  await end();
 });
